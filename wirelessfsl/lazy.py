@@ -1,0 +1,23 @@
+"""Torch, imported when it is first used, so that ``list``, ``check`` and ``--help`` answer at once.
+
+``from wirelessfsl.lazy import torch`` is ``import torch`` for a type checker and a stand-in at run time: the first
+attribute taken from it imports the module. Only ``learning`` and ``codecs`` may import it (rule 2 of the house).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch as torch
+else:
+
+    class _Torch:
+        def __getattr__(self, name: str) -> object:
+            import torch
+
+            value = getattr(torch, name)
+            setattr(self, name, value)
+            return value
+
+    torch = _Torch()

@@ -1,0 +1,77 @@
+"""What a setting is: a frozen, keyword-only dataclass whose fields say their range.
+
+``@settings`` is ``@dataclass(frozen=True, kw_only=True)`` plus two things. A field written as
+``bandwidth_hz: BandwidthHz`` is checked against its range when the object is made in Python, with the same rule that
+a scenario file is checked with; and pydantic, which reads scenarios, is told to take values strictly and to refuse
+unknown keys. So the node of a scenario file *is* the object.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+
+from wirelessfsl.units import Ge, Gt, Le, Lt
+
+T = TypeVar("T")
+
+_RULES: dict[type, tuple[str, str, Callable[[Any, Any], bool]]] = {
+    Gt: ("gt", ">", operator.gt),
+    Ge: ("ge", ">=", operator.ge),
+    Lt: ("lt", "<", operator.lt),
+    Le: ("le", "<=", operator.le),
+}
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def settings(cls: type[T]) -> type[T]:
+    """Make ``cls`` a frozen keyword-only dataclass that refuses values outside the ranges of its fields.
+
+    Raises ValueError at construction: "<Class>.<field>: got <value>, must be > 0".
+
+    >>> @settings
+    ... class Wire:
+    ...     rate_bit_s: Annotated[float, Gt(0)] = 1e6
+    >>> Wire(rate_bit_s=-1.0)
+    Traceback (most recent call last):
+        ...
+    ValueError: Wire.rate_bit_s: got -1.0, must be > 0
+    """
+    own = cls.__dict__.get("__post_init__")
+
+    def __post_init__(self: Any) -> None:
+        for name, bounds in _bounds(type(self)):
+            value = getattr(self, name)
+            if isinstance(value, int | float):
+                for text, holds, limit in bounds:
+                    if not holds(value, limit):
+                        raise ValueError(f"{cls.__name__}.{name}: got {value!r}, must be {text} {limit:g}")
+        if own is not None:
+            own(self)
+
+    cls.__post_init__ = __post_init__  # type: ignore[attr-defined]
+    cls.__pydantic_config__ = {"extra": "forbid", "strict": True, "allow_inf_nan": False}  # type: ignore[attr-defined]
+    return dataclass(frozen=True, kw_only=True)(cls)
+
+
+@cache
+def _bounds(cls: Any) -> tuple[tuple[str, tuple[tuple[str, Callable[[Any, Any], bool], float], ...]], ...]:
+    hints = get_type_hints(cls, include_extras=True)
+    named = ((f.name, tuple(_rules(hints[f.name]))) for f in fields(cls))
+    return tuple((name, rules) for name, rules in named if rules)
+
+
+def _rules(hint: Any) -> Iterator[tuple[str, Callable[[Any, Any], bool], float]]:
+    """The comparisons that an annotation demands, also inside ``X | None``."""
+    if get_origin(hint) is Annotated:
+        for mark in hint.__metadata__:
+            if type(mark) in _RULES:
+                attribute, text, holds = _RULES[type(mark)]
+                yield text, holds, getattr(mark, attribute)
+    else:
+        for part in get_args(hint):
+            if get_origin(part) is Annotated:
+                yield from _rules(part)
