@@ -43,7 +43,8 @@ def settings(cls: type[T]) -> type[T]:
     own = cls.__dict__.get("__post_init__")
 
     def __post_init__(self: Any) -> None:
-        for name, bounds in _bounds(type(self)):
+        owner: Any = type(self)
+        for name, bounds in _bounds(owner):
             value = getattr(self, name)
             if isinstance(value, int | float):
                 for text, holds, limit in bounds:
