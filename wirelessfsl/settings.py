@@ -58,6 +58,32 @@ def settings(cls: type[T]) -> type[T]:
     return dataclass(frozen=True, kw_only=True)(cls)
 
 
+class Kinds:
+    """Marks a union of settings that ``kind`` tells apart: ``Fading = Annotated[NoFading | Rayleigh, Kinds()]``.
+
+    In a scenario the value of ``kind`` picks the class. A value with a colon, ``my_pkg.mod:Name``, is code outside of
+    this package: the reader of the scenario says through pydantic's context (``load``) whether and how it is loaded.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> dict[str, Any]:
+        choices = {choice.kind: handler.generate_schema(choice) for choice in get_args(source)}
+        tagged = {"type": "tagged-union", "choices": choices, "discriminator": "kind"}
+        return {"type": "function-wrap", "function": {"type": "with-info", "function": _made}, "schema": tagged}
+
+
+def _made(value: Any, validate: Callable[[Any], Any], info: Any) -> Any:
+    if isinstance(value, dict) and ":" in str(value.get("kind", "")):
+        return info.context["load"](value)
+    return validate(_tuples(value))
+
+
+def _tuples(value: Any) -> Any:
+    """The same JSON value with tuples for lists, which is what settings hold."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
 @cache
 def _bounds(cls: Any) -> tuple[tuple[str, tuple[tuple[str, Callable[[Any, Any], bool], float], ...]], ...]:
     hints = get_type_hints(cls, include_extras=True)

@@ -22,7 +22,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = 0xFFFFFFFFFFFFFFFF
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_SHIFTS = tuple(np.uint64(n) for n in (30, 27, 31, 11))
+_SHIFTS = tuple(np.uint64(n) for n in (30, 27, 31, 12))
 
 
 def key(seed: int, *name: str | int) -> int:
@@ -61,4 +61,4 @@ def uniforms(stream_keys: Keys, counter: int) -> Floats:
     z = (z ^ (z >> _SHIFTS[0])) * _MIX_1
     z = (z ^ (z >> _SHIFTS[1])) * _MIX_2
     z = z ^ (z >> _SHIFTS[2])
-    return ((z >> _SHIFTS[3]).astype(np.float64) + 0.5) * 2.0**-53
+    return ((z >> _SHIFTS[3]).astype(np.float64) + 0.5) * 2.0**-52

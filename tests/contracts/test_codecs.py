@@ -1,0 +1,213 @@
+"""What every codec promises, whichever it is. A new codec is one more line in ``CODECS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+import xxhash
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from wirelessfsl.codecs.cast import Cast
+from wirelessfsl.codecs.codec import Codec
+from wirelessfsl.codecs.identity import Identity
+from wirelessfsl.codecs.quantize import Quantize
+from wirelessfsl.codecs.wire import CorruptPayload
+
+
+class Contract(NamedTuple):
+    """A codec, the error |x - x'| that it documents, and the greatest magnitude that it carries."""
+
+    codec: Codec
+    bound: Callable[[torch.Tensor], torch.Tensor]
+    greatest: float = torch.finfo(torch.float64).max
+
+
+def exact(x: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(x, dtype=torch.float64)
+
+
+def rounded_to(dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+    def bound(x: torch.Tensor) -> torch.Tensor:
+        info = torch.finfo(dtype)
+        by_way_of_float32 = 2.0**-24 * x.double().abs() + 2.0**-150
+        return info.eps / 2 * x.double().abs() + info.smallest_normal * info.eps / 2 + 2 * by_way_of_float32
+
+    return bound
+
+
+def half_a_step(bits: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    def bound(x: torch.Tensor) -> torch.Tensor:
+        info, values = torch.finfo(x.dtype), x.double()
+        lo, hi = values.aminmax() if x.numel() else (torch.zeros(()).double(),) * 2
+        step = (hi - lo) / (2**bits - 1)
+        error = step / 2 + 8 * info.eps * torch.maximum(lo.abs(), hi.abs()) + info.smallest_normal * info.eps
+        return error.expand(x.shape)
+
+    return bound
+
+
+CODECS = [
+    Contract(Identity(), exact),
+    Contract(Cast(dtype="float16"), rounded_to(torch.float16), greatest=65504.0),
+    Contract(Cast(dtype="bfloat16"), rounded_to(torch.bfloat16), greatest=torch.finfo(torch.bfloat16).max),
+    *(
+        Contract(Quantize(bits=b), half_a_step(b), greatest=torch.finfo(torch.float64).max / 2)
+        for b in (1, 3, 8, 13, 16)
+    ),
+]
+every_codec = pytest.mark.parametrize("contract", CODECS, ids=lambda contract: str(contract.codec))
+sampled = settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+few = settings(sampled, max_examples=12)
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)
+SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
+
+
+@st.composite
+def float_tensors(draw: st.DrawFn, greatest: float) -> torch.Tensor:
+    """Any shape (0-d, empty), zeros, constants and subnormals among the values, at most ``greatest`` large."""
+    dtype = draw(st.sampled_from(FLOATS))
+    width = {torch.float16: 16, torch.float64: 64}.get(dtype, 32)
+    largest = min(greatest, torch.finfo(dtype).max)
+    elements = st.floats(-largest, largest, width=width, allow_nan=False)
+    values = draw(hnp.arrays(f"f{width // 8}", draw(SHAPES), elements=elements, fill=elements))
+    return torch.from_numpy(values).to(dtype)
+
+
+@st.composite
+def messages(draw: st.DrawFn, greatest: float) -> tuple[torch.Tensor, ...]:
+    """Several tensors, integers and bools among them, some of them strided."""
+    integers = st.builds(
+        lambda dtype, shape, seed: (torch.from_numpy(np.random.default_rng(seed).integers(-128, 127, shape))).to(dtype),
+        st.sampled_from(INTEGERS),
+        SHAPES,
+        st.integers(0, 99),
+    )
+    tensors = draw(st.lists(st.one_of(float_tensors(greatest), integers), max_size=4))
+    return tuple(tensor.T if tensor.ndim == 2 and draw(st.booleans()) else tensor for tensor in tensors)
+
+
+@every_codec
+@sampled
+@given(data=st.data())
+def test_decoding_restores_shape_and_dtype_and_values_within_the_documented_bound(
+    contract: Contract, data: st.DataObject
+) -> None:
+    sent = data.draw(messages(contract.greatest))
+    payload, _ = contract.codec.encode(sent, None)
+    received = contract.codec.decode(payload)
+    assert [(x.shape, x.dtype) for x in received] == [(x.shape, x.dtype) for x in sent]
+    for x, y in zip(sent, received, strict=True):
+        assert y.is_contiguous()
+        if x.is_floating_point():
+            assert ((y.double() - x.double()).abs() <= contract.bound(x)).all()
+        else:
+            assert torch.equal(x, y)
+
+
+@every_codec
+@sampled
+@given(data=st.data())
+def test_the_payload_is_as_long_as_the_closed_form_and_the_same_every_time(
+    contract: Contract, data: st.DataObject
+) -> None:
+    sent = data.draw(messages(contract.greatest))
+    payload, memory = contract.codec.encode(sent, None)
+    assert isinstance(payload, bytes)
+    assert len(payload) == contract.codec.size_bytes([tuple(x.shape) for x in sent], [x.dtype for x in sent])
+    copies = tuple(x.clone() for x in sent)
+    assert contract.codec.encode(copies, None) == (payload, memory)
+
+
+@every_codec
+@few
+@given(data=st.data())
+def test_a_payload_cut_short_anywhere_is_refused(contract: Contract, data: st.DataObject) -> None:
+    payload, _ = contract.codec.encode(data.draw(messages(contract.greatest)), None)
+    for length in range(len(payload)):
+        with pytest.raises(CorruptPayload):
+            contract.codec.decode(payload[:length])
+
+
+@every_codec
+@few
+@given(data=st.data(), flip=st.integers(1, 255))
+def test_a_payload_with_any_byte_changed_is_refused(contract: Contract, data: st.DataObject, flip: int) -> None:
+    payload, _ = contract.codec.encode(data.draw(messages(contract.greatest)), None)
+    for index in range(len(payload)):
+        damaged = bytearray(payload)
+        damaged[index] ^= flip
+        with pytest.raises(CorruptPayload):
+            contract.codec.decode(bytes(damaged))
+
+
+@every_codec
+@few
+@given(data=st.data(), byte=st.integers(0, 255))
+def test_damage_that_the_checksum_misses_is_refused_or_decoded_but_never_crashes(
+    contract: Contract, data: st.DataObject, byte: int
+) -> None:
+    payload, _ = contract.codec.encode(data.draw(messages(contract.greatest)), None)
+    for index in range(4, len(payload)):
+        damaged = payload[4:index] + bytes([byte]) + payload[index + 1 :]
+        checksum = xxhash.xxh3_64_intdigest(damaged) & 0xFFFFFFFF
+        with suppress(CorruptPayload):
+            contract.codec.decode(checksum.to_bytes(4, "little") + damaged)
+
+
+@every_codec
+@few
+@given(noise=st.binary(max_size=200))
+def test_noise_is_refused(contract: Contract, noise: bytes) -> None:
+    with pytest.raises(CorruptPayload):
+        contract.codec.decode(noise)
+
+
+@every_codec
+def test_the_payload_of_another_codec_is_refused(contract: Contract) -> None:
+    for other in CODECS:
+        if other.codec != contract.codec:
+            payload, _ = other.codec.encode((torch.ones(4),), None)
+            with pytest.raises(CorruptPayload, match="id"):
+                contract.codec.decode(payload)
+
+
+@every_codec
+def test_received_tensors_are_writable_values_of_their_own(contract: Contract) -> None:
+    sent = (torch.linspace(0, 1, 7), torch.linspace(0, 1, 7).double(), torch.arange(5))
+    payload, _ = contract.codec.encode(sent, None)
+    for x in contract.codec.decode(payload):
+        assert not x.requires_grad
+        assert x.data_ptr() % 16 == 0
+        x.zero_()
+    assert contract.codec.encode(sent, None)[0] == payload
+    assert not torch.equal(contract.codec.decode(payload)[2], torch.zeros(5))
+
+
+@every_codec
+def test_memory_layout_and_gradients_of_the_sent_tensor_do_not_show(contract: Contract) -> None:
+    x = torch.arange(24.0).reshape(2, 3, 4)
+    strided = x.permute(2, 0, 1).contiguous().permute(1, 2, 0).requires_grad_()
+    assert not strided.is_contiguous()
+    assert contract.codec.encode((strided,), None)[0] == contract.codec.encode((x,), None)[0]
+
+
+@every_codec
+def test_a_dtype_that_cannot_fly_is_refused_by_name(contract: Contract) -> None:
+    with pytest.raises(ValueError, match="complex64 cannot be sent: allowed are float16"):
+        contract.codec.encode((torch.zeros(2, dtype=torch.complex64),), None)
+
+
+@every_codec
+def test_cost_is_proportional_to_the_elements(contract: Contract) -> None:
+    for flops in (contract.codec.encode_flops, contract.codec.decode_flops):
+        assert flops(0) == 0.0
+        assert flops(1000) == 1000 * flops(1) >= 0.0

@@ -1,0 +1,182 @@
+"""The run folder: what is written comes back, in equal files, and what is missing or damaged is said."""
+
+from __future__ import annotations
+
+import json
+import math
+import timeit
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.results import scripted
+from wirelessfsl.records import Event, Log, Metric
+from wirelessfsl.results.store import Mark, RunWriter, open_run, write_json, write_text
+
+EVENT = Event(0.0, 1.5, "client-0", "server", "transfer", "labels", 1, 2, 64, 0.0, 0.25, 1, True)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def test_every_row_comes_back_in_order_and_type(tmp_path: Path) -> None:
+    run = scripted.write_run(tmp_path)
+    expected = [row for r in range(1, 5) for row in scripted.events(r)]
+    assert [Event(**row) for row in run.events.to_pylist()] == expected
+    assert [Metric(**row) for row in run.metrics.to_pylist()] == [m for r in range(1, 5) for m in scripted.metrics(r)]
+
+
+def test_columns_are_those_of_the_interface_with_plain_types(tmp_path: Path) -> None:
+    scripted.write_run(tmp_path)
+    schema = pq.read_schema(tmp_path / "events" / "part-00000.parquet")
+    types = {field.name: str(field.type) for field in schema}
+    assert tuple(types) == Event._fields
+    assert {types[name] for name in ("node", "peer", "activity", "phase")} == {"string"}
+    assert {types[name] for name in ("start_s", "end_s", "flops", "energy_j")} == {"double"}
+    assert {types[name] for name in ("round", "step", "bytes", "attempts")} == {"int64"}
+    assert types["delivered"] == "bool"
+    assert pq.read_schema(tmp_path / "metrics.parquet").names == list(Metric._fields)
+
+
+def test_a_part_is_written_at_the_first_quiet_instant_with_enough_rows(tmp_path: Path) -> None:
+    log: Log = RunWriter(tmp_path, part_rows=3)
+    for logged, parts in ((2, 0), (0, 0), (1, 1), (2, 1), (5, 2)):
+        for _ in range(logged):
+            log.event(EVENT)
+        log.flush()
+        assert len(list((tmp_path / "events").iterdir())) == parts
+
+
+def test_a_thousand_rows_cost_less_than_a_millisecond_to_log(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path)
+    assert min(timeit.repeat(lambda: log.event(EVENT), number=1000, repeat=20)) < 1e-3
+
+
+def test_equal_rows_give_equal_files(tmp_path: Path) -> None:
+    scripted.write_run(tmp_path / "a")
+    scripted.write_run(tmp_path / "b")
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_what_a_killed_write_leaves_is_not_read(tmp_path: Path) -> None:
+    run = scripted.write_run(tmp_path)
+    (tmp_path / "events" / ".part-00009.parquet.half").write_bytes(b"PAR1")
+    assert len(run.events) == 4 * len(scripted.events(1))
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    def rounds(log: RunWriter, first: int, last: int) -> Mark:
+        for r in range(first, last + 1):
+            for event in scripted.events(r):
+                log.event(event)
+            for metric in scripted.metrics(r):
+                log.metric(metric)
+            mark = log.mark()
+        return mark
+
+    rounds(RunWriter(tmp_path / "whole"), 1, 4)
+    mark = rounds(RunWriter(tmp_path / "broken"), 1, 2)
+    rounds(RunWriter(tmp_path / "broken", keep=mark), 3, 3)  # goes on, and is lost
+    rounds(RunWriter(tmp_path / "broken", keep=mark), 3, 4)
+    assert files(tmp_path / "whole") == files(tmp_path / "broken")
+
+
+def test_a_second_run_is_not_written_over_a_first(tmp_path: Path) -> None:
+    scripted.write_run(tmp_path)
+    with pytest.raises(ValueError, match=r"already holds a run of 2 part\(s\); write to another folder"):
+        RunWriter(tmp_path)
+
+
+def test_resuming_after_facts_were_lost_is_refused(tmp_path: Path) -> None:
+    scripted.write_run(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"fewer than the checkpoint's Mark\(parts=3, metrics=0\); resume from an older"
+    ):
+        RunWriter(tmp_path, keep=Mark(3, 0))
+
+
+def test_json_and_text_appear_whole_and_not_a_number_is_refused(tmp_path: Path) -> None:
+    write_json(tmp_path / "summary.json", {"name": "größe", "loss": None})
+    assert json.loads((tmp_path / "summary.json").read_text("utf-8")) == {"name": "größe", "loss": None}
+    write_text(tmp_path / "scenario.yaml", "name: a\n")
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["scenario.yaml", "summary.json"]
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "summary.json", {"loss": math.nan})
+    assert json.loads((tmp_path / "summary.json").read_text("utf-8"))["loss"] is None
+
+
+def test_an_opened_run_knows_its_scenario_name_and_summary(tmp_path: Path) -> None:
+    run = scripted.write_run(tmp_path, "small", seed=7)
+    write_json(tmp_path / "summary.json", {"name": "small", "status": "completed"})
+    assert (run.name, run.scenario["seed"], run.finished, run.path) == ("small", 7, True, tmp_path)
+    assert open_run(str(tmp_path)).summary == {"name": "small", "status": "completed"}
+
+
+def test_an_interrupted_run_is_read_up_to_where_it_came(tmp_path: Path) -> None:
+    run = scripted.write_run(tmp_path, status="interrupted", rounds=2)
+    assert not run.finished
+    assert (run.summary["status"], run.summary["rounds"], run.summary["simulated_s"]) == ("interrupted", 2, 20.0)
+    assert run.summary["time_to_accuracy_s"] == {"0.8": 20.0, "0.95": None}
+
+
+def test_a_run_that_was_stopped_before_its_first_part_is_empty_not_an_error(tmp_path: Path) -> None:
+    RunWriter(tmp_path)
+    write_json(tmp_path / "manifest.json", {"status": "interrupted", "scenario": scripted.scenario("early", 1)})
+    summary = open_run(tmp_path).summary
+    assert (summary["simulated_s"], summary["rounds"], summary["final"]["accuracy"]) == (0.0, 0, None)
+    assert summary["energy_j"] == {"total": 0.0, "devices": 0.0, "server": 0.0, "by_phase": {}}
+
+
+def test_a_folder_of_runs_is_refused_with_the_newest_of_them(tmp_path: Path) -> None:
+    scripted.write_run(tmp_path / "2026-01-01")
+    scripted.write_run(tmp_path / "2026-01-02")
+    with pytest.raises(ValueError, match=r"not a run folder \(no manifest.json\); did you mean .*2026-01-02\?"):
+        open_run(tmp_path)
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    run = scripted.write_run(tmp_path)
+    (tmp_path / "events" / "part-00000.parquet").unlink()
+    with pytest.raises(
+        ValueError, match=r"events: part-00000.parquet is missing; restore it or run the scenario again"
+    ):
+        _ = run.events
+
+
+@pytest.mark.parametrize("name", ["events/part-00001.parquet", "metrics.parquet"])
+def test_a_damaged_table_is_named(tmp_path: Path, name: str) -> None:
+    run = scripted.write_run(tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=rf"{name}: missing or damaged \(.*\); restore it or run the scenario again"):
+        _ = (run.events, run.metrics)
+
+
+def test_a_table_of_other_columns_is_damaged(tmp_path: Path) -> None:
+    run = scripted.write_run(tmp_path)
+    (tmp_path / "metrics.parquet").write_bytes((tmp_path / "events" / "part-00000.parquet").read_bytes())
+    with pytest.raises(ValueError, match=r"metrics.parquet: missing or damaged"):
+        _ = run.metrics
+
+
+def test_a_completed_run_without_its_metrics_is_incomplete(tmp_path: Path) -> None:
+    run = scripted.write_run(tmp_path)
+    (tmp_path / "metrics.parquet").unlink()
+    with pytest.raises(ValueError, match=r"metrics.parquet: missing or damaged"):
+        _ = run.metrics
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"status": "comp', r"manifest.json: damaged \(.*\); restore it"),
+        ("[]", r"manifest.json: got list, must be an object"),
+        ("{}", r"manifest.json: has no scenario; the run never started"),
+    ],
+)
+def test_a_manifest_that_says_nothing_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        open_run(tmp_path)

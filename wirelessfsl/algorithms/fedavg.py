@@ -1,0 +1,76 @@
+"""Federated averaging: clients train the whole model on their own data, the server averages.
+
+McMahan, Moore, Ramage, Hampson, Aguera y Arcas, "Communication-Efficient Learning of Deep Networks from Decentralized
+Data", AISTATS 2017, PMLR 54, 1273-1282, algorithm 1.
+
+Each round, for all clients k at once:
+
+    client k <- server: w
+    for every batch:  w_k <- w_k - eta grad
+    client k -> server: w_k
+    server: w <- sum_k n_k/n w_k
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.kernels import average, train
+from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.learning.stage import Part, Weights
+from wirelessfsl.records import MODEL_DOWNLOAD, MODEL_UPLOAD
+from wirelessfsl.settings import settings
+from wirelessfsl.units import Count, Positive
+
+
+@settings
+class FedAvg:
+    """FedAvg: local training of the whole model, averaged every round (McMahan et al., AISTATS 2017, algorithm 1).
+
+    Only model weights travel. The state of an optimiser that has one stays at its client.
+
+    rounds: global rounds.
+    local_steps: batches per client and round.
+    batch_size: samples per batch.
+    optimizer: update rule of the clients.
+    weighting: share of a client in the average: its number of samples, or the same for all.
+    deadline_s: a client that is not done this long after the start of the round is dropped from it, in s; by default
+        the round waits for everybody.
+    """
+
+    cuts: ClassVar[int] = 0
+    messages: ClassVar[tuple[str, ...]] = (MODEL_UPLOAD, MODEL_DOWNLOAD)
+
+    kind: Literal["fedavg"] = "fedavg"
+    rounds: Count = 30
+    local_steps: Count = 5
+    batch_size: Count = 16
+    optimizer: Optimizer = SGD()
+    weighting: Literal["samples", "uniform"] = "samples"
+    deadline_s: Positive | None = None
+
+    def train(self, world: World) -> Steps:
+        (model,) = (part.with_state(self.optimizer) for part in world.initial)
+        parts = dict.fromkeys(world.clients, model)
+        for _ in world.rounds(self.rounds):
+            clients = yield from world.available()
+            sessions = {k: self.session(world, k, model.weights, parts[k]) for k in clients}
+            done = yield from world.together(sessions, self.deadline_s)
+            if done:
+                shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
+                uploads = [upload for _, upload, _ in done.values()]
+                model = model.load((yield from world.server.compute(average, uploads, shares)))
+                parts |= {k: part for k, (part, _, _) in done.items()}
+            world.close_round((model,), {k: losses for k, (_, _, losses) in done.items()})
+
+    def session(self, world: World, client: Node, weights: Weights, part: Part) -> Steps:
+        """One client's round: its part, the uploaded weights, the loss of every batch."""
+        (stage,) = world.stages
+        losses = []
+        part = part.load((yield from world.transfer(world.server, client, model_download=weights)))
+        for x, y in world.batches(client, self.local_steps, self.batch_size):
+            part, loss = yield from client.compute(train, stage, self.optimizer, part, x, y)
+            losses.append(float(loss))
+        upload = yield from world.transfer(client, world.server, model_upload=part.weights)
+        return part, upload, losses

@@ -1,0 +1,96 @@
+"""SplitFed learning, version 1: clients train in parallel with the server, then both halves of the model are averaged.
+
+Thapa, Arachchige, Camtepe, Sun, "SplitFed: When Federated Learning Meets Split Learning", AAAI 2022, 36(8), 8485-8493
+(arXiv:2004.12088), algorithms 1 and 2. The server keeps one replica of its half per client.
+
+Each round, for all clients k at once:
+
+    client k <- server: client part w_c
+    for every batch (x, y):
+        client k:  a = f(w_c,k; x)                      -> server: a, y
+        server:    loss, w_s,k <- step, dL/da           -> client k: dL/da
+        client k:  w_c,k <- step
+    client k -> server: w_c,k
+    server: w_c <- sum_k p_k w_c,k;  w_s <- sum_k p_k w_s,k
+
+Unlike the authors' code, which makes new optimisers all the time, optimiser states persist (at the node that owns them)
+and evaluation uses the averaged model.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.kernels import average, backward, forward, serve
+from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.learning.stage import Part, Weights
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
+from wirelessfsl.settings import settings
+from wirelessfsl.units import Count, Positive
+
+
+@settings
+class SplitFedV1:
+    """SplitFed V1: parallel split learning, both halves averaged every round (Thapa et al., AAAI 2022, algorithms 1-2).
+
+    Labels go to the server with the smashed data. Per step a client sends activations and labels and receives the cut
+    gradient; per round it receives and sends its part of the model.
+
+    rounds: global rounds.
+    local_steps: batches per client and round.
+    batch_size: samples per batch.
+    optimizer: update rule of both halves; each client part and each server replica has a state of its own.
+    weighting: share p_k of a client in the averages: its number of samples, or the same for all.
+    deadline_s: a client that is not done this long after the start of the round is dropped from it, in s; by default
+        the round waits for everybody.
+    """
+
+    cuts: ClassVar[int] = 1
+    messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+
+    kind: Literal["splitfed_v1"] = "splitfed_v1"
+    rounds: Count = 30
+    local_steps: Count = 5
+    batch_size: Count = 16
+    optimizer: Optimizer = SGD()
+    weighting: Literal["samples", "uniform"] = "samples"
+    deadline_s: Positive | None = None
+
+    def train(self, world: World) -> Steps:
+        client_part, server_part = (part.with_state(self.optimizer) for part in world.initial)
+        parts = dict.fromkeys(world.clients, client_part)
+        replicas = dict.fromkeys(world.clients, server_part)
+        for _ in world.rounds(self.rounds):
+            clients = yield from world.available()
+            sessions = {
+                k: self.session(world, k, client_part.weights, parts[k], replicas[k].load(server_part.weights))
+                for k in clients
+            }
+            done = yield from world.together(sessions, self.deadline_s)
+            if done:
+                shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
+                uploads = [upload for _, _, upload, _ in done.values()]
+                halves = [replica.weights for _, replica, _, _ in done.values()]
+                client_part = client_part.load((yield from world.server.compute(average, uploads, shares)))
+                server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
+                parts |= {k: part for k, (part, _, _, _) in done.items()}
+                replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
+            world.close_round((client_part, server_part), {k: losses for k, (_, _, _, losses) in done.items()})
+
+    def session(self, world: World, client: Node, weights: Weights, part: Part, replica: Part) -> Steps:
+        """One client's round: its part, the server's replica, the uploaded weights, the loss of every batch."""
+        server, (client_stage, server_stage) = world.server, world.stages
+        losses = []
+        part = part.load((yield from world.transfer(server, client, model_download=weights)))
+        for x, y in world.batches(client, self.local_steps, self.batch_size):
+            part, smashed, tape = yield from client.compute(forward, client_stage, part, x)
+            smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)
+            replica, gradient, loss = yield from server.compute(
+                serve, server_stage, self.optimizer, replica, smashed, labels
+            )
+            gradient = yield from world.transfer(server, client, gradients=gradient)
+            part = yield from client.compute(backward, client_stage, self.optimizer, part, tape, x, gradient)
+            losses.append(float(loss))
+        upload = yield from world.transfer(client, server, model_upload=part.weights)
+        return part, replica, upload, losses

@@ -1,0 +1,171 @@
+"""The frame that payloads fly in: a small self-describing header, then a header and a body a tensor.
+
+::
+
+    message   checksum u32 | format version u8 | codec id u8 | tensor count u16
+    tensor    dtype code u8 | ndim u8 | dims u32 each | body, as the codec writes it
+
+All integers and values are little-endian, nothing is padded. The checksum is XXH3-64 (Collet, xxHash 0.8
+specification) of everything behind it, truncated to its low 32 bits: on a 110 KB activation it takes 2 us where XXH32
+takes 15 us. It finds damage, not forgery. The codec id names the codec and the setting that its layout depends on, so
+a payload cannot be read with the wrong one. Fragmentation, retransmission and the headers of the network layers below
+belong to the transport.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+import xxhash
+
+from wirelessfsl.lazy import torch
+
+Payload: TypeAlias = bytes
+"""What flies. Its length is the size of the message: there is no other."""
+Body: TypeAlias = bytes | memoryview
+"""The bytes of one tensor in a frame."""
+
+CHECKSUM = struct.Struct("<I")
+PREAMBLE = struct.Struct("<BBH")
+TENSOR_HEADER = struct.Struct("<BB")
+MESSAGE_HEADER_BYTES = CHECKSUM.size + PREAMBLE.size
+TENSOR_HEADER_BYTES = TENSOR_HEADER.size
+DIM_BYTES = 4
+MAX_TENSORS = 0xFFFF
+FORMAT_VERSION = 1
+
+DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
+"""Names of the dtypes that can fly; the code on the wire is the position."""
+
+IDENTITY_ID = 1
+CAST_IDS = {"float16": 2, "bfloat16": 3}
+QUANTIZE_ID = 16
+"""Quantisation to b bits has the id 16 + b."""
+
+
+class CorruptPayload(ValueError):
+    """A payload that was damaged, cut short, or written by another codec."""
+
+
+def frame_bytes(shapes: Sequence[tuple[int, ...]]) -> int:
+    """Bytes of all headers of a message, 8 + sum over tensors of (2 + 4 ndim); bodies come on top.
+
+    shapes: one a tensor.
+
+    >>> frame_bytes([(32, 6, 12, 12), (32,)])
+    32
+    """
+    return MESSAGE_HEADER_BYTES + sum(TENSOR_HEADER_BYTES + DIM_BYTES * len(shape) for shape in shapes)
+
+
+def write(codec_id: int, tensors: Sequence[torch.Tensor], bodies: Iterable[Body]) -> Payload:
+    """Frame of tensors whose bodies a codec has written; one pass for the checksum, one copy.
+
+    codec_id: 0-255, the codec and the setting that its layout depends on.
+    tensors: give the dtypes and shapes; at most 65535.
+    bodies: one a tensor, in the same order.
+
+    Raises ValueError for more tensors, and for a dtype that has no code.
+
+    >>> write(IDENTITY_ID, (torch.zeros(3, dtype=torch.uint8),), [bytes(3)])[4:].hex(" ", 1)
+    '01 01 01 00 04 01 03 00 00 00 00 00 00'
+    """
+    if len(tensors) > MAX_TENSORS:
+        raise ValueError(f"a message of {len(tensors)} tensors: at most {MAX_TENSORS} fit")
+    parts: list[Body] = [PREAMBLE.pack(FORMAT_VERSION, codec_id, len(tensors))]
+    for tensor, body in zip(tensors, bodies, strict=True):
+        parts += (_tensor_header(tensor), body)
+    checksum = xxhash.xxh3_64()
+    for part in parts:
+        checksum.update(part)
+    return b"".join((_truncated(checksum.intdigest()), *parts))
+
+
+class Frame:
+    """A received payload, checked and read from front to back.
+
+    payload: what :func:`write` made.
+    codec_id: the codec id that it must have.
+
+    Raises CorruptPayload where the length, checksum, version, codec id, a dtype code or a size does not fit.
+
+    >>> frame = Frame(write(IDENTITY_ID, (torch.zeros(2, 1),), [bytes(8)]), IDENTITY_ID)
+    >>> [(dtype, shape, len(frame.take(8))) for dtype, shape in frame.headers()]
+    [(torch.float32, (2, 1), 8)]
+    """
+
+    def __init__(self, payload: Payload, codec_id: int) -> None:
+        self._bytes = memoryview(payload)
+        self._at = 0
+        stated = self.take(CHECKSUM.size)
+        if stated != _truncated(xxhash.xxh3_64_intdigest(self._bytes[CHECKSUM.size :])):
+            raise CorruptPayload(f"the checksum of a payload of {len(payload)} bytes does not match its contents")
+        version, written_by, self._tensors = PREAMBLE.unpack(self.take(PREAMBLE.size))
+        if version != FORMAT_VERSION:
+            raise CorruptPayload(f"payload of format version {version}: this package reads {FORMAT_VERSION}")
+        if written_by != codec_id:
+            raise CorruptPayload(f"payload of the codec with id {written_by}, read with the one with id {codec_id}")
+
+    def headers(self) -> Iterator[tuple[torch.dtype, tuple[int, ...]]]:
+        """Dtype and shape of each tensor; its body must be taken before the next one is asked for."""
+        for index in range(self._tensors):
+            code, ndim = TENSOR_HEADER.unpack(self.take(TENSOR_HEADER.size))
+            shape = struct.unpack(f"<{ndim}I", self.take(DIM_BYTES * ndim))
+            if code >= len(DTYPES):
+                raise CorruptPayload(f"tensor {index}: unknown dtype code {code}, the last one is {len(DTYPES) - 1}")
+            # An empty tensor passes every check of sizes, but torch still needs its strides to fit 63 bits.
+            if prod(max(dim, 1) for dim in shape) >= 2**63:
+                raise CorruptPayload(f"tensor {index}: no tensor has the shape {shape}")
+            yield getattr(torch, DTYPES[code]), shape
+        if self._at != len(self._bytes):
+            raise CorruptPayload(f"{len(self._bytes) - self._at} bytes are left over behind the last tensor")
+
+    def take(self, size_bytes: int) -> memoryview:
+        """The next bytes of the frame, not copied."""
+        end = self._at + size_bytes
+        if end > len(self._bytes):
+            raise CorruptPayload(f"payload ends at byte {len(self._bytes)}, inside a field of bytes {self._at}-{end}")
+        taken = self._bytes[self._at : end]
+        self._at = end
+        return taken
+
+
+def raw(tensor: torch.Tensor) -> memoryview:
+    """The values of a tensor as bytes, in row-major order; not copied if they lie so already.
+
+    >>> raw(torch.tensor([1, 2], dtype=torch.int16)).hex()
+    '01000200'
+    """
+    dense = tensor.detach().cpu().contiguous()
+    # Not reshape(-1): torch leaves the stride of an empty or one-element tensor as it is, and then refuses the view.
+    return dense.as_strided((dense.numel(),), (1,)).view(torch.uint8).numpy().data
+
+
+def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
+    """A new tensor with the values that :func:`raw` gave.
+
+    The memory is torch's own and so aligned as its kernels like it: they may round otherwise on other addresses.
+
+    body: ``prod(shape) * dtype.itemsize`` bytes.
+
+    >>> restore(memoryview(bytes([1, 0, 2, 0])), torch.int16, (2, 1)).tolist()
+    [[1], [2]]
+    """
+    flat = torch.empty(len(body), dtype=torch.uint8)
+    flat.numpy()[:] = np.frombuffer(body, np.uint8)
+    return flat.view(dtype).view(shape)
+
+
+def _tensor_header(tensor: torch.Tensor) -> bytes:
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name not in DTYPES:
+        raise ValueError(f"a tensor of dtype {name} cannot be sent: allowed are {', '.join(DTYPES)}")
+    return struct.pack(f"<BB{tensor.ndim}I", DTYPES.index(name), tensor.ndim, *tensor.shape)
+
+
+def _truncated(digest: int) -> bytes:
+    return CHECKSUM.pack(digest & 0xFFFFFFFF)

@@ -1,0 +1,313 @@
+"""The medium: who transmits when, at what rate. Nobody else computes an airtime.
+
+A band is a fluid server. Its rates are constant between re-plans, which happen when a transfer arrives or ends and when
+the channel changes; in between the bits that have flown are rate times time, exactly. ``width`` says how many transfers
+share the band at once, each with an equal part: any number is FDMA, one is TDMA in order of arrival. Uplink and
+downlink have a band each (frequency-division duplex).
+
+Left out: interference, retransmissions, access delay beyond the constant latency.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from simpy import Environment, Event
+from simpy.events import EventPriority
+
+from wirelessfsl.engine.node import Node
+from wirelessfsl.radio.link import Links, Phy, rate_bit_s
+from wirelessfsl.settings import Kinds, settings
+from wirelessfsl.streams import Floats
+from wirelessfsl.units import BITS_PER_BYTE, BandwidthHz, LatencyS, RateBitS
+
+_LATE = EventPriority(2)
+"""SimPy priority of a re-plan: after everything else at its instant, so that simultaneous arrivals share one."""
+
+
+@settings
+class Fdma:
+    """Frequency division: all transfers at once, each on an equal share of the band.
+
+    Shares are planned anew whenever a transfer comes or goes. With n transfers under way each gets bandwidth_hz / n. Devices keep their full transmit power in a narrower share;
+    the server's is spread over the band.
+
+    bandwidth_hz: width of the uplink band in Hz, 1e3 to 1e12.
+    downlink_bandwidth_hz: width of the downlink band in Hz; by default as the uplink's.
+    latency_s: constant delay of every message in s (access, propagation, processing), 0 to 3600.
+    allocation: how the band is shared; equal parts.
+
+    >>> Fdma(bandwidth_hz=20e6).width
+    inf
+    """
+
+    kind: Literal["fdma"] = "fdma"
+    bandwidth_hz: BandwidthHz = 20e6
+    downlink_bandwidth_hz: BandwidthHz | None = None
+    latency_s: LatencyS = 0.005
+    allocation: Literal["equal"] = "equal"
+
+    @property
+    def width(self) -> float:
+        """Transfers that share the band at once."""
+        return inf
+
+
+@settings
+class Tdma:
+    """Time division: one transfer at a time on the whole band, first come, first served; one queue per direction.
+
+    bandwidth_hz: width of the uplink band in Hz, 1e3 to 1e12.
+    downlink_bandwidth_hz: width of the downlink band in Hz; by default as the uplink's.
+    latency_s: constant delay of every message in s (access, propagation, processing), 0 to 3600.
+
+    >>> Tdma(bandwidth_hz=20e6).width
+    1.0
+    """
+
+    kind: Literal["tdma"] = "tdma"
+    bandwidth_hz: BandwidthHz = 20e6
+    downlink_bandwidth_hz: BandwidthHz | None = None
+    latency_s: LatencyS = 0.005
+
+    @property
+    def width(self) -> float:
+        """Transfers that share the band at once."""
+        return 1.0
+
+
+@settings
+class ConstantLink:
+    """A link of its own for every client, with constant rate and latency: wired, or "just give me 10 Mbit/s and 20 ms".
+
+    A message of b bytes takes latency_s + 8 b / rate. Needs no layout and no channel.
+
+    uplink_bit_s: rate from client to server in bit/s, 1 to 1e13.
+    downlink_bit_s: rate from server to client in bit/s, 1 to 1e13.
+    latency_s: constant delay of every message in s, 0 to 3600.
+
+    >>> ConstantLink().uplink_bit_s
+    10000000.0
+    """
+
+    kind: Literal["constant"] = "constant"
+    uplink_bit_s: RateBitS = 10e6
+    downlink_bit_s: RateBitS = 10e6
+    latency_s: LatencyS = 0.02
+
+
+MediumSettings = Annotated[Fdma | Tdma | ConstantLink, Kinds()]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a message.
+
+    start_s, end_s: first bit on the air, and arrival (after the latency). sent_bytes: what flew. energies in J, of the
+    sender's transmitter and the receiver's receiver.
+    """
+
+    start_s: float
+    end_s: float
+    sent_bytes: int
+    transmit_j: float
+    receive_j: float
+    attempts: int
+    arrived: bool
+
+
+class Flight(Event):
+    """A message on its way; as an event it happens at the arrival, with the :class:`Delivery` as value."""
+
+    def __init__(self, env: Environment, band: Band, sender: Node, receiver: Node, size_bytes: int) -> None:
+        super().__init__(env)
+        self.band, self.sender, self.receiver, self.size_bytes = band, sender, receiver, size_bytes
+        self.link = max(sender.link, receiver.link)
+        self.start_s = inf
+        self.delivery: Delivery | None = None
+
+    def take_off(self) -> None:
+        """The first bit goes on the air."""
+        self.start_s = self.env.now
+        self._transmit = self.sender.begin(self.sender.radio.transmitter)
+        self._receive = self.receiver.begin(self.receiver.radio.receiver)
+
+    def land(self, latency_s: float, sent_bytes: int, arrived: bool) -> Delivery:
+        """The last bit has left the air."""
+        transmit_j = self.sender.end(self.sender.radio.transmitter, self._transmit)
+        receive_j = self.receiver.end(self.receiver.radio.receiver, self._receive)
+        end_s = self.env.now + latency_s
+        self.delivery = Delivery(self.start_s, end_s, sent_bytes, transmit_j, receive_j, 1, arrived)
+        return self.delivery
+
+
+class Air(Protocol):
+    """What a band needs to know of the radio: vectorised over links, pure functions of time."""
+
+    def received_w(self, links: NDArray[np.intp], time_s: float) -> Floats: ...
+    def rate_bit_s(self, links: NDArray[np.intp], received_w: Floats, sharing: int) -> Floats: ...
+    def next_change_s(self, time_s: float) -> float: ...
+
+
+@dataclass(frozen=True)
+class RadioAir:
+    """One direction of the radio channel.
+
+    transmit_w, noise_w_hz: per link, shape (n,). ``spread``: the sender's power is spread over the band (downlink)
+    rather than concentrated in the share (uplink).
+    """
+
+    links: Links
+    phy: Phy
+    transmit_w: Floats
+    noise_w_hz: Floats
+    bandwidth_hz: float
+    spread: bool
+
+    def received_w(self, links: NDArray[np.intp], time_s: float) -> Floats:
+        received: Floats = self.transmit_w[links] * self.links.gain(links, time_s)
+        return received
+
+    def rate_bit_s(self, links: NDArray[np.intp], received_w: Floats, sharing: int) -> Floats:
+        if self.spread:
+            received_w = received_w / sharing
+        return rate_bit_s(self.phy, received_w, self.noise_w_hz[links], self.bandwidth_hz / sharing)
+
+    def next_change_s(self, time_s: float) -> float:
+        return self.links.next_change_s(time_s)
+
+
+@dataclass(frozen=True)
+class ConstantAir:
+    """A pipe of constant rate."""
+
+    bit_s: float
+
+    def received_w(self, links: NDArray[np.intp], time_s: float) -> Floats:
+        return np.zeros(len(links))
+
+    def rate_bit_s(self, links: NDArray[np.intp], received_w: Floats, sharing: int) -> Floats:
+        return np.full(len(links), self.bit_s / sharing)
+
+    def next_change_s(self, time_s: float) -> float:
+        return inf
+
+
+class Band:
+    """A fluid server: at most ``width`` flights share the band equally, the others wait in line."""
+
+    def __init__(self, env: Environment, air: Air, width: float, latency_s: float) -> None:
+        self.env, self.air, self.width, self.latency_s = env, air, width, latency_s
+        self._waiting: deque[Flight] = deque()
+        self._flying: list[Flight] = []
+        self._links = np.empty(0, dtype=np.intp)
+        self._bits, self._rates, self._received = np.empty(0), np.empty(0), np.empty(0)
+        self._planned_s, self._changes_s, self._due_s = 0.0, -inf, inf
+        self._timer: Event | None = None
+
+    def send(self, flight: Flight) -> None:
+        """Put a flight in line; it takes off at this instant's re-plan if there is room."""
+        self._waiting.append(flight)
+        self._wake_at(self.env.now)
+
+    def abort(self, flight: Flight) -> Delivery:
+        """Take a flight out of the line or the air; what had flown has cost its energy. Others speed up at once."""
+        now = self.env.now
+        if flight.delivery is not None:  # all bits have flown: only the latency was left
+            return replace(flight.delivery, end_s=now, arrived=False)
+        if flight in self._waiting:
+            self._waiting.remove(flight)
+            return Delivery(now, now, 0, 0.0, 0.0, 0, False)
+        self._advance()
+        at = self._flying.index(flight)
+        left = max(0, int(np.ceil(self._bits[at] / BITS_PER_BYTE)))
+        self._keep(np.arange(len(self._flying)) != at)
+        self._wake_at(now)
+        return flight.land(0.0, flight.size_bytes - left, False)
+
+    def _wake_at(self, instant: float) -> None:
+        """Re-plan at an instant (and not at the one that was set before)."""
+        if instant == self._due_s:
+            return
+        self._due_s = instant
+        self._timer = timer = Event(self.env)
+        timer._ok, timer._value = True, None
+        timer.callbacks.append(self._plan)
+        self.env.schedule(timer, priority=_LATE, delay=max(0.0, instant - self.env.now))
+
+    def _advance(self) -> None:
+        """Let the bits fly that have flown since the last re-plan."""
+        now = self.env.now
+        self._bits -= self._rates * (now - self._planned_s)
+        self._planned_s = now
+
+    def _keep(self, stay: NDArray[np.bool_]) -> None:
+        self._flying = [flight for flight, stays in zip(self._flying, stay.tolist(), strict=True) if stays]
+        self._links, self._bits = self._links[stay], self._bits[stay]
+        self._rates, self._received = self._rates[stay], self._received[stay]
+
+    def _plan(self, timer: Event) -> None:
+        if timer is not self._timer:
+            return
+        self._due_s = inf
+        now = self.env.now
+        self._advance()
+        self._land(now)
+        if now >= self._changes_s:
+            self._received = self.air.received_w(self._links, now)
+            self._changes_s = self.air.next_change_s(now)
+        self._take_off(now)
+        if self._flying:
+            self._rates = self.air.rate_bit_s(self._links, self._received, len(self._flying))
+            with np.errstate(divide="ignore"):
+                ends_s = now + float((self._bits / self._rates).min())
+            if (next_s := min(ends_s, self._changes_s)) < inf:
+                self._wake_at(next_s)
+
+    def _land(self, now: float) -> None:
+        """End the flights whose bits have all flown, within the resolution of the clock."""
+        done = self._bits <= self._rates * (4 * np.spacing(now))
+        if done.any():
+            landed = [self._flying[i] for i in np.flatnonzero(done)]
+            self._keep(~done)
+            for flight in landed:
+                flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True)
+                self.env.schedule(flight, delay=self.latency_s)
+
+    def _take_off(self, now: float) -> None:
+        room = self.width - len(self._flying)
+        new: list[Flight] = []
+        while self._waiting and len(new) < room:
+            new.append(self._waiting.popleft())
+        if new:
+            links = np.array([flight.link for flight in new], dtype=np.intp)
+            bits = np.array([flight.size_bytes * BITS_PER_BYTE for flight in new], dtype=np.float64)
+            self._flying += new
+            self._links = np.concatenate([self._links, links])
+            self._bits = np.concatenate([self._bits, bits])
+            self._received = np.concatenate([self._received, self.air.received_w(links, now)])
+            for flight in new:
+                flight.take_off()
+
+
+class Medium:
+    """All bands of the network; ``band`` says which one carries a message from one node to another."""
+
+    def __init__(self, env: Environment, band: Callable[[Node, Node], Band]) -> None:
+        self.env, self._band = env, band
+
+    def transmit(self, sender: Node, receiver: Node, size_bytes: int) -> Flight:
+        """Send ``size_bytes``; the returned event happens at the arrival, its value is the :class:`Delivery`."""
+        flight = Flight(self.env, self._band(sender, receiver), sender, receiver, size_bytes)
+        flight.band.send(flight)
+        return flight
+
+    def abort(self, flight: Flight) -> Delivery:
+        """Stop a flight that nobody waits for any more."""
+        return flight.band.abort(flight)

@@ -1,0 +1,202 @@
+"""A node under the clock: a processor with a queue, a radio, and perhaps a battery that runs empty.
+
+Rows of energy in the log follow one convention. A computation's row holds what it drew *above* idle, a transfer's row
+the whole power of its radio chain, and the row ``idle`` of each round the idle power of the processor (all the time)
+and of the radio (while it is silent). Together they are the exact integral of the node's power.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from simpy import Environment, Event
+
+from wirelessfsl.devices.battery import BatteryModel
+from wirelessfsl.devices.compute import Processor
+from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.power import BUSY, IDLE, OFF, SLEEP, Chain, Meter, Radio
+from wirelessfsl.learning.kernels import Kernel
+from wirelessfsl.records import COMPUTE, WAIT
+
+if TYPE_CHECKING:
+    from wirelessfsl.engine.world import World
+
+Steps = Generator[Event, Any, Any]
+
+
+class Node:
+    """A device or a server. ``link`` is its row in the radio's arrays of links (devices only)."""
+
+    def __init__(
+        self, world: World, name: str, link: int, processor: Processor, radio: RadioPower, battery: BatteryModel
+    ) -> None:
+        self.world, self.name, self.link = world, name, link
+        self.env: Environment = world.env
+        self.processor = processor
+        self.up, self.gone = True, False
+        self.uplink_bytes = self.downlink_bytes = 0
+        self.free_since_s = 0.0
+        self.slowness = 1.0
+        self.radio = Radio(radio)
+        self.meter = Meter(processor.idle_w)
+        self._capacity_j = battery.energy_j
+        self._empty: Event | None = None
+        self._running_w: list[float] = []
+        self._taken = 0
+        self._queue: deque[Event] = deque()
+        self._idle_reported_j = 0.0
+        self._watch()
+
+    def __repr__(self) -> str:
+        return f"Node({self.name})"
+
+    # Computing
+
+    def compute(self, kernel: Kernel, *args: Any) -> Steps:
+        """Run a kernel here: wait for a slot, stay busy for its simulated seconds, return its result."""
+        world = self.world
+        world.custody.check(self.name, kernel.name, args)
+        yield from self._acquire(kernel.phase)
+        work = world.executor.submit(kernel, *args)
+        try:
+            yield from self._busy(kernel.phase, kernel.flops(*args))
+            value = world.demand(self, kernel.name, work)
+        finally:
+            work.cancel()
+            self._release()
+        world.custody.claim(self.name, value)
+        return value
+
+    def spend(self, phase: str, flops: float) -> Steps:
+        """Be busy for ``flops`` operations whose result is made elsewhere (encoding, decoding)."""
+        if flops:
+            yield from self._acquire(phase)
+            try:
+                yield from self._busy(phase, flops)
+            finally:
+                self._release()
+
+    def _acquire(self, phase: str) -> Steps:
+        if self._taken < self.processor.slots:
+            self._taken += 1
+            return
+        turn = self.env.event()
+        self._queue.append(turn)
+        begin = self.env.now
+        try:
+            yield turn
+        except BaseException:
+            if turn.triggered:
+                self._release()
+            else:
+                self._queue.remove(turn)
+            raise
+        finally:
+            self.world.log_event(begin, self.env.now, self, WAIT, phase)
+
+    def _release(self) -> None:
+        if self._queue:
+            self._queue.popleft().succeed()
+        else:
+            self._taken -= 1
+
+    def _busy(self, phase: str, flops: float) -> Steps:
+        nominal_s = self.processor.seconds(flops)
+        if not nominal_s:
+            return
+        seconds = nominal_s * self.slowness
+        power_w = self.processor.energy_j(flops) / nominal_s
+        begin = self.env.now
+        self._running_w.append(power_w)
+        self._power_changed()
+        try:
+            yield self.env.timeout(seconds)
+        finally:
+            elapsed = self.env.now - begin
+            self._running_w.remove(power_w)
+            self._power_changed()
+            done = min(1.0, elapsed / seconds)
+            self.world.log_event(
+                begin, self.env.now, self, COMPUTE, phase, flops=flops * done, energy_j=power_w * elapsed
+            )
+
+    # Radio
+
+    def begin(self, chain: Chain) -> float:
+        """A transfer begins on one of the radio's chains; returns what :meth:`end` wants back."""
+        begun = chain.begin(self.env.now)
+        self._radio_changed()
+        return begun
+
+    def end(self, chain: Chain, begun_j: float) -> float:
+        """The transfer's energy (J) on that chain."""
+        energy_j = chain.end(self.env.now, begun_j)
+        self._radio_changed()
+        return energy_j
+
+    # Power
+
+    def switch(self, up: bool) -> None:
+        """Turn the node off (failure, empty battery) or on again."""
+        self.up = up
+        self._power_changed()
+        self._radio_changed()
+
+    def settle(self) -> None:
+        """Bring both meters up to now."""
+        self.meter.settle(self.env.now)
+        self.radio.settle(self.env.now)
+
+    @property
+    def energy_j(self) -> float:
+        """Energy drawn until the last settling: the integral of both meters."""
+        return sum(self.meter.energy_j.values()) + sum(self.radio.meter.energy_j.values())
+
+    def take_idle_j(self) -> float:
+        """Idle energy since the last call: idle power of the processor while on, and of the silent radio."""
+        times, silent = self.meter.time_s, self.radio.meter.energy_j
+        total = self.processor.idle_w * (times[IDLE] + times[BUSY]) + silent[IDLE] + silent[SLEEP]
+        new, self._idle_reported_j = total - self._idle_reported_j, total
+        return new
+
+    def _power_changed(self) -> None:
+        if not self.up:
+            self.meter.change(self.env.now, OFF, 0.0)
+        elif self._running_w:
+            self.meter.change(self.env.now, BUSY, self.processor.idle_w + sum(self._running_w))
+        else:
+            self.meter.change(self.env.now, IDLE, self.processor.idle_w)
+        self._watch()
+
+    def _radio_changed(self) -> None:
+        self.radio.update(self.env.now, self.up)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Set the alarm for the instant when the battery runs empty at the present power."""
+        if self._capacity_j == inf or self.gone:
+            return
+        self.settle()
+        left_j = self._capacity_j - self.energy_j
+        power_w = self.meter.power_w + self.radio.meter.power_w
+        sleeps_in_s = self.radio.next_change_s - self.env.now
+        lasts_s = left_j / power_w if power_w else inf
+        delay_s = min(lasts_s, sleeps_in_s)
+        self._empty = None
+        if delay_s < inf:
+            self._empty = alarm = self.env.event()
+            alarm.callbacks.append(self._alarm)
+            alarm._ok, alarm._value = True, lasts_s <= sleeps_in_s
+            self.env.schedule(alarm, delay=max(delay_s, 0.0))
+
+    def _alarm(self, alarm: Event) -> None:
+        if alarm is not self._empty:
+            return
+        if alarm.value:
+            self.gone = True
+            self.world.fell(self, "battery")
+        else:  # the radio falls asleep: from here on the battery lasts longer
+            self._watch()

@@ -1,0 +1,350 @@
+"""The world: all that a training scheme may see and do.
+
+A scheme is a generator that tells both ends of its protocol: nodes compute, ``transfer`` moves tensors, ``together``
+runs one session per client at once. Time, energy, bytes, queues, contention, losses and failures happen underneath, and
+every fact goes to the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from simpy import Environment, Event, Interrupt, Process
+
+from wirelessfsl.codecs.codec import Codec
+from wirelessfsl.devices.compute import Jitter, NoJitter
+from wirelessfsl.devices.failures import Failures
+from wirelessfsl.engine.custody import Custody
+from wirelessfsl.engine.medium import Delivery, Medium
+from wirelessfsl.engine.node import Node, Steps
+from wirelessfsl.learning.data import ClientData
+from wirelessfsl.learning.executor import Executor, Work
+from wirelessfsl.learning.stage import Part, Stage
+from wirelessfsl.records import DROP, IDLE, RECEIVE, TRANSFER, WAIT, Log
+from wirelessfsl.records import Event as Fact
+from wirelessfsl.settings import settings
+from wirelessfsl.units import Positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Exhausted", "Lost", "Node", "SimulationError", "Steps", "Transport", "World"]
+
+
+@settings
+class Transport:
+    """How messages are carried (``network.transport``): whole, in order, one frame each.
+
+    overhead_bytes: bytes that every message costs beside its payload, >= 0; 40 is one TCP/IPv4 header.
+    timeout_s: a message that has not arrived after this many seconds is lost and its client drops out of the round;
+        by default messages wait for ever.
+
+    >>> Transport().overhead_bytes
+    40
+    """
+
+    overhead_bytes: int = 40
+    timeout_s: Positive | None = None
+
+    def __post_init__(self) -> None:
+        if self.overhead_bytes < 0:
+            raise ValueError(f"overhead_bytes: got {self.overhead_bytes}, must be >= 0")
+
+
+class SimulationError(RuntimeError):
+    """Something failed inside the simulation; the message says which node, kernel, round, step and simulated time."""
+
+
+class Lost(Exception):
+    """A message did not arrive; the session that waited for it ends."""
+
+
+class Exhausted(Exception):
+    """No client is left and none will come back: the training ends here."""
+
+
+@dataclass(eq=False)
+class Session:
+    """One client's part in a round; ``step`` is its batch (-1 outside of batches)."""
+
+    client: Node
+    step: int = -1
+
+
+class World:
+    """Nodes, medium, codecs and clock. Built by ``build.py``; algorithms use the methods up to ``close_round``."""
+
+    def __init__(self, seed: int, executor: Executor, log: Log, transport: Transport) -> None:
+        self.env = Environment()
+        self.seed, self.executor, self.log, self.transport = seed, executor, log, transport
+        self.custody = Custody()
+        self.round = 0
+        self.rounds_planned = 0
+        self.clients: tuple[Node, ...] = ()
+        self.server: Node
+        self.medium: Medium
+        self.codecs: Mapping[str, Codec] = {}
+        self.stages: tuple[Stage, ...] = ()
+        self.initial: tuple[Part, ...] = ()
+        self.data: Mapping[Node, ClientData] = {}
+        self.on_round: Callable[[World, Sequence[Part], Mapping[Node, Sequence[float]]], None] = lambda *_: None
+        self._memory: dict[tuple[str, str, str], Any] = {}
+        self._jitter: dict[Node, Jitter] = {}
+        self._sessions: dict[Process | None, Session] = {}
+        self._running: dict[Node, Process] = {}
+        self._back: Event | None = None
+        self._round_began_s = 0.0
+
+    # What a scheme uses
+
+    def rounds(self, count: int) -> Iterator[int]:
+        """Count the rounds, from 1."""
+        self.rounds_planned = count
+        for self.round in range(1, count + 1):
+            self._round_began_s = self.env.now
+            for node, jitter in self._jitter.items():
+                node.slowness = jitter.factor(self.seed, node.name, self.round)
+            yield self.round
+
+    def available(self) -> Generator[Event, Any, tuple[Node, ...]]:
+        """The clients that are up; waits for the first to come back if none is. Raises Exhausted if none ever will."""
+        while not (up := tuple(node for node in self.clients if node.up)):
+            if all(node.gone for node in self.clients):
+                raise Exhausted("no client is left")
+            self._back = self.env.event()
+            yield self._back
+        return up
+
+    def together(
+        self, sessions: Mapping[Node, Steps], deadline_s: float | None = None
+    ) -> Generator[Event, Any, dict[Node, Any]]:
+        """Run one session per client at once; returns the results of those that finished, in the order given.
+
+        A client whose battery runs empty, that fails, that loses a message or that is not done after ``deadline_s`` is
+        dropped: its session ends where it is, and the others go on.
+        """
+        running = {}
+        for client, steps in sessions.items():
+            running[client] = process = self.env.process(self._session(client, steps))
+            self._sessions[process] = Session(client)
+        self._running.update(running)
+        everyone = self.env.all_of(list(running.values()))
+        if deadline_s is not None:
+            yield everyone | self.env.timeout(deadline_s)
+            for process in running.values():
+                if process.is_alive:
+                    process.interrupt("deadline")
+        yield everyone
+        for client, process in running.items():
+            del self._running[client], self._sessions[process]
+        return {client: process.value[0] for client, process in running.items() if process.value}
+
+    def batches(self, client: Node, count: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """This round's batches of a client: inputs and labels, a function of seed, client and round alone."""
+        session = self._sessions[self.env.active_process]
+        for session.step in range(count):
+            batch = self.data[client].batch((self.round - 1) * count + session.step, batch_size)
+            self.custody.claim(client.name, batch)
+            yield batch
+        session.step = -1
+
+    def samples(self, client: Node) -> int:
+        """Number of training samples of a client."""
+        return len(self.data[client])
+
+    def transfer(self, sender: Node, receiver: Node, **messages: Tensor | tuple[Tensor, ...]) -> Steps:
+        """Send tensors in one message, ``kind=value`` each; returns what the receiver decodes, in the same order.
+
+        Encoding is paid for by the sender, the air by both, decoding by the receiver. Raises Lost if the message does
+        not arrive.
+        """
+        payloads, encode_flops, decode_flops = {}, 0.0, 0.0
+        for kind, value in messages.items():
+            self.custody.check(sender.name, f"{kind} sent", value)
+            tensors = value if isinstance(value, tuple) else (value,)
+            codec, at = self.codecs[kind], (sender.name, receiver.name, kind)
+            try:
+                payloads[kind], self._memory[at] = codec.encode(tensors, self._memory.get(at))
+            except ValueError as error:
+                self._fail(sender, f"encoding {kind}", error)
+            elements = sum(tensor.numel() for tensor in tensors)
+            encode_flops += codec.encode_flops(elements)
+            decode_flops += codec.decode_flops(elements)
+        yield from sender.spend("encode", encode_flops)
+        sizes = {kind: len(payload) for kind, payload in payloads.items()}
+        sizes[next(iter(sizes))] += self.transport.overhead_bytes
+        yield from self._fly(sender, receiver, sizes)
+        yield from receiver.spend("decode", decode_flops)
+        received = []
+        for kind, payload in payloads.items():
+            tensors = self.codecs[kind].decode(payload)
+            self.custody.claim(receiver.name, tensors)
+            received.append(tensors if isinstance(messages[kind], tuple) else tensors[0])
+        return received[0] if len(received) == 1 else tuple(received)
+
+    def close_round(self, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
+        """End the round, a quiet instant: account for idle time and energy, evaluate, write down.
+
+        parts: values of the world's stages as they stand now.
+        losses: training loss of every batch of each client that finished.
+        """
+        now = self.env.now
+        for node in (*self.clients, self.server):
+            if node is not self.server:
+                self._wait_over(node)
+            node.settle()
+            idle_j = node.take_idle_j()
+            self.log.event(
+                Fact(self._round_began_s, now, node.name, "", IDLE, IDLE, self.round, -1, 0, 0.0, idle_j, 0, True)
+            )
+        self.on_round(self, parts, losses)
+        self.log.flush()
+
+    # What happens underneath
+
+    def watch(self, node: Node, jitter: Jitter, failures: Failures) -> None:
+        """Let a client's speed vary and its failures happen."""
+        if not isinstance(jitter, NoJitter):
+            self._jitter[node] = jitter
+        self.env.process(self._outages(node, failures))
+
+    def fell(self, node: Node, reason: str) -> None:
+        """A node is off from now on: its session, if any, is dropped."""
+        node.switch(up=False)
+        process = self._running.get(node)
+        if process is not None and process.is_alive:
+            process.interrupt(reason)
+
+    def demand(self, node: Node, what: str, work: Work) -> Any:
+        """The result of a kernel; its failure is told with place and simulated time."""
+        try:
+            return work.result()
+        except Exception as error:
+            self._fail(node, what, error)
+
+    def log_event(
+        self,
+        start_s: float,
+        end_s: float,
+        node: Node,
+        activity: str,
+        phase: str,
+        peer: Node | None = None,
+        size_bytes: int = 0,
+        flops: float = 0.0,
+        energy_j: float = 0.0,
+        attempts: int = 0,
+        delivered: bool = True,
+    ) -> None:
+        """Append a fact; round, step and (unless given) the client that a server works for come from the session."""
+        session = self._sessions.get(self.env.active_process)
+        served = "" if session is None or session.client is node else session.client.name
+        self.log.event(
+            Fact(
+                start_s,
+                end_s,
+                node.name,
+                served if peer is None else peer.name,
+                activity,
+                phase,
+                self.round,
+                -1 if session is None else session.step,
+                size_bytes,
+                flops,
+                energy_j,
+                attempts,
+                delivered,
+            )
+        )
+
+    def _session(self, client: Node, steps: Steps) -> Steps:
+        self._wait_over(client)
+        try:
+            result = yield from steps
+        except Interrupt as interrupt:
+            reason = str(interrupt.cause)
+        except Lost:
+            reason = "lost"
+        else:
+            return (result,)
+        finally:
+            client.free_since_s = self.env.now
+        self.log_event(self.env.now, self.env.now, client, DROP, reason)
+        return None
+
+    def _wait_over(self, client: Node) -> None:
+        """Book the time since the client's last session as waiting."""
+        if self.env.now > client.free_since_s:
+            self.log_event(client.free_since_s, self.env.now, client, WAIT, IDLE)
+            client.free_since_s = self.env.now
+
+    def _fly(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Steps:
+        asked_s = self.env.now
+        flight = self.medium.transmit(sender, receiver, sum(sizes.values()))
+        try:
+            if self.transport.timeout_s is None:
+                delivery = yield flight
+            else:
+                yield flight | self.env.timeout(self.transport.timeout_s)
+                delivery = flight.value if flight.processed else self.medium.abort(flight)
+        except Interrupt:
+            self._log_flight(asked_s, sender, receiver, sizes, self.medium.abort(flight))
+            raise
+        self._log_flight(asked_s, sender, receiver, sizes, delivery)
+        if not delivery.arrived:
+            raise Lost
+
+    def _log_flight(
+        self, asked_s: float, sender: Node, receiver: Node, sizes: Mapping[str, int], delivery: Delivery
+    ) -> None:
+        """Log one message as one row a kind and end; time and energy are shared out by bytes."""
+        start_s = min(delivery.start_s, delivery.end_s)
+        if start_s > asked_s:
+            self.log_event(asked_s, start_s, sender, WAIT, next(iter(sizes)), peer=receiver)
+        total, before = sum(sizes.values()), 0
+        span_s = delivery.end_s - start_s
+        sent_bytes = delivery.sent_bytes
+        for kind, size in sizes.items():
+            sent = min(size, sent_bytes)
+            sent_bytes -= sent
+            share = size / total
+            begin_s = start_s + span_s * (before / total)
+            before += size
+            end_s = delivery.end_s if before == total else start_s + span_s * (before / total)
+            self.log_event(
+                begin_s, end_s, sender, TRANSFER, kind, receiver, sent, energy_j=delivery.transmit_j * share,
+                attempts=delivery.attempts, delivered=delivery.arrived,
+            )  # fmt: skip
+            self.log_event(
+                begin_s, end_s, receiver, RECEIVE, kind, sender, energy_j=delivery.receive_j * share,
+                attempts=delivery.attempts, delivered=delivery.arrived,
+            )  # fmt: skip
+        if receiver is self.server:
+            sender.uplink_bytes += delivery.sent_bytes
+        else:
+            receiver.downlink_bytes += delivery.sent_bytes
+
+    def _outages(self, node: Node, failures: Failures) -> Steps:
+        for down_s, up_s in failures.outages(self.seed, node.name):
+            yield self.env.timeout(down_s - self.env.now)
+            if node.gone:
+                return
+            node.gone = up_s == inf
+            self.fell(node, "failure")
+            if node.gone:
+                return
+            yield self.env.timeout(up_s - self.env.now)
+            node.switch(up=True)
+            if self._back is not None:
+                self._back.succeed()
+                self._back = None
+
+    def _fail(self, node: Node, what: str, error: Exception) -> NoReturn:
+        session = self._sessions.get(self.env.active_process)
+        where = "" if session is None else f", session of {session.client.name}, step {session.step}"
+        raise SimulationError(
+            f"{what} at {node.name}{where}, round {self.round}, simulated time {self.env.now:.6g} s: {error}"
+        ) from error

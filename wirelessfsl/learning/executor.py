@@ -1,0 +1,62 @@
+"""Where kernels run on the host. Which one is used changes speed and nothing else.
+
+``submit`` is called when the simulated computation starts, ``Work.result`` when it ends; work that is cancelled in
+between (a client dropped) need not run at all.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any, Protocol
+
+from wirelessfsl.lazy import torch
+from wirelessfsl.learning.kernels import Kernel
+
+
+class Work(Protocol):
+    """A computation under way."""
+
+    def result(self) -> Any: ...
+    def cancel(self) -> None: ...
+
+
+class Executor(Protocol):
+    """Runs kernels; values equal to calling the kernel, nothing else observable.
+
+    ``busy_s`` is host time spent in kernels and ``kernels`` their number, for the manifest.
+    """
+
+    busy_s: float
+    kernels: int
+
+    def submit(self, kernel: Kernel, *args: Any) -> Work: ...
+
+
+class Sequential:
+    """The reference: one kernel after another in this thread, each when its result is asked for."""
+
+    def __init__(self) -> None:
+        self.busy_s = 0.0
+        self.kernels = 0
+
+    def submit(self, kernel: Kernel, *args: Any) -> Work:
+        return _Later(self, kernel, args)
+
+
+class _Later:
+    __slots__ = ("args", "executor", "kernel")
+
+    def __init__(self, executor: Sequential, kernel: Kernel, args: tuple[Any, ...]) -> None:
+        self.executor, self.kernel, self.args = executor, kernel, args
+
+    def result(self) -> Any:
+        executor = self.executor
+        begin = perf_counter()
+        with torch.inference_mode():
+            value = self.kernel.run(*self.args)
+        executor.busy_s += perf_counter() - begin
+        executor.kernels += 1
+        return value
+
+    def cancel(self) -> None:
+        self.args = ()

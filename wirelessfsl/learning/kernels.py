@@ -1,0 +1,98 @@
+"""What nodes compute: pure, named functions of tensors, each with its phase in the log and its cost in FLOPs.
+
+A kernel's result depends on its arguments alone, so it may run anywhere and at any time between the start and the end
+of the simulated computation. Optimiser state goes in and comes out with the :class:`Part`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wirelessfsl.lazy import torch
+from wirelessfsl.learning.optim import Optimizer
+from wirelessfsl.learning.stage import Part, Stage
+from wirelessfsl.learning.trace import halves, signature, whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A computation: what it does (``run``), its phase in the log, and its cost in FLOPs for the same arguments."""
+
+    name: str
+    phase: str
+    run: Callable[..., Any]
+    flops: Callable[..., float]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.run(*args)
+
+
+def kernel(phase: str, flops: Callable[..., float]) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make a module-level function a :class:`Kernel` of the given phase and cost."""
+    return lambda run: Kernel(run.__name__, phase, run, flops)
+
+
+@kernel("client_forward", flops=lambda stage, part, x: stage.flops(len(x)).forward)
+def forward(stage: Stage, part: Part, x: Tensor) -> tuple[Part, Tensor, tuple[Tensor, ...]]:
+    """Client's forward pass in training mode: part (with new buffers), smashed data, and the tape for ``backward``."""
+    inputs = (*part.params, *part.buffers, x)
+    output, *rest = halves(stage, signature(inputs))[0](*inputs)
+    count = len(part.buffers)
+    return part._replace(buffers=tuple(rest[:count])), output, tuple(rest[count:])
+
+
+@kernel("client_backward", flops=lambda stage, optimizer, part, tape, x, gradient: stage.flops(len(x)).backward)
+def backward(
+    stage: Stage, optimizer: Optimizer, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor
+) -> Part:
+    """Client's backward pass from the cut gradient, and the optimiser's step."""
+    inputs = (*part.params, *part.buffers, x)
+    gradients = halves(stage, signature(inputs))[1](*tape, gradient)
+    return _step(optimizer, part, gradients)
+
+
+@kernel("server_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))
+def serve(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor, Tensor]:
+    """Server's forward, loss, backward and optimiser step: part, gradient of the smashed data, mean loss."""
+    loss, part, (gradient, *gradients) = _whole(stage, part, x, y)
+    return _step(optimizer, part, gradients), gradient, loss
+
+
+@kernel("client_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))
+def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor]:
+    """One step of training a whole model on one batch: part, mean loss."""
+    loss, part, gradients = _whole(stage, part, x, y)
+    return _step(optimizer, part, gradients), loss
+
+
+@kernel("aggregate", flops=lambda weights, shares: 2.0 * len(weights) * sum(t.numel() for t in weights[0]))
+def average(weights: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> tuple[Tensor, ...]:
+    """Weighted mean of models, sum_k shares_k w_k / sum_k shares_k; integers (batch counts) are rounded."""
+    total = sum(shares)
+    mean = []
+    for tensors in zip(*weights, strict=True):
+        scale = torch.tensor([s / total for s in shares], dtype=torch.float64).to(_wide(tensors[0]))
+        blend = torch.tensordot(scale, torch.stack(tensors).to(scale.dtype), dims=1)
+        mean.append((blend if tensors[0].is_floating_point() else blend.round()).to(tensors[0].dtype))
+    return tuple(mean)
+
+
+def _wide(tensor: Tensor) -> torch.dtype:
+    return tensor.dtype if tensor.is_floating_point() else torch.float64
+
+
+def _whole(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part, list[Tensor]]:
+    inputs = (*part.params, *part.buffers, x)
+    loss, *rest = whole(stage, signature(inputs), signature((y,)))(*inputs, y)
+    count = len(part.buffers)
+    return loss, part._replace(buffers=tuple(rest[:count])), rest[count:]
+
+
+def _step(optimizer: Optimizer, part: Part, gradients: Sequence[Tensor]) -> Part:
+    params, state = optimizer.step(part.params, gradients, part.optimizer)
+    return part._replace(params=params, optimizer=state)

@@ -1,0 +1,103 @@
+"""Optimisers as pure functions: parameters, gradients and state in; new parameters and state out.
+
+The rules are torch's own (torch.optim.SGD and Adam with the same arguments give the same numbers); only the state is
+passed instead of kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from wirelessfsl.lazy import torch
+from wirelessfsl.settings import Kinds, settings
+from wirelessfsl.units import Ge, Lt, NonNegative, Positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Tensors = tuple["Tensor", ...]
+
+
+@settings
+class SGD:
+    """Stochastic gradient descent, w <- w - lr v with v <- momentum v + g + weight_decay w (torch.optim.SGD).
+
+    lr: learning rate, > 0.
+    momentum: in [0, 1); 0 keeps no state.
+    weight_decay: L2 penalty added to the gradient, >= 0.
+
+    >>> SGD(lr=0.1).momentum
+    0.0
+    """
+
+    kind: Literal["sgd"] = "sgd"
+    lr: Positive = 0.1
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    weight_decay: NonNegative = 0.0
+
+    def init(self, params: Tensors) -> Tensors:
+        """State for these parameters: one momentum buffer each (zeros), or nothing without momentum."""
+        return tuple(torch.zeros_like(p) for p in params) if self.momentum else ()
+
+    def step(self, params: Tensors, gradients: Sequence[Tensor], state: Tensors) -> tuple[Tensors, Tensors]:
+        """Parameters and state after one step."""
+        if not params:
+            return (), state
+        move: Sequence[Tensor] = gradients
+        if self.weight_decay:
+            move = torch._foreach_add(move, params, alpha=self.weight_decay)
+        if self.momentum:
+            move = torch._foreach_add(torch._foreach_mul(state, self.momentum), move)
+            state = tuple(move)
+        return tuple(torch._foreach_add(params, move, alpha=-self.lr)), state
+
+
+@settings
+class Adam:
+    """Adam (Kingma and Ba 2015, algorithm 1) with bias correction, as torch.optim.Adam.
+
+    lr: step size, > 0.
+    beta1: decay of the first moment, in [0, 1).
+    beta2: decay of the second moment, in [0, 1).
+    eps: added to the root of the second moment, > 0.
+    weight_decay: L2 penalty added to the gradient, >= 0.
+
+    >>> Adam().lr
+    0.001
+    """
+
+    kind: Literal["adam"] = "adam"
+    lr: Positive = 1e-3
+    beta1: Annotated[float, Ge(0), Lt(1)] = 0.9
+    beta2: Annotated[float, Ge(0), Lt(1)] = 0.999
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+
+    def init(self, params: Tensors) -> Tensors:
+        """State for these parameters: the step count, first and second moments."""
+        if not params:
+            return ()
+        return (torch.zeros(()), *(torch.zeros_like(p) for p in params), *(torch.zeros_like(p) for p in params))
+
+    def step(self, params: Tensors, gradients: Sequence[Tensor], state: Tensors) -> tuple[Tensors, Tensors]:
+        """Parameters and state after one step."""
+        if not params:
+            return (), state
+        n = len(params)
+        count, first, second = state[0] + 1, state[1 : n + 1], state[n + 1 :]
+        t = float(count)
+        gradients = list(gradients)
+        if self.weight_decay:
+            gradients = torch._foreach_add(gradients, params, alpha=self.weight_decay)
+        first = torch._foreach_lerp(first, gradients, 1 - self.beta1)
+        second = torch._foreach_addcmul(
+            torch._foreach_mul(second, self.beta2), gradients, gradients, value=1 - self.beta2
+        )
+        root = torch._foreach_div(torch._foreach_sqrt(second), (1 - self.beta2**t) ** 0.5)
+        denominator = torch._foreach_add(root, self.eps)
+        moved = torch._foreach_addcdiv(params, first, denominator, value=-self.lr / (1 - self.beta1**t))
+        return tuple(moved), (count, *first, *second)
+
+
+Optimizer = Annotated[SGD | Adam, Kinds()]

@@ -1,0 +1,71 @@
+"""Which runs belong together, and what to call them: runs of one scenario that differ only by seed are repetitions.
+
+A group carries its scenario's name; where several scenarios share a name (a sweep, an option given by hand), the
+settings in which they differ are added, so that every label in a figure or table says what is meant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from wirelessfsl.results.store import Run
+
+
+class Group(NamedTuple):
+    """Runs of one scenario with different seeds, and their common label."""
+
+    label: str
+    runs: tuple[Run, ...]
+
+
+def group(runs: Sequence[Run]) -> list[Group]:
+    """Runs by scenario, apart from name and seed, in the order given."""
+    settings = [{key: value for key, value in run.scenario.items() if key not in ("name", "seed")} for run in runs]
+    together: dict[str, list[Run]] = {}
+    for run, values in zip(runs, settings, strict=True):
+        together.setdefault(json.dumps(values, sort_keys=True), []).append(run)
+    members = [tuple(found) for found in together.values()]
+    names = labels([found[0].name for found in members], [json.loads(key) for key in together])
+    return [Group(name, found) for name, found in zip(names, members, strict=True)]
+
+
+def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str]:
+    """A label for each scenario: its name, and where names repeat the settings that tell the namesakes apart.
+
+    names: of the scenarios.
+    settings: of the scenarios, nested plain data.
+
+    >>> labels(["a", "a", "b"], [{"medium": {"bandwidth_hz": 1e6}}, {"medium": {"bandwidth_hz": 2e6}}, {}])
+    ['a (bandwidth_hz=1e+06)', 'a (bandwidth_hz=2e+06)', 'b']
+    """
+    flat = [dict(_leaves(values)) for values in settings]
+    found = []
+    for name, own in zip(names, flat, strict=True):
+        namesakes = [values for other, values in zip(names, flat, strict=True) if other == name]
+        differ = [path for path in own if any(path not in other or other[path] != own[path] for other in namesakes)]
+        # Another kind brings other fields: the kind says it all.
+        kinds = tuple(path[:-1] for path in differ if path[-1] == "kind")
+        told = [path for path in differ if path[-1] == "kind" or not any(path[: len(kind)] == kind for kind in kinds)]
+        found.append(f"{name} ({', '.join(_said(path, own[path]) for path in told)})" if told else name)
+    return found
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from _leaves(inner, (*path, str(key)))
+        case list():
+            for i, inner in enumerate(value):
+                yield from _leaves(inner, (*path, str(i)))
+        case _:
+            yield path, value
+
+
+def _said(path: tuple[str, ...], value: Any) -> str:
+    """A setting by the last name that says something: ``algorithm.kind`` is the algorithm."""
+    words = [path[0], *(part for part in path[1:] if part != "kind" and not part.isdigit())]
+    return f"{words[-1]}={value:g}" if isinstance(value, float) else f"{words[-1]}={value}"

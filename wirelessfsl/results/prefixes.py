@@ -1,0 +1,57 @@
+"""Units to show a quantity in: seconds as ms, min or h, joules as kJ, bytes as MB, so that axes have short numbers.
+
+Decimal prefixes only (SI); 1 MB is 10^6 bytes. Only what people look at is scaled, never what is stored.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Scale(NamedTuple):
+    """A unit to show values in: divide by ``factor``, write ``unit`` behind."""
+
+    factor: float
+    unit: str
+
+
+_SCALES: dict[str, tuple[tuple[float, Scale], ...]] = {
+    # Each from the value on; up to three minutes or hours people read the smaller unit with more ease.
+    "s": (
+        (0.0, Scale(1e-6, "µs")),
+        (1e-3, Scale(1e-3, "ms")),
+        (1.0, Scale(1.0, "s")),
+        (180.0, Scale(60.0, "min")),
+        (10_800.0, Scale(3600.0, "h")),
+    ),
+    "J": (
+        (0.0, Scale(1e-6, "µJ")),
+        (1e-3, Scale(1e-3, "mJ")),
+        (1.0, Scale(1.0, "J")),
+        (1e3, Scale(1e3, "kJ")),
+        (1e6, Scale(1e6, "MJ")),
+    ),
+    "B": (
+        (0.0, Scale(1.0, "B")),
+        (1e3, Scale(1e3, "kB")),
+        (1e6, Scale(1e6, "MB")),
+        (1e9, Scale(1e9, "GB")),
+        (1e12, Scale(1e12, "TB")),
+    ),
+}
+
+
+def scale(unit: str, largest: float) -> Scale:
+    """The unit in which values up to ``largest`` read best.
+
+    unit: what the values are in, "s", "J" or "B".
+    largest: the largest value to show, >= 0; the plain unit is taken for 0.
+
+    >>> scale("s", 0.25)
+    Scale(factor=0.001, unit='ms')
+    >>> scale("B", 12_500_000)
+    Scale(factor=1000000.0, unit='MB')
+    """
+    if not largest > 0:
+        return Scale(1.0, unit)
+    return [fit for start, fit in _SCALES[unit] if largest >= start][-1]

@@ -1,0 +1,293 @@
+"""The run folder: facts written as they come, read back as tables.
+
+``RunWriter`` is the simulator's log. Rows wait in a list and leave as numbered Parquet parts at quiet instants; a part
+or a file appears complete under its name or not at all, so whatever a killed run leaves can be read and resumed. Equal
+rows give equal files: nothing of the host or the hour is written here. ``open_run`` is the way back. The resolved
+scenario stands in ``manifest.json`` too, under "scenario", so that reading a run needs no YAML.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wirelessfsl.records import Event, Metric
+from wirelessfsl.results.columns import Evaluations, Facts, Ints, Names
+from wirelessfsl.results.metrics import summarise
+
+_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+def _schema(row: type[Event] | type[Metric]) -> pa.Schema:
+    """The columns of a record: its fields, nullable where they may be None."""
+    fields = []
+    for name, hint in get_type_hints(row).items():
+        kinds = get_args(hint) or (hint,)
+        fields.append(pa.field(name, _TYPES[kinds[0]], nullable=NoneType in kinds))
+    return pa.schema(fields)
+
+
+EVENTS, METRICS = _schema(Event), _schema(Metric)
+"""Columns and types of ``events/part-*.parquet`` and of ``metrics.parquet``."""
+
+
+class Mark(NamedTuple):
+    """How much of a run is written down: what a checkpoint remembers of its log."""
+
+    parts: int
+    metrics: int
+
+
+class RunWriter:
+    """The log of a run as files in its folder (a :class:`wirelessfsl.records.Log`).
+
+    folder: the run folder; made where it is missing.
+    part_rows: rows that must be pending before ``flush`` writes a part.
+    keep: what a resumed run keeps of an earlier one, as ``mark`` returned it; later rows are deleted.
+
+    Raises ValueError if the folder already holds facts and nothing says to keep or lacks what is to be kept.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = RunWriter(Path(folder))
+    ...     log.event(Event(0.0, 1.5, "client-0", "", "compute", "client_forward", 1, 0, 0, 1e6, 0.2, 1, True))
+    ...     log.mark()
+    Mark(parts=1, metrics=0)
+    """
+
+    event: Callable[[Event], None]
+    metric: Callable[[Metric], None]
+
+    def __init__(self, folder: Path, part_rows: int = 50_000, *, keep: Mark | None = None) -> None:
+        self.folder, self.part_rows = folder, part_rows
+        self._events: list[Event] = []
+        self._new_metrics: list[Metric] = []
+        # Bound once: an event costs a list append and no Python frame.
+        self.event, self.metric = self._events.append, self._new_metrics.append
+        (folder / "events").mkdir(parents=True, exist_ok=True)
+        parts = sorted((folder / "events").glob("part-*.parquet"))
+        if keep is None and parts:
+            raise ValueError(f"{folder}: already holds a run of {len(parts)} part(s); write to another folder")
+        self._written = keep or Mark(0, 0)
+        self._metrics = _read(folder / "metrics.parquet", METRICS) if keep else METRICS.empty_table()
+        if len(parts) < self._written.parts or len(self._metrics) < self._written.metrics:
+            has = Mark(len(parts), len(self._metrics))
+            raise ValueError(f"{folder}: got {has}, fewer than the checkpoint's {keep}; resume from an older one")
+        for late in parts[self._written.parts :]:
+            late.unlink()
+        self._metrics = self._metrics.slice(0, self._written.metrics)
+
+    def flush(self) -> None:
+        """A quiet instant: write new evaluations, and a part if enough rows are pending."""
+        if len(self._events) >= self.part_rows:
+            self._write_part()
+        if self._new_metrics:
+            self._write_metrics()
+
+    def mark(self) -> Mark:
+        """Write down everything so far; a run resumed with ``keep`` set to the answer continues from here."""
+        if self._events:
+            self._write_part()
+        self._write_metrics()
+        return self._written
+
+    def close(self) -> None:
+        """Write down the rest."""
+        self.mark()
+
+    def _write_part(self) -> None:
+        path = self.folder / "events" / f"part-{self._written.parts:05d}.parquet"
+        _write(path, _table(self._events, EVENTS))
+        self._events.clear()
+        self._written = self._written._replace(parts=self._written.parts + 1)
+
+    def _write_metrics(self) -> None:
+        tables = [self._metrics, _table(self._new_metrics, METRICS)]
+        self._metrics = pa.concat_tables(tables).combine_chunks()
+        _write(self.folder / "metrics.parquet", self._metrics)
+        self._new_metrics.clear()
+        self._written = self._written._replace(metrics=self._metrics.num_rows)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears complete or not at all."""
+    half = _half(path)
+    half.write_text(text, encoding="utf-8")
+    os.replace(half, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``manifest.json`` or ``summary.json``: standard JSON (no NaN), keys in the order given."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read when asked: finished, interrupted or still going on.
+
+    path: the folder.
+    manifest: content of ``manifest.json``.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def scenario(self) -> dict[str, Any]:
+        """The resolved scenario as plain data."""
+        scenario: dict[str, Any] = self.manifest["scenario"]
+        return scenario
+
+    @property
+    def name(self) -> str:
+        """The scenario's name."""
+        return str(self.scenario.get("name", self.path.name))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return self.manifest.get("status") == "completed"
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Content of ``summary.json``; computed from what there is where the run did not come to write it."""
+        path = self.path / "summary.json"
+        if path.exists():
+            return _read_json(path)
+        return summarise(
+            self.facts,
+            self.evaluations,
+            name=self.name,
+            status=self.manifest.get("status", "interrupted"),
+            seed=self.scenario.get("seed", 0),
+            rounds=int(self.facts.round.max(initial=0)),
+            targets=self.scenario.get("evaluation", {}).get("target_accuracy", ()),
+        )
+
+    @cached_property
+    def events(self) -> pa.Table:
+        """Every fact, in the order it was logged; columns as in :class:`wirelessfsl.records.Event`."""
+        parts = sorted((self.path / "events").glob("part-*.parquet"))
+        for i, part in enumerate(parts):
+            if part.name != f"part-{i:05d}.parquet":
+                raise ValueError(
+                    f"{part.parent}: part-{i:05d}.parquet is missing; restore it or run the scenario again"
+                )
+        return pa.concat_tables([EVENTS.empty_table(), *(_read(part, EVENTS) for part in parts)])
+
+    @cached_property
+    def metrics(self) -> pa.Table:
+        """Every evaluation; columns as in :class:`wirelessfsl.records.Metric`."""
+        return _read(self.path / "metrics.parquet", METRICS, strict=self.finished)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """``events`` as NumPy columns for the folds of :mod:`wirelessfsl.results.metrics`."""
+        table = self.events
+        node, peer = _names(table["node"], table["peer"])
+        return Facts(
+            start_s=_array(table["start_s"]),
+            end_s=_array(table["end_s"]),
+            node=node,
+            peer=peer,
+            activity=_names(table["activity"])[0],
+            phase=_names(table["phase"])[0],
+            round=_array(table["round"]),
+            bytes=_array(table["bytes"]),
+            energy_j=_array(table["energy_j"]),
+        )
+
+    @cached_property
+    def evaluations(self) -> Evaluations:
+        """``metrics`` as NumPy columns for the folds of :mod:`wirelessfsl.results.metrics`."""
+        table = self.metrics
+        names: dict[str, Any] = {name: _names(table[name])[0] for name in ("client", "split")}
+        return Evaluations(**names, **{name: _array(table[name]) for name in METRICS.names if name not in names})
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run folder.
+
+    path: the folder that holds ``manifest.json``.
+
+    Raises ValueError where the folder is not a run; its tables raise it when they are read and are damaged.
+
+    >>> open_run("nowhere")
+    Traceback (most recent call last):
+        ...
+    ValueError: nowhere: not a run folder (no manifest.json); give a folder that `wirelessfsl run` made
+    """
+    path = Path(path)
+    if not (path / "manifest.json").is_file():
+        inside = sorted(file.parent for file in path.glob("*/manifest.json"))
+        hint = f"did you mean {inside[-1]}?" if inside else "give a folder that `wirelessfsl run` made"
+        raise ValueError(f"{path}: not a run folder (no manifest.json); {hint}")
+    manifest = _read_json(path / "manifest.json")
+    if not isinstance(manifest.get("scenario"), dict):
+        raise ValueError(f"{path / 'manifest.json'}: has no scenario; the run never started, run the scenario again")
+    return Run(path, manifest)
+
+
+def _half(path: Path) -> Path:
+    """Where a file is written before it gets its name: the same folder, so that the renaming is atomic."""
+    return path.with_name(f".{path.name}.half")
+
+
+def _table(rows: Sequence[Event] | Sequence[Metric], schema: pa.Schema) -> pa.Table:
+    columns: Iterable[tuple[Any, ...]] = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    half = _half(path)
+    names = [field.name for field in table.schema if field.type == pa.string()]
+    # Numbers hardly repeat: a dictionary of them costs time and space.
+    pq.write_table(table, half, compression="zstd", use_dictionary=names)
+    os.replace(half, path)
+
+
+def _read(path: Path, schema: pa.Schema, *, strict: bool = True) -> pa.Table:
+    """A Parquet file of the given columns; an empty table for a missing one unless ``strict``."""
+    if not strict and not path.exists():
+        return schema.empty_table()
+    try:
+        return pq.ParquetFile(path).read().select(schema.names).cast(schema)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: missing or damaged ({reason}); restore it or run the scenario again") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: damaged ({error}); restore it or run the scenario again") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: got {type(value).__name__}, must be an object; run the scenario again")
+    return value
+
+
+def _array(column: pa.ChunkedArray) -> Any:
+    """A column as NumPy array; NaN for null."""
+    return column.to_numpy()
+
+
+def _names(*columns: pa.ChunkedArray) -> list[Names]:
+    """Columns of strings as codes into one tuple of names that they share."""
+    coded = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+    coded = coded.dictionary_encode().combine_chunks()
+    codes: Ints = coded.indices.fill_null(-1).to_numpy()
+    names = tuple(coded.dictionary.to_pylist())
+    bounds = np.cumsum([len(column) for column in columns])[:-1]
+    return [Names(part, names) for part in np.split(codes, bounds)]
