@@ -35,8 +35,8 @@ _LATE = EventPriority(2)
 class Fdma:
     """Frequency division: all transfers at once, each on an equal share of the band.
 
-    Shares are planned anew whenever a transfer comes or goes. With n transfers under way each gets bandwidth_hz / n. Devices keep their full transmit power in a narrower share;
-    the server's is spread over the band.
+    With n transfers under way each has bandwidth_hz / n; shares are planned anew whenever one comes or goes. Devices
+    keep their full transmit power in a narrower share; the server's is spread over the band.
 
     bandwidth_hz: width of the uplink band in Hz, 1e3 to 1e12.
     downlink_bandwidth_hz: width of the downlink band in Hz; by default as the uplink's.

@@ -70,7 +70,7 @@ def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) 
     return _step(optimizer, part, gradients), loss
 
 
-@kernel("aggregate", flops=lambda weights, shares: 2.0 * len(weights) * sum(t.numel() for t in weights[0]))
+@kernel("aggregation", flops=lambda weights, shares: 2.0 * len(weights) * sum(t.numel() for t in weights[0]))
 def average(weights: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> tuple[Tensor, ...]:
     """Weighted mean of models, sum_k shares_k w_k / sum_k shares_k; integers (batch counts) are rounded."""
     total = sum(shares)

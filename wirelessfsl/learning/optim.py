@@ -44,12 +44,12 @@ class SGD:
         """Parameters and state after one step."""
         if not params:
             return (), state
-        move: Sequence[Tensor] = gradients
+        move = tuple(gradients)
         if self.weight_decay:
-            move = torch._foreach_add(move, params, alpha=self.weight_decay)
+            move = tuple(torch._foreach_add(move, params, alpha=self.weight_decay))
         if self.momentum:
-            move = torch._foreach_add(torch._foreach_mul(state, self.momentum), move)
-            state = tuple(move)
+            move = tuple(torch._foreach_add(torch._foreach_mul(state, self.momentum), move))
+            state = move
         return tuple(torch._foreach_add(params, move, alpha=-self.lr)), state
 
 
@@ -87,7 +87,7 @@ class Adam:
         n = len(params)
         count, first, second = state[0] + 1, state[1 : n + 1], state[n + 1 :]
         t = float(count)
-        gradients = list(gradients)
+        gradients = tuple(gradients)
         if self.weight_decay:
             gradients = torch._foreach_add(gradients, params, alpha=self.weight_decay)
         first = torch._foreach_lerp(first, gradients, 1 - self.beta1)

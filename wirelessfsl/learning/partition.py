@@ -65,7 +65,7 @@ class Dirichlet:
 
 @settings
 class Shards:
-    """Pathological skew: samples sorted by label, cut in equal shards, a few dealt to each client (McMahan et al. 2017).
+    """Pathological skew: samples sorted by label, cut in equal shards, a few for each client (McMahan et al. 2017).
 
     shards_per_client: shards of one client, >= 1; 2 gives most clients two classes.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from wirelessfsl.lazy import torch
@@ -96,7 +97,7 @@ def split(model: str, shape: Shape, classes: int, cuts: tuple[str, ...]) -> tupl
     if sorted(set(ends)) != ends:
         raise ValueError(f"got {list(cuts)}, must be different and in the model's order: {', '.join(names[:-1])}")
     bounds = [0, *ends, len(names)]
-    return tuple(Stage(model, shape, classes, a, b) for a, b in zip(bounds, bounds[1:], strict=False))
+    return tuple(Stage(model, shape, classes, a, b) for a, b in pairwise(bounds))
 
 
 @cache

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from wirelessfsl.settings import settings
+from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.streams import Floats, keys, uniforms
 from wirelessfsl.units import DistanceM
 
@@ -84,6 +84,9 @@ class Fixed:
         """
         distance = np.resize(np.array(self.distances_m, dtype=np.float64), len(names))
         return np.column_stack((distance, np.zeros(len(names))))
+
+
+Layout = Annotated[Disc | Fixed, Kinds()]
 
 
 def distances_m(positions_m: Floats) -> Floats:

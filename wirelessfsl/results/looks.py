@@ -23,7 +23,7 @@ STYLE: Any = {
     "legend.fontsize": 8.0,
     "legend.frameon": False,
     "legend.handlelength": 1.8,
-    "legend.borderpad": 0.0,
+    "legend.borderpad": 0.25,
     "legend.columnspacing": 1.4,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -210,7 +210,7 @@ def _draw(axis: Axes, shown: Moment, phase_looks: dict[str, Look], second: float
     facts = shown.facts
     start, end = (facts.start_s - shown.start_s) / second, (facts.end_s - shown.start_s) / second
     edges = np.cumsum([0.0, *_heights(shown)])
-    for top, bottom, node in zip(edges, edges[1:], shown.lanes, strict=False):
+    for top, bottom, node in zip(edges[:-1], edges[1:], shown.lanes, strict=True):
         middle, (rows, slot) = (top + bottom) / 2, shown.bars(node)
         height = (bottom - top - 0.2) / (int(slot.max(initial=0)) + 1)
         for code in np.unique(facts.phase.codes[rows]):

@@ -1,0 +1,124 @@
+"""Running scenarios from Python, where the two wings meet: the simulator writes a run folder, the reader opens it.
+
+>>> from wirelessfsl import load_scenario, simulate, open_run   # doctest: +SKIP
+>>> run = simulate(load_scenario("scenarios/quickstart.yaml"), out="runs/x")   # doctest: +SKIP
+>>> run.summary["final"]["accuracy"]   # doctest: +SKIP
+0.96
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from wirelessfsl.learning.executor import Executor, Sequential
+from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, write_text
+from wirelessfsl.scenario import Scenario, digest, resolve, to_yaml
+from wirelessfsl.simulation import Progress, play
+
+_PACKAGES = ("wirelessfsl", "torch", "numpy", "scipy", "scikit-learn", "simpy", "pyarrow", "pydantic")
+
+
+def simulate(
+    scenario: Scenario,
+    out: str | Path | None = None,
+    executor: Executor | None = None,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> Run:
+    """Run a scenario into a run folder and open it.
+
+    scenario: what to run.
+    out: the run folder; by default runs/<name>/<time>-<digest>.
+    executor: where kernels run on the host; one after another in this thread by default.
+    report: called after every round.
+
+    Raises ValueError if ``out`` already holds something, SimulationError if the run fails. A run that fails or is
+    interrupted leaves a folder that can be read, and its manifest says so.
+    """
+    executor = executor or Sequential()
+    resolved = resolve(scenario)
+    folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder}: already there and not empty; give another folder with --out")
+    begin = perf_counter()
+    manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **_provenance(executor)}
+    log = RunWriter(folder)
+    write_text(folder / "scenario.yaml", to_yaml(resolved))
+    write_json(folder / "manifest.json", manifest)
+    try:
+        outcome = play(scenario, log, executor, report)
+    except BaseException as error:
+        manifest["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        manifest["error"] = f"{type(error).__name__}: {error}"
+        raise
+    else:
+        manifest["status"] = outcome.status
+        manifest["batch_widths"] = {"1": outcome.kernels}
+        host = {
+            "wall_s": outcome.wall_s,
+            "peak_rss_bytes": _peak_rss_bytes(),
+            "client_steps": outcome.client_steps,
+            "kernels": outcome.kernels,
+            "overhead_fraction": outcome.overhead_fraction,
+        }
+    finally:
+        log.close()
+        manifest["host_s"] = perf_counter() - begin
+        manifest["peak_rss_bytes"] = _peak_rss_bytes()
+        write_json(folder / "manifest.json", manifest)
+    write_json(folder / "summary.json", open_run(folder).summary | {"host": host})
+    return open_run(folder)
+
+
+def _new_folder(name: str, short: str) -> Path:
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = Path("runs") / name / f"{stamp}-{short}"
+    for again in range(2, 1000):
+        if not folder.exists():
+            break
+        folder = folder.with_name(f"{stamp}-{short}-{again}")
+    return folder
+
+
+def _provenance(executor: Executor) -> dict[str, Any]:
+    """What the run was made with: versions, commit, host."""
+    return {
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "versions": {name: found for name in _PACKAGES if (found := _version(name))},
+        "git_commit": _git_commit(),
+        "host": {"system": platform.platform(), "machine": platform.machine(), "cores": os.cpu_count()},
+        "executor": type(executor).__name__.lower(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Commit of the checkout that this package is run from, if it is one."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def _peak_rss_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

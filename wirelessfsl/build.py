@@ -1,0 +1,101 @@
+"""From a checked scenario to a world that is ready to run: the one file that puts the rooms together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from wirelessfsl.devices.battery import NoBattery
+from wirelessfsl.devices.catalogue import PROFILES
+from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Medium, RadioAir
+from wirelessfsl.engine.node import Node
+from wirelessfsl.engine.world import World
+from wirelessfsl.learning.data import ClientData, Dataset
+from wirelessfsl.learning.executor import Executor
+from wirelessfsl.learning.stage import block_names, initial_parts, split
+from wirelessfsl.network.layout import distances_m
+from wirelessfsl.radio.link import Links, noise_density_w_hz
+from wirelessfsl.records import SERVER, Log
+from wirelessfsl.scenario import Devices, Scenario, Server, deal
+from wirelessfsl.streams import key
+from wirelessfsl.units import dbm_to_watt
+
+
+def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) -> World:
+    """The world of a scenario; its clock stands at 0."""
+    s, algorithm = scenario, scenario.algorithm
+    world = World(s.seed, executor, log, s.network.transport)
+    world.server = _node(world, SERVER, -1, s.server)
+    if algorithm.messages:
+        owners = [group for group in s.groups for _ in range(group.count)]
+        world.clients = tuple(_node(world, f"client-{i}", i, owner) for i, owner in enumerate(owners))
+        for client, owner in zip(world.clients, owners, strict=True):
+            world.watch(client, owner.compute_jitter, owner.failures)
+        world.medium = _medium(scenario, world)
+        world.codecs = {kind: getattr(s.codecs, kind)[0] for kind in algorithm.messages}
+        world.data = {
+            client: ClientData(dataset.inputs[own], dataset.labels[own], client.name, s.seed)
+            for client, own in zip(world.clients, deal(s, dataset), strict=True)
+        }
+    else:
+        # Drawn in the order of a single client, so that a run with one client equals this one batch by batch.
+        world.data = {world.server: ClientData(dataset.inputs, dataset.labels, "client-0", s.seed)}
+    names = block_names(s.model.name, dataset.shape, dataset.classes)
+    cuts = (names[:1] if s.model.cuts is None else s.model.cuts) if algorithm.cuts else ()
+    world.stages = split(s.model.name, dataset.shape, dataset.classes, cuts)
+    world.initial = initial_parts(world.stages, key(s.seed, "initial-weights"))
+    return world
+
+
+def _node(world: World, name: str, link: int, owner: Devices | Server) -> Node:
+    profile = PROFILES[owner.profile]
+    battery = owner.battery if isinstance(owner, Devices) else NoBattery()
+    return Node(world, name, link, owner.processor or profile.processor, owner.radio or profile.radio, battery)
+
+
+def _medium(s: Scenario, world: World) -> Medium:
+    settings = s.network.medium
+    if isinstance(settings, ConstantLink):
+        return Medium(world.env, _pipes(settings, world))
+    channel, server = s.network.channel, world.server
+    names = [client.name for client in world.clients]
+    apart = distances_m(s.network.layout.positions_m(names, s.seed))
+    radios = [client.radio.power for client in world.clients]
+    server_noise = noise_density_w_hz(channel.noise_density_dbm_hz, server.radio.power.noise_figure_db)
+    noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
+    power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
+    server_power = np.full(len(radios), dbm_to_watt(server.radio.power.tx_power_dbm))
+    bandwidth = settings.bandwidth_hz
+    up = RadioAir(
+        links=Links(channel, names, apart, s.seed, "uplink"),
+        phy=channel.phy,
+        transmit_w=power,
+        noise_w_hz=np.full(len(radios), server_noise),
+        bandwidth_hz=bandwidth,
+        spread=False,
+    )
+    down = RadioAir(
+        links=Links(channel, names, apart, s.seed, "downlink"),
+        phy=channel.phy,
+        transmit_w=server_power,
+        noise_w_hz=noise,
+        bandwidth_hz=settings.downlink_bandwidth_hz or bandwidth,
+        spread=True,
+    )
+    uplink = Band(world.env, up, settings.width, settings.latency_s)
+    downlink = Band(world.env, down, settings.width, settings.latency_s)
+    return Medium(world.env, lambda sender, receiver: uplink if receiver is server else downlink)
+
+
+def _pipes(settings: ConstantLink, world: World) -> Callable[[Node, Node], Band]:
+    """A band of its own for every client and direction, made when first used."""
+    bands: dict[tuple[Node, Node], Band] = {}
+
+    def band(sender: Node, receiver: Node) -> Band:
+        if (sender, receiver) not in bands:
+            rate = settings.uplink_bit_s if receiver is world.server else settings.downlink_bit_s
+            bands[sender, receiver] = Band(world.env, ConstantAir(rate), 1.0, settings.latency_s)
+        return bands[sender, receiver]
+
+    return band

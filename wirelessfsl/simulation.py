@@ -1,0 +1,139 @@
+"""Run a scenario: play the world, evaluate between rounds, and hand every fact to a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from wirelessfsl.build import build
+from wirelessfsl.engine.world import Exhausted, Node, SimulationError, World
+from wirelessfsl.lazy import torch
+from wirelessfsl.learning.data import Dataset
+from wirelessfsl.learning.evaluate import evaluate
+from wirelessfsl.learning.executor import Executor, Sequential
+from wirelessfsl.learning.stage import Part
+from wirelessfsl.records import Log, Metric
+from wirelessfsl.scenario import Scenario, dataset_of
+
+
+class Progress(NamedTuple):
+    """Where a run stands after a round; accuracy and loss are of the last evaluation."""
+
+    round: int
+    rounds: int
+    time_s: float
+    loss: float
+    accuracy: float
+    energy_j: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, and what it cost the host.
+
+    status: ``completed``, or ``exhausted`` when no client was left. parts: final values of the model's stages.
+    overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run.
+    """
+
+    status: str
+    rounds: int
+    parts: tuple[Part, ...]
+    wall_s: float
+    overhead_fraction: float
+    kernels: int
+    client_steps: int
+
+
+class _Evaluator:
+    """Evaluates between rounds, outside of simulated time, and appends the metrics."""
+
+    def __init__(self, scenario: Scenario, dataset: Dataset, log: Log, report: Callable[[Progress], None]) -> None:
+        self.scenario, self.dataset, self.log, self.report = scenario, dataset, log, report
+        self.host_s = 0.0
+        self.client_steps = 0
+        self.parts: tuple[Part, ...] = ()
+        self.last = (float("nan"), float("nan"))
+        self.mixes: dict[Node, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
+
+    def prepare(self, world: World) -> None:
+        self.parts = world.initial
+        for client in world.clients:
+            labels = world.data[client].labels
+            self.mixes[client] = torch.bincount(labels, minlength=self.dataset.classes).double().numpy()
+
+    def __call__(self, world: World, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
+        self.parts = tuple(parts)
+        self.client_steps += sum(len(each) for each in losses.values())
+        totals = (
+            sum(node.energy_j for node in (*world.clients, world.server)),
+            sum(node.uplink_bytes for node in world.clients),
+            sum(node.downlink_bytes for node in world.clients),
+        )
+        now = world.env.now
+        if losses:
+            mean = float(np.mean([np.mean(each) for each in losses.values()]))
+            self.log.metric(Metric(world.round, now, None, "train", mean, None, *totals))
+        if world.round % self.scenario.evaluation.every_rounds == 0 or world.round == world.rounds_planned:
+            begin = perf_counter()
+            result = evaluate(world.stages, parts, self.dataset.test_inputs, self.dataset.test_labels)
+            self.host_s += perf_counter() - begin
+            self.last = result.mean()
+            self.log.metric(Metric(world.round, now, None, "test", *self.last, *totals))
+            for client, mix in self.mixes.items():
+                own = (client.energy_j, client.uplink_bytes, client.downlink_bytes)
+                self.log.metric(Metric(world.round, now, client.name, "test", *result.mean(mix), *own))
+        self.report(Progress(world.round, world.rounds_planned, now, *self.last, totals[0]))
+
+
+def play(
+    scenario: Scenario,
+    log: Log,
+    executor: Executor | None = None,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> Outcome:
+    """Run a scenario to its end.
+
+    log: receives every event and metric. executor: where kernels run; one after another by default. report: called
+    after every round.
+
+    Raises SimulationError when something fails inside the simulation.
+    """
+    executor = executor or Sequential()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(scenario.host.torch_threads)
+    try:
+        dataset = dataset_of(scenario)
+        world = build(scenario, dataset, executor, log)
+        evaluator = _Evaluator(scenario, dataset, log, report)
+        evaluator.prepare(world)
+        world.on_round = evaluator
+        begin, status = perf_counter(), "completed"
+        main = world.env.process(scenario.algorithm.train(world))
+        try:
+            world.env.run(main)
+        except Exhausted:
+            status = "exhausted"
+        except RuntimeError as error:
+            if isinstance(error, SimulationError) or "until event was not triggered" not in str(error):
+                raise
+            raise SimulationError(
+                f"round {world.round}, simulated time {world.env.now:.6g} s: nothing can happen any more; a link has"
+                " rate 0 and will keep it. Set network.transport.timeout_s or algorithm.deadline_s"
+            ) from error
+        wall = perf_counter() - begin
+    finally:
+        torch.set_num_threads(threads)
+    busy = executor.busy_s + evaluator.host_s
+    return Outcome(
+        status=status,
+        rounds=world.round,
+        parts=evaluator.parts,
+        wall_s=wall,
+        overhead_fraction=max(0.0, 1.0 - busy / wall),
+        kernels=executor.kernels,
+        client_steps=evaluator.client_steps,
+    )
