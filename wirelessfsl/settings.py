@@ -44,10 +44,10 @@ def settings(cls: type[T]) -> type[T]:
 
     def __post_init__(self: Any) -> None:
         owner: Any = type(self)
-        for name, bounds in _bounds(owner):
+        for name, rules in bounds(owner):
             value = getattr(self, name)
             if isinstance(value, int | float):
-                for text, holds, limit in bounds:
+                for text, holds, limit in rules:
                     if not holds(value, limit):
                         raise ValueError(f"{cls.__name__}.{name}: got {value!r}, must be {text} {limit:g}")
         if own is not None:
@@ -85,7 +85,8 @@ def _tuples(value: Any) -> Any:
 
 
 @cache
-def _bounds(cls: Any) -> tuple[tuple[str, tuple[tuple[str, Callable[[Any, Any], bool], float], ...]], ...]:
+def bounds(cls: Any) -> tuple[tuple[str, tuple[tuple[str, Callable[[Any, Any], bool], float], ...]], ...]:
+    """The ranges of a settings class: per bounded field the sign, the comparison and the limit of each rule."""
     hints = get_type_hints(cls, include_extras=True)
     named = ((f.name, tuple(_rules(hints[f.name]))) for f in fields(cls))
     return tuple((name, rules) for name, rules in named if rules)

@@ -68,25 +68,27 @@ class _Evaluator:
     def __call__(self, world: World, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
         self.parts = tuple(parts)
         self.client_steps += sum(len(each) for each in losses.values())
-        totals = (
-            sum(node.energy_j for node in (*world.clients, world.server)),
-            sum(node.uplink_bytes for node in world.clients),
-            sum(node.downlink_bytes for node in world.clients),
-        )
+        energy_j = sum(node.energy_j for node in (*world.clients, world.server))
+        uplink_bytes = sum(node.uplink_bytes for node in world.clients)
+        downlink_bytes = sum(node.downlink_bytes for node in world.clients)
         now = world.env.now
         if losses:
             mean = float(np.mean([np.mean(each) for each in losses.values()]))
-            self.log.metric(Metric(world.round, now, None, "train", mean, None, *totals))
+            self.log.metric(Metric(world.round, now, None, "train", mean, None, energy_j, uplink_bytes, downlink_bytes))
         if world.round % self.scenario.evaluation.every_rounds == 0 or world.round == world.rounds_planned:
             begin = perf_counter()
             result = evaluate(world.stages, parts, self.dataset.test_inputs, self.dataset.test_labels)
             self.host_s += perf_counter() - begin
             self.last = result.mean()
-            self.log.metric(Metric(world.round, now, None, "test", *self.last, *totals))
+            loss, accuracy = self.last
+            self.log.metric(
+                Metric(world.round, now, None, "test", loss, accuracy, energy_j, uplink_bytes, downlink_bytes)
+            )
             for client, mix in self.mixes.items():
+                loss, accuracy = result.mean(mix)
                 own = (client.energy_j, client.uplink_bytes, client.downlink_bytes)
-                self.log.metric(Metric(world.round, now, client.name, "test", *result.mean(mix), *own))
-        self.report(Progress(world.round, world.rounds_planned, now, *self.last, totals[0]))
+                self.log.metric(Metric(world.round, now, client.name, "test", loss, accuracy, *own))
+        self.report(Progress(world.round, world.rounds_planned, now, *self.last, energy_j))
 
 
 def play(
@@ -94,11 +96,12 @@ def play(
     log: Log,
     executor: Executor | None = None,
     report: Callable[[Progress], None] = lambda _: None,
+    dataset: Dataset | None = None,
 ) -> Outcome:
     """Run a scenario to its end.
 
     log: receives every event and metric. executor: where kernels run; one after another by default. report: called
-    after every round.
+    after every round. dataset: samples to use instead of those that the scenario names.
 
     Raises SimulationError when something fails inside the simulation.
     """
@@ -106,7 +109,7 @@ def play(
     threads = torch.get_num_threads()
     torch.set_num_threads(scenario.host.torch_threads)
     try:
-        dataset = dataset_of(scenario)
+        dataset = dataset or dataset_of(scenario)
         world = build(scenario, dataset, executor, log)
         evaluator = _Evaluator(scenario, dataset, log, report)
         evaluator.prepare(world)
@@ -114,7 +117,8 @@ def play(
         begin, status = perf_counter(), "completed"
         main = world.env.process(scenario.algorithm.train(world))
         try:
-            world.env.run(main)
+            with np.errstate(divide="ignore"):  # a link of rate 0 takes infinitely long
+                world.env.run(main)
         except Exhausted:
             status = "exhausted"
         except RuntimeError as error:

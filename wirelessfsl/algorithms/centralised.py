@@ -34,7 +34,7 @@ class Centralised:
     optimizer: Optimizer = SGD()
 
     def train(self, world: World) -> Steps:
-        (part,) = (part.with_state(self.optimizer) for part in world.initial)
+        part = world.initial[0].with_state(self.optimizer)
         for _ in world.rounds(self.rounds):
             done = yield from world.together({world.server: self.session(world, part)})
             part, losses = done[world.server]

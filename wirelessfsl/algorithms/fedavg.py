@@ -51,8 +51,8 @@ class FedAvg:
     deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
-        (model,) = (part.with_state(self.optimizer) for part in world.initial)
-        parts = dict.fromkeys(world.clients, model)
+        (model,) = world.initial
+        parts = {k: model.with_state(self.optimizer) for k in world.clients}
         for _ in world.rounds(self.rounds):
             clients = yield from world.available()
             sessions = {k: self.session(world, k, model.weights, parts[k]) for k in clients}

@@ -58,9 +58,9 @@ class SplitFedV1:
     deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
-        client_part, server_part = (part.with_state(self.optimizer) for part in world.initial)
-        parts = dict.fromkeys(world.clients, client_part)
-        replicas = dict.fromkeys(world.clients, server_part)
+        client_part, server_part = world.initial
+        parts = {k: client_part.with_state(self.optimizer) for k in world.clients}
+        replicas = {k: server_part.with_state(self.optimizer) for k in world.clients}
         for _ in world.rounds(self.rounds):
             clients = yield from world.available()
             sessions = {

@@ -12,7 +12,7 @@ from math import prod
 from typing import Literal
 
 from wirelessfsl.codecs.codec import Memory
-from wirelessfsl.codecs.wire import CAST_IDS, Frame, Payload, frame_bytes, raw, restore, write
+from wirelessfsl.codecs.wire import CAST_IDS, Body, Frame, Payload, frame_bytes, raw, restore, write
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
 
@@ -67,7 +67,7 @@ class Cast:
         narrow: torch.dtype = getattr(torch, self.dtype)
         return narrow if dtype in (torch.float32, torch.float64) else dtype
 
-    def _body(self, tensor: torch.Tensor) -> memoryview:
+    def _body(self, tensor: torch.Tensor) -> Body:
         flown = self._flown(tensor.dtype)
         narrow = tensor.detach().to(flown)
         if flown != tensor.dtype and (infinite := narrow.isinf()).any():

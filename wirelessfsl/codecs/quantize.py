@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.codecs.codec import Memory
-from wirelessfsl.codecs.wire import QUANTIZE_ID, CorruptPayload, Frame, Payload, frame_bytes, raw, restore, write
+from wirelessfsl.codecs.wire import QUANTIZE_ID, Body, CorruptPayload, Frame, Payload, frame_bytes, raw, restore, write
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
 from wirelessfsl.units import BITS_PER_BYTE, Ge, Le
@@ -77,7 +77,7 @@ class Quantize:
             return elements * dtype.itemsize
         return 2 * _limit_type(dtype).itemsize + -(-elements * self.bits // BITS_PER_BYTE)
 
-    def _body(self, tensor: torch.Tensor) -> bytes | memoryview:
+    def _body(self, tensor: torch.Tensor) -> Body:
         if not tensor.is_floating_point():
             return raw(tensor)
         values = tensor.detach().cpu().reshape(-1)

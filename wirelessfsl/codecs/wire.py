@@ -16,17 +16,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
 
 Payload: TypeAlias = bytes
 """What flies. Its length is the size of the message: there is no other."""
-Body: TypeAlias = bytes | memoryview
+Body: TypeAlias = bytes | NDArray[Any]
 """The bytes of one tensor in a frame."""
 
 CHECKSUM = struct.Struct("<I")
@@ -78,7 +80,7 @@ def write(codec_id: int, tensors: Sequence[torch.Tensor], bodies: Iterable[Body]
         raise ValueError(f"a message of {len(tensors)} tensors: at most {MAX_TENSORS} fit")
     parts: list[Body] = [PREAMBLE.pack(FORMAT_VERSION, codec_id, len(tensors))]
     for tensor, body in zip(tensors, bodies, strict=True):
-        parts += (_tensor_header(tensor), body)
+        parts += (_tensor_header(tensor.dtype, tensor.shape), body)
     checksum = xxhash.xxh3_64()
     for part in parts:
         checksum.update(part)
@@ -134,15 +136,15 @@ class Frame:
         return taken
 
 
-def raw(tensor: torch.Tensor) -> memoryview:
-    """The values of a tensor as bytes, in row-major order; not copied if they lie so already.
+def raw(tensor: torch.Tensor) -> NDArray[Any]:
+    """The values of a tensor in row-major order, as something with bytes; not copied if they lie so already.
 
-    >>> raw(torch.tensor([1, 2], dtype=torch.int16)).hex()
+    >>> raw(torch.tensor([1, 2], dtype=torch.int16)).tobytes().hex()
     '01000200'
     """
-    dense = tensor.detach().cpu().contiguous()
-    # Not reshape(-1): torch leaves the stride of an empty or one-element tensor as it is, and then refuses the view.
-    return dense.as_strided((dense.numel(),), (1,)).view(torch.uint8).numpy().data
+    if tensor.dtype is torch.bfloat16:  # NumPy has no such type
+        tensor = tensor.contiguous().view(torch.int16)
+    return np.ascontiguousarray(tensor.numpy(force=True))
 
 
 def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
@@ -160,11 +162,12 @@ def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> tor
     return flat.view(dtype).view(shape)
 
 
-def _tensor_header(tensor: torch.Tensor) -> bytes:
-    name = str(tensor.dtype).removeprefix("torch.")
+@cache
+def _tensor_header(dtype: torch.dtype, shape: tuple[int, ...]) -> bytes:
+    name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise ValueError(f"a tensor of dtype {name} cannot be sent: allowed are {', '.join(DTYPES)}")
-    return struct.pack(f"<BB{tensor.ndim}I", DTYPES.index(name), tensor.ndim, *tensor.shape)
+    return struct.pack(f"<BB{len(shape)}I", DTYPES.index(name), len(shape), *shape)
 
 
 def _truncated(digest: int) -> bytes:

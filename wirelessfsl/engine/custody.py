@@ -7,37 +7,29 @@ free.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-
-_MARK = "_wirelessfsl_home"
 
 
 class CustodyError(RuntimeError):
     """A node used a tensor that it was never sent."""
 
 
-class Custody:
-    """Marks and checks the tensors in nested tuples, lists and named tuples."""
-
-    def claim(self, node: str, value: Any) -> None:
-        for tensor in _tensors(value):
-            tensor._wirelessfsl_home = node
-
-    def check(self, node: str, what: str, value: Any) -> None:
-        """Raises CustodyError if a tensor in ``value`` is at another node."""
-        for tensor in _tensors(value):
-            home = getattr(tensor, _MARK, node)
-            if home != node:
-                raise CustodyError(
-                    f"{what} at {node} was given a tensor of shape {tuple(tensor.shape)} that is at {home}:"
-                    " move it with world.transfer"
-                )
-
-
-def _tensors(value: Any) -> Iterator[Any]:
+def claim(node: str, value: Any) -> None:
+    """Mark every tensor in nested tuples and lists as being at ``node``."""
     if isinstance(value, tuple | list):
         for item in value:
-            yield from _tensors(item)
-    elif hasattr(value, "untyped_storage"):
-        yield value
+            claim(node, item)
+    elif type(value).__name__ == "Tensor":
+        value._wirelessfsl_home = node
+
+
+def check(node: str, what: str, value: Any) -> None:
+    """Raises CustodyError if a tensor in nested tuples and lists is at another node than ``node``."""
+    if isinstance(value, tuple | list):
+        for item in value:
+            check(node, what, item)
+    elif type(value).__name__ == "Tensor" and (home := getattr(value, "_wirelessfsl_home", node)) != node:
+        raise CustodyError(
+            f"{what} at {node} was given a tensor of shape {tuple(value.shape)} that is at {home}:"
+            " move it with world.transfer"
+        )

@@ -13,16 +13,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
+from math import ceil, inf, ulp
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from simpy import Environment, Event
 from simpy.events import EventPriority
 
 from wirelessfsl.engine.node import Node
-from wirelessfsl.radio.link import Links, Phy, rate_bit_s
+from wirelessfsl.radio.link import Links, Phy
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import BITS_PER_BYTE, BandwidthHz, LatencyS, RateBitS
@@ -148,67 +147,72 @@ class Flight(Event):
 
 
 class Air(Protocol):
-    """What a band needs to know of the radio: vectorised over links, pure functions of time."""
+    """What a band needs to know of the radio: arrays over links, pure functions of time."""
 
-    def received_w(self, links: NDArray[np.intp], time_s: float) -> Floats: ...
-    def rate_bit_s(self, links: NDArray[np.intp], received_w: Floats, sharing: int) -> Floats: ...
+    def quality(self, time_s: float) -> Floats: ...
+    def rate_bit_s(self, quality: Floats, sharing: int) -> Floats: ...
     def next_change_s(self, time_s: float) -> float: ...
 
 
-@dataclass(frozen=True)
 class RadioAir:
-    """One direction of the radio channel.
+    """One direction of the radio channel: SNR over the whole band, and the rate of one of n equal shares of it.
 
-    transmit_w, noise_w_hz: per link, shape (n,). ``spread``: the sender's power is spread over the band (downlink)
-    rather than concentrated in the share (uplink).
+    With the power P in a share B/n the SNR is P g / (N0 B/n): an uplink sender has all its power there, so its SNR grows
+    with n; the downlink's power is spread over the band (``spread``), so every share has P/n and the SNR stays.
+
+    transmit_w, noise_w_hz: per link, shape (n,).
     """
 
-    links: Links
-    phy: Phy
-    transmit_w: Floats
-    noise_w_hz: Floats
-    bandwidth_hz: float
-    spread: bool
+    def __init__(
+        self, links: Links, phy: Phy, transmit_w: Floats, noise_w_hz: Floats, bandwidth_hz: float, spread: bool
+    ) -> None:
+        self._links, self._phy, self._bandwidth_hz, self._spread = links, phy, bandwidth_hz, spread
+        self._per_gain = transmit_w / (noise_w_hz * bandwidth_hz)
+        self._everyone = np.arange(len(transmit_w), dtype=np.intp)
 
-    def received_w(self, links: NDArray[np.intp], time_s: float) -> Floats:
-        received: Floats = self.transmit_w[links] * self.links.gain(links, time_s)
-        return received
+    def quality(self, time_s: float) -> Floats:
+        """SNR of every link over the whole band, linear."""
+        return self._per_gain * self._links.gain(self._everyone, time_s)
 
-    def rate_bit_s(self, links: NDArray[np.intp], received_w: Floats, sharing: int) -> Floats:
-        if self.spread:
-            received_w = received_w / sharing
-        return rate_bit_s(self.phy, received_w, self.noise_w_hz[links], self.bandwidth_hz / sharing)
+    def rate_bit_s(self, quality: Floats, sharing: int) -> Floats:
+        snr = quality if self._spread else quality * sharing
+        return self._phy.efficiency(snr) * (self._bandwidth_hz / sharing)
 
     def next_change_s(self, time_s: float) -> float:
-        return self.links.next_change_s(time_s)
+        return self._links.next_change_s(time_s)
 
 
-@dataclass(frozen=True)
 class ConstantAir:
-    """A pipe of constant rate."""
+    """A pipe of constant rate, shared equally; the same for every link."""
 
-    bit_s: float
+    def __init__(self, bit_s: float) -> None:
+        self._bit_s = bit_s
+        self._quality = np.broadcast_to(1.0, 2**59)  # takes no memory
 
-    def received_w(self, links: NDArray[np.intp], time_s: float) -> Floats:
-        return np.zeros(len(links))
+    def quality(self, time_s: float) -> Floats:
+        return self._quality
 
-    def rate_bit_s(self, links: NDArray[np.intp], received_w: Floats, sharing: int) -> Floats:
-        return np.full(len(links), self.bit_s / sharing)
+    def rate_bit_s(self, quality: Floats, sharing: int) -> Floats:
+        return quality * (self._bit_s / sharing)
 
     def next_change_s(self, time_s: float) -> float:
         return inf
 
 
 class Band:
-    """A fluid server: at most ``width`` flights share the band equally, the others wait in line."""
+    """A fluid server: at most ``width`` flights share the band equally, the others wait in line.
+
+    The flights in the air stand, in the order of their take-off, in the first columns of ``_table``: bits still to fly,
+    quality of the link, and rate.
+    """
 
     def __init__(self, env: Environment, air: Air, width: float, latency_s: float) -> None:
         self.env, self.air, self.width, self.latency_s = env, air, width, latency_s
         self._waiting: deque[Flight] = deque()
         self._flying: list[Flight] = []
-        self._links = np.empty(0, dtype=np.intp)
-        self._bits, self._rates, self._received = np.empty(0), np.empty(0), np.empty(0)
-        self._planned_s, self._changes_s, self._due_s = 0.0, -inf, inf
+        self._table = np.empty((3, 8))
+        self._qualities = np.empty(0)
+        self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
         self._timer: Event | None = None
 
     def send(self, flight: Flight) -> None:
@@ -224,12 +228,12 @@ class Band:
         if flight in self._waiting:
             self._waiting.remove(flight)
             return Delivery(now, now, 0, 0.0, 0.0, 0, False)
-        self._advance()
+        self._advance(now)
         at = self._flying.index(flight)
-        left = max(0, int(np.ceil(self._bits[at] / BITS_PER_BYTE)))
-        self._keep(np.arange(len(self._flying)) != at)
+        left_bytes = max(0, ceil(self._table[0, at] / BITS_PER_BYTE))
+        self._remove(at)
         self._wake_at(now)
-        return flight.land(0.0, flight.size_bytes - left, False)
+        return flight.land(0.0, flight.size_bytes - left_bytes, False)
 
     def _wake_at(self, instant: float) -> None:
         """Re-plan at an instant (and not at the one that was set before)."""
@@ -239,61 +243,61 @@ class Band:
         self._timer = timer = Event(self.env)
         timer._ok, timer._value = True, None
         timer.callbacks.append(self._plan)
-        self.env.schedule(timer, priority=_LATE, delay=max(0.0, instant - self.env.now))
-
-    def _advance(self) -> None:
-        """Let the bits fly that have flown since the last re-plan."""
-        now = self.env.now
-        self._bits -= self._rates * (now - self._planned_s)
-        self._planned_s = now
-
-    def _keep(self, stay: NDArray[np.bool_]) -> None:
-        self._flying = [flight for flight, stays in zip(self._flying, stay.tolist(), strict=True) if stays]
-        self._links, self._bits = self._links[stay], self._bits[stay]
-        self._rates, self._received = self._rates[stay], self._received[stay]
+        self.env.schedule(timer, _LATE, max(0.0, instant - self.env.now))
 
     def _plan(self, timer: Event) -> None:
+        """Let bits fly until now, end and begin flights, and set everybody's rate until the next change."""
         if timer is not self._timer:
             return
         self._due_s = inf
         now = self.env.now
-        self._advance()
-        self._land(now)
+        self._advance(now)
+        if now >= self._ends_s:
+            self._land(now)
         if now >= self._changes_s:
-            self._received = self.air.received_w(self._links, now)
+            self._qualities = self.air.quality(now)
             self._changes_s = self.air.next_change_s(now)
-        self._take_off(now)
-        if self._flying:
-            self._rates = self.air.rate_bit_s(self._links, self._received, len(self._flying))
-            with np.errstate(divide="ignore"):
-                ends_s = now + float((self._bits / self._rates).min())
-            if (next_s := min(ends_s, self._changes_s)) < inf:
+            self._table[1, : len(self._flying)] = self._qualities[[flight.link for flight in self._flying]]
+        while self._waiting and len(self._flying) < self.width:
+            self._take_off(self._waiting.popleft())
+        self._ends_s = inf
+        if count := len(self._flying):
+            bits, quality, rate = self._table[:, :count]
+            rate[:] = self.air.rate_bit_s(quality, count)
+            self._ends_s = now + float((bits / rate).min())
+            if (next_s := min(self._ends_s, self._changes_s)) < inf:
                 self._wake_at(next_s)
+
+    def _advance(self, now: float) -> None:
+        if self._flying and now > self._planned_s:
+            bits, _, rate = self._table[:, : len(self._flying)]
+            bits -= rate * (now - self._planned_s)
+        self._planned_s = now
 
     def _land(self, now: float) -> None:
         """End the flights whose bits have all flown, within the resolution of the clock."""
-        done = self._bits <= self._rates * (4 * np.spacing(now))
-        if done.any():
-            landed = [self._flying[i] for i in np.flatnonzero(done)]
-            self._keep(~done)
-            for flight in landed:
-                flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True)
-                self.env.schedule(flight, delay=self.latency_s)
+        bits, _, rate = self._table[:, : len(self._flying)]
+        done = bits <= rate * (4 * ulp(now))
+        landed = [(at, self._flying[at]) for at in done.nonzero()[0].tolist()]
+        for at, _ in reversed(landed):
+            self._remove(at)
+        for _, flight in landed:
+            flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True)
+            self.env.schedule(flight, delay=self.latency_s)
 
-    def _take_off(self, now: float) -> None:
-        room = self.width - len(self._flying)
-        new: list[Flight] = []
-        while self._waiting and len(new) < room:
-            new.append(self._waiting.popleft())
-        if new:
-            links = np.array([flight.link for flight in new], dtype=np.intp)
-            bits = np.array([flight.size_bytes * BITS_PER_BYTE for flight in new], dtype=np.float64)
-            self._flying += new
-            self._links = np.concatenate([self._links, links])
-            self._bits = np.concatenate([self._bits, bits])
-            self._received = np.concatenate([self._received, self.air.received_w(links, now)])
-            for flight in new:
-                flight.take_off()
+    def _take_off(self, flight: Flight) -> None:
+        at = len(self._flying)
+        if at == self._table.shape[1]:
+            self._table = np.concatenate((self._table, np.empty_like(self._table)), axis=1)
+        self._table[0, at] = flight.size_bytes * BITS_PER_BYTE
+        self._table[1, at] = self._qualities[flight.link]
+        self._flying.append(flight)
+        flight.take_off()
+
+    def _remove(self, at: int) -> None:
+        count = len(self._flying)
+        self._table[:, at : count - 1] = self._table[:, at + 1 : count]
+        del self._flying[at]
 
 
 class Medium:

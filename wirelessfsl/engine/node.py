@@ -17,6 +17,7 @@ from simpy import Environment, Event
 from wirelessfsl.devices.battery import BatteryModel
 from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.custody import check, claim
 from wirelessfsl.engine.power import BUSY, IDLE, OFF, SLEEP, Chain, Meter, Radio
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.records import COMPUTE, WAIT
@@ -58,7 +59,7 @@ class Node:
     def compute(self, kernel: Kernel, *args: Any) -> Steps:
         """Run a kernel here: wait for a slot, stay busy for its simulated seconds, return its result."""
         world = self.world
-        world.custody.check(self.name, kernel.name, args)
+        check(self.name, kernel.name, args)
         yield from self._acquire(kernel.phase)
         work = world.executor.submit(kernel, *args)
         try:
@@ -67,7 +68,7 @@ class Node:
         finally:
             work.cancel()
             self._release()
-        world.custody.claim(self.name, value)
+        claim(self.name, value)
         return value
 
     def spend(self, phase: str, flops: float) -> Steps:

@@ -17,7 +17,7 @@ from simpy import Environment, Event, Interrupt, Process
 from wirelessfsl.codecs.codec import Codec
 from wirelessfsl.devices.compute import Jitter, NoJitter
 from wirelessfsl.devices.failures import Failures
-from wirelessfsl.engine.custody import Custody
+from wirelessfsl.engine.custody import check, claim
 from wirelessfsl.engine.medium import Delivery, Medium
 from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.learning.data import ClientData
@@ -80,7 +80,6 @@ class World:
     def __init__(self, seed: int, executor: Executor, log: Log, transport: Transport) -> None:
         self.env = Environment()
         self.seed, self.executor, self.log, self.transport = seed, executor, log, transport
-        self.custody = Custody()
         self.round = 0
         self.rounds_planned = 0
         self.clients: tuple[Node, ...] = ()
@@ -131,13 +130,13 @@ class World:
             running[client] = process = self.env.process(self._session(client, steps))
             self._sessions[process] = Session(client)
         self._running.update(running)
-        everyone = self.env.all_of(list(running.values()))
         if deadline_s is not None:
-            yield everyone | self.env.timeout(deadline_s)
+            yield self.env.all_of(running.values()) | self.env.timeout(deadline_s)
             for process in running.values():
                 if process.is_alive:
                     process.interrupt("deadline")
-        yield everyone
+        # Made anew: SimPy takes a condition inside of another apart when the outer one happens.
+        yield self.env.all_of(running.values())
         for client, process in running.items():
             del self._running[client], self._sessions[process]
         return {client: process.value[0] for client, process in running.items() if process.value}
@@ -147,7 +146,7 @@ class World:
         session = self._sessions[self.env.active_process]
         for session.step in range(count):
             batch = self.data[client].batch((self.round - 1) * count + session.step, batch_size)
-            self.custody.claim(client.name, batch)
+            claim(client.name, batch)
             yield batch
         session.step = -1
 
@@ -163,7 +162,7 @@ class World:
         """
         payloads, encode_flops, decode_flops = {}, 0.0, 0.0
         for kind, value in messages.items():
-            self.custody.check(sender.name, f"{kind} sent", value)
+            check(sender.name, f"{kind} sent", value)
             tensors = value if isinstance(value, tuple) else (value,)
             codec, at = self.codecs[kind], (sender.name, receiver.name, kind)
             try:
@@ -181,7 +180,7 @@ class World:
         received = []
         for kind, payload in payloads.items():
             tensors = self.codecs[kind].decode(payload)
-            self.custody.claim(receiver.name, tensors)
+            claim(receiver.name, tensors)
             received.append(tensors if isinstance(messages[kind], tuple) else tensors[0])
         return received[0] if len(received) == 1 else tuple(received)
 

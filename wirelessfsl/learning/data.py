@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +66,7 @@ class ClientData:
         epochs = range(first // n, (last - 1) // n + 1)
         order = self._order(epochs[0]) if len(epochs) == 1 else torch.cat([self._order(e) for e in epochs])
         chosen = order[first - epochs[0] * n : last - epochs[0] * n]
-        return self.inputs[chosen], self.labels[chosen]
+        return self.inputs.index_select(0, chosen), self.labels.index_select(0, chosen)
 
     def _shuffled(self, epoch: int) -> Tensor:
         return torch.from_numpy(stream(self.seed, "batches", self.name, epoch).permutation(len(self.labels)))
@@ -90,6 +92,8 @@ def mnist(root: str | None) -> tuple[Arrays, Arrays | None]:
         files = [_find(folder, f"{half}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1")]
         if files[0] is not None and files[1] is not None:
             images, labels = (_read_idx(file) for file in files if file is not None)
+            if images.ndim != 3 or labels.shape != images.shape[:1]:
+                raise ValueError(f"{folder}: {half} images of shape {images.shape} with labels of {labels.shape}")
             halves.append((images[:, None].astype(np.float32) / 255.0, labels.astype(np.int64)))
     if not halves:
         raise ValueError(
@@ -146,9 +150,13 @@ def _find(folder: Path, name: str) -> Path | None:
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
     """Array of an IDX file: two zero bytes, type 8 (unsigned byte), number of dimensions, sizes, data."""
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path}: not a gzip file, or truncated: {error}") from error
     dims = raw[3] if len(raw) >= 4 else 0
-    sizes = np.frombuffer(raw[4 : 4 + 4 * dims], dtype=">u4").astype(np.int64)
-    if raw[:3] != b"\0\0\x08" or len(raw) != 4 + 4 * dims + int(np.prod(sizes)):
+    head = 4 + 4 * dims
+    sizes = [int.from_bytes(raw[at : at + 4]) for at in range(4, head, 4)]
+    if raw[:3] != b"\0\0\x08" or len(raw) != head + prod(sizes):
         raise ValueError(f"{path}: not an IDX file of unsigned bytes, or truncated")
-    return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * dims).reshape(tuple(sizes))
+    return np.frombuffer(raw, dtype=np.uint8, offset=head).reshape(sizes)

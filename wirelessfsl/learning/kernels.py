@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.stage import Part, Stage
-from wirelessfsl.learning.trace import halves, signature, whole
+from wirelessfsl.learning.trace import halves, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,8 +40,7 @@ def kernel(phase: str, flops: Callable[..., float]) -> Callable[[Callable[..., A
 @kernel("client_forward", flops=lambda stage, part, x: stage.flops(len(x)).forward)
 def forward(stage: Stage, part: Part, x: Tensor) -> tuple[Part, Tensor, tuple[Tensor, ...]]:
     """Client's forward pass in training mode: part (with new buffers), smashed data, and the tape for ``backward``."""
-    inputs = (*part.params, *part.buffers, x)
-    output, *rest = halves(stage, signature(inputs))[0](*inputs)
+    output, *rest = halves(stage, x.shape, x.dtype)[0](*part.params, *part.buffers, x)
     count = len(part.buffers)
     return part._replace(buffers=tuple(rest[:count])), output, tuple(rest[count:])
 
@@ -51,8 +50,7 @@ def backward(
     stage: Stage, optimizer: Optimizer, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor
 ) -> Part:
     """Client's backward pass from the cut gradient, and the optimiser's step."""
-    inputs = (*part.params, *part.buffers, x)
-    gradients = halves(stage, signature(inputs))[1](*tape, gradient)
+    gradients = halves(stage, x.shape, x.dtype)[1](*tape, gradient)
     return _step(optimizer, part, gradients)
 
 
@@ -87,8 +85,7 @@ def _wide(tensor: Tensor) -> torch.dtype:
 
 
 def _whole(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part, list[Tensor]]:
-    inputs = (*part.params, *part.buffers, x)
-    loss, *rest = whole(stage, signature(inputs), signature((y,)))(*inputs, y)
+    loss, *rest = whole(stage, x.shape, x.dtype)(*part.params, *part.buffers, x, y)
     count = len(part.buffers)
     return loss, part._replace(buffers=tuple(rest[:count])), rest[count:]
 

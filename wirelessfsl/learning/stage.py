@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.models import Shape, builder
@@ -152,10 +152,24 @@ def _flops(stage: Stage, batch: int) -> Flops:
 
     module = stage.module()
     x = torch.empty(batch, *_input_shape(stage), device="meta", requires_grad=not stage.takes_data)
-    with torch.inference_mode(False), torch.enable_grad(), FlopCounterMode(display=False) as counter:
+    costs = {torch.ops.aten.convolution_backward: _convolution_backward}
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        FlopCounterMode(display=False, custom_mapping=costs) as counter,
+    ):
         leaves = {name: p.detach().requires_grad_() for name, p in module.named_parameters()}
         output = torch.func.functional_call(module, leaves, (x,))
         forward = counter.get_total_flops()
         if output.requires_grad:
             output.sum().backward()
     return Flops(float(forward), float(counter.get_total_flops() - forward))
+
+
+def _convolution_backward(out: Shape, x: Shape, weight: Shape, *rest: Any, **_: Any) -> int:
+    """Each of the two gradients costs what the forward pass costs; torch's own count is wrong for groups."""
+    from torch.utils.flop_counter import conv_flop_count
+
+    transposed, (of_input, of_weight, _of_bias) = rest[4], rest[7]
+    forward: int = conv_flop_count(list(x), list(weight), list(out), transposed=transposed)
+    return forward * (int(of_input) + int(of_weight))

@@ -21,17 +21,12 @@ from wirelessfsl.learning.stage import Stage
 if TYPE_CHECKING:
     from torch import Tensor, fx
 
-Signature = tuple[tuple[tuple[int, ...], "torch.dtype"], ...]
 Pass = Callable[..., tuple["Tensor", ...]]
 
 
-def signature(tensors: Sequence[Tensor]) -> Signature:
-    return tuple((tuple(t.shape), t.dtype) for t in tensors)
-
-
 @cache
-def halves(stage: Stage, inputs: Signature) -> tuple[Pass, Pass]:
-    """Forward and backward half of a stage whose inputs (parameters, buffers, x) have the given signature.
+def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, Pass]:
+    """Forward and backward half of a stage for inputs x of this shape (batch included) and dtype.
 
     forward(*params, *buffers, x) -> (output, *new buffers, *tape)
     backward(*tape, gradient of output) -> (gradient of x unless x is data, *gradients of params)
@@ -40,17 +35,17 @@ def halves(stage: Stage, inputs: Signature) -> tuple[Pass, Pass]:
     def joint(*tensors: Tensor) -> list[Tensor]:
         *inside, gradient = tensors
         output, buffers, leaves = _forward(stage, inside)
-        return [output, *buffers, *torch.autograd.grad(output, leaves, gradient)]
+        return [output, *buffers, *(torch.autograd.grad(output, leaves, gradient) if leaves else ())]
 
     with torch.inference_mode(False), torch.enable_grad():
-        example = _example(inputs)
+        example = _example(stage, shape, dtype)
         output, buffers, _ = _forward(stage, example)
         graph = _trace(joint, [*example, torch.ones_like(output)])
     return _cut(graph, gradients=1, outputs=1 + len(buffers))
 
 
 @cache
-def whole(stage: Stage, inputs: Signature, labels: Signature) -> Pass:
+def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
     """Forward, mean cross-entropy and backward of a stage that ends the model, in one pass.
 
     pass(*params, *buffers, x, labels) -> (loss, *new buffers, gradient of x unless x is data, *gradients of params)
@@ -62,9 +57,9 @@ def whole(stage: Stage, inputs: Signature, labels: Signature) -> Pass:
         loss = torch.nn.functional.cross_entropy(output, y)
         return [loss, *buffers, *torch.autograd.grad(loss, leaves)]
 
-    stage.module()  # built before the tracing begins, or its initialisation would be traced too
     with torch.inference_mode(False), torch.enable_grad():
-        graph = _trace(joint, [*_example(inputs), *_example(labels)])
+        labels = torch.zeros(shape[0], dtype=torch.int64)
+        graph = _trace(joint, [*_example(stage, shape, dtype), labels])
     return _callable(graph.graph)
 
 
@@ -81,8 +76,11 @@ def _forward(stage: Stage, tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tens
     return output, buffers, params if stage.takes_data else [x, *params]
 
 
-def _example(inputs: Signature) -> list[Tensor]:
-    return [torch.zeros(shape, dtype=dtype) for shape, dtype in inputs]
+def _example(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> list[Tensor]:
+    """Parameters, buffers and x of the right shapes."""
+    module = stage.module()
+    values = [torch.zeros(t.shape, dtype=t.dtype) for t in (*module.parameters(), *module.buffers())]
+    return [*values, torch.zeros(shape, dtype=dtype)]
 
 
 def _trace(function: Callable[..., list[Tensor]], example: list[Tensor]) -> fx.GraphModule:

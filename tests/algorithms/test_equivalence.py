@@ -1,0 +1,88 @@
+"""Where schemes must be the same thing: one client without compression, and one step on equal shares of the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.algorithms.ideal import Played, apart, ideal
+from wirelessfsl.algorithms.centralised import Centralised
+from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.learning.optim import SGD, Adam
+
+TOLERANCE = 1e-6
+BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 4, "batch_size": 16}
+
+every_optimizer = pytest.mark.parametrize(
+    "optimizer", [SGD(lr=0.05, momentum=0.9, weight_decay=1e-3), Adam()], ids=["momentum", "adam"]
+)
+plain_and_batch_norm = pytest.mark.parametrize("model", ["small_cnn", "small_cnn_bn"])
+
+
+def assert_same(left: Played, right: Played) -> None:
+    """Every batch's loss, the final weights and what is measured on them."""
+    assert len(left.losses) == len(right.losses) == BUDGET["rounds"] * BUDGET["local_steps"]
+    assert left.losses == pytest.approx(right.losses, abs=TOLERANCE)
+    assert apart(left.weights, right.weights) <= TOLERANCE
+    assert left.accuracy == right.accuracy
+
+
+@plain_and_batch_norm
+@every_optimizer
+def test_splitfed_with_one_client_and_no_compression_is_centralised_training(model: str, optimizer: SGD | Adam) -> None:
+    centralised = ideal(Centralised(optimizer=optimizer, **BUDGET), model=model)
+    for cut in ("block1", "block2"):
+        assert_same(ideal(SplitFedV1(optimizer=optimizer, **BUDGET), model=model, cuts=(cut,)), centralised)
+
+
+@plain_and_batch_norm
+@every_optimizer
+def test_fedavg_with_one_client_and_no_compression_is_centralised_training(model: str, optimizer: SGD | Adam) -> None:
+    assert_same(
+        ideal(FedAvg(optimizer=optimizer, **BUDGET), model=model),
+        ideal(Centralised(optimizer=optimizer, **BUDGET), model=model),
+    )
+
+
+@pytest.mark.parametrize("scheme", [SplitFedV1, FedAvg])
+@pytest.mark.parametrize("weighting", ["uniform", "samples"])
+def test_one_local_step_of_equal_clients_is_one_step_on_the_union_of_their_batches(scheme: Any, weighting: str) -> None:
+    # The 1,600 training samples of blobs are 400 for each of 4 clients, so that a full batch of every client is the
+    # whole set, and the mean of the clients' gradients is the gradient of the mean.
+    rounds, sgd = 3, SGD(lr=0.05, weight_decay=1e-3)
+    four = ideal(
+        scheme(rounds=rounds, local_steps=1, batch_size=400, optimizer=sgd, weighting=weighting),
+        clients=4,
+        data="blobs",
+    )
+    union = ideal(Centralised(rounds=rounds, local_steps=1, batch_size=1600, optimizer=sgd), data="blobs")
+    assert apart(four.weights, union.weights) <= TOLERANCE
+    means = [sum(four.losses[4 * i : 4 * i + 4]) / 4 for i in range(rounds)]
+    assert means == pytest.approx(union.losses, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [SGD(lr=0.05), SGD(lr=0.05, momentum=0.9), Adam()], ids=["sgd", "momentum", "adam"]
+)
+def test_splitfed_and_fedavg_are_the_same_learning_when_nothing_is_compressed(optimizer: SGD | Adam) -> None:
+    # Every client, and every replica at the server, keeps an optimiser state of its own.
+    budget = {**BUDGET, "optimizer": optimizer}
+    split, whole = ideal(SplitFedV1(**budget), clients=3), ideal(FedAvg(**budget), clients=3)
+    assert sorted(split.losses) == pytest.approx(sorted(whole.losses), abs=TOLERANCE)
+    assert apart(split.weights, whole.weights) <= TOLERANCE
+
+
+def test_where_the_model_is_cut_changes_no_weight() -> None:
+    runs = [ideal(SplitFedV1(**BUDGET), clients=3, cuts=(cut,)) for cut in ("block1", "block2")]
+    assert apart(runs[0].weights, runs[1].weights) <= TOLERANCE
+
+
+def test_shares_by_samples_and_uniform_shares_differ_when_clients_are_unequal() -> None:
+    # 1,437 samples of digits for 4 clients: 360 or 359 each; a round of one step, so that only the shares differ.
+    budget: dict[str, Any] = {"rounds": 1, "local_steps": 1, "batch_size": 16, "optimizer": SGD(lr=0.5)}
+    by_samples = ideal(FedAvg(weighting="samples", **budget), clients=4)
+    uniform = ideal(FedAvg(weighting="uniform", **budget), clients=4)
+    assert by_samples.losses == uniform.losses
+    assert 0 < apart(by_samples.weights, uniform.weights) < 1e-3

@@ -1,0 +1,51 @@
+"""Schemes really learn: short runs on digits, equal number of samples."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.algorithms.ideal import Played, ideal
+from wirelessfsl.algorithms.centralised import Centralised
+from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.learning.optim import SGD
+from wirelessfsl.scenario import Algorithm
+
+CLIENTS, ROUNDS, STEPS = 4, 20, 10
+COMMON: dict[str, Any] = {"rounds": ROUNDS, "batch_size": 16, "optimizer": SGD(lr=0.2)}
+SCHEMES: dict[str, Algorithm] = {
+    "centralised": Centralised(local_steps=CLIENTS * STEPS, **COMMON),
+    "fedavg": FedAvg(local_steps=STEPS, **COMMON),
+    "splitfed_v1": SplitFedV1(local_steps=STEPS, **COMMON),
+}
+
+
+@cache
+def played(scheme: str) -> Played:
+    return ideal(SCHEMES[scheme], clients=CLIENTS)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_beats_chance_by_far(scheme: str) -> None:
+    assert played(scheme).accuracy > 0.8  # chance is 0.1
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_loss_falls(scheme: str) -> None:
+    losses = played(scheme).losses
+    tenth = len(losses) // 10
+    assert sum(losses[-tenth:]) < 0.5 * sum(losses[:tenth])
+
+
+@pytest.mark.parametrize("scheme", ["fedavg", "splitfed_v1"])
+def test_on_iid_data_a_scheme_comes_within_five_points_of_centralised(scheme: str) -> None:
+    assert len(played(scheme).losses) == len(played("centralised").losses)
+    assert played(scheme).accuracy > played("centralised").accuracy - 0.05
+
+
+def test_two_schemes_with_one_seed_see_the_same_batches() -> None:
+    left, right = (sorted(float(x.sum()) for x in played(scheme).inputs) for scheme in ("fedavg", "splitfed_v1"))
+    assert left == right

@@ -1,0 +1,106 @@
+"""Dealing the training samples: nothing lost, nothing twice, and as skewed as said."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from wirelessfsl.learning.partition import Dirichlet, Iid, Shards
+
+KINDS = [Iid(), Dirichlet(alpha=0.3, min_samples=1), Dirichlet(alpha=100.0, min_samples=5), Shards()]
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
+
+
+def labels_of(samples: int, classes: int = 10) -> NDArray[np.int64]:
+    return np.random.default_rng(7).integers(0, classes, samples)
+
+
+@every_kind
+@hypothesis_settings(deadline=None, derandomize=True, max_examples=25)
+@given(samples=st.integers(200, 600), clients=st.integers(1, 12), seed=st.integers(0, 99))
+def test_every_sample_goes_to_exactly_one_client(
+    kind: Iid | Dirichlet | Shards, samples: int, clients: int, seed: int
+) -> None:
+    parts = kind.deal(labels_of(samples), clients, np.random.default_rng(seed))
+    assert len(parts) == clients
+    assert sorted(np.concatenate(parts)) == list(range(samples))
+
+
+@every_kind
+def test_the_same_seed_deals_the_same_and_another_seed_otherwise(kind: Iid | Dirichlet | Shards) -> None:
+    labels = labels_of(500)
+    once, again, other = (kind.deal(labels, 5, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(once, other, strict=True))
+
+
+@pytest.mark.parametrize("clients", [1, 3, 7, 100])
+def test_iid_shares_differ_by_one_sample_at_most(clients: int) -> None:
+    sizes = [len(part) for part in Iid().deal(labels_of(1000), clients, np.random.default_rng(0))]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def class_shares(alpha: float, clients: int, draws: int) -> NDArray[np.float64]:
+    """Share of each class that each client got, shape (draws x classes, clients); 1,000 samples a class."""
+    labels = np.arange(10_000) % 10
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(draws):
+        parts = Dirichlet(alpha=alpha, min_samples=1).deal(labels, clients, rng)
+        counts = np.array([np.bincount(labels[part], minlength=10) for part in parts])
+        rows.append(counts.T / 1000)
+    return np.concatenate(rows)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 2.0, 20.0])
+def test_dirichlet_shares_have_the_variance_of_the_beta_distribution(alpha: float) -> None:
+    # A client's share of a class is Beta(alpha, (K - 1) alpha): mean 1/K, variance (1/K)(1 - 1/K) / (K alpha + 1).
+    # Classes are drawn independently, so the mean over 400 of them is normal; tolerance 4 of its standard errors,
+    # estimated from the classes, plus the cutting to whole samples (an error of at most 1/1000 a share).
+    clients = 8
+    squares = ((class_shares(alpha, clients, draws=40) - 1 / clients) ** 2).mean(axis=1)
+    expected = (1 / clients) * (1 - 1 / clients) / (clients * alpha + 1)
+    cutting = 2e-3 * np.sqrt(expected) + 1e-6
+    assert abs(squares.mean() - expected) < 4 * squares.std() / np.sqrt(len(squares)) + cutting
+
+
+def test_dirichlet_skew_falls_with_alpha() -> None:
+    # Neighbouring alphas differ by a factor of 3 or more in variance, against a standard error of some 5 %.
+    skews = [class_shares(alpha, 8, draws=20).std() for alpha in (0.2, 1.0, 5.0, 100.0)]
+    assert all(more > 1.5 * less for more, less in pairwise(skews))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dirichlet_gives_everybody_the_fewest_samples_asked_for(seed: int) -> None:
+    parts = Dirichlet(alpha=0.1, min_samples=20).deal(labels_of(2000), 8, np.random.default_rng(seed))
+    assert min(len(part) for part in parts) >= 20
+
+
+def test_dirichlet_says_so_when_the_fewest_samples_cannot_be_given() -> None:
+    with pytest.raises(ValueError, match=r"fewer than 30 of 100 samples .*raise alpha, lower min_samples"):
+        Dirichlet(alpha=1.0, min_samples=30).deal(labels_of(100), 4, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_shards_give_each_client_as_many_classes_as_shards(shards: int) -> None:
+    labels = np.arange(6000) % 10  # 600 a class: shards of 300, 150 or 100 lie within one class
+    parts = Shards(shards_per_client=shards).deal(labels, 20, np.random.default_rng(0))
+    classes = [len(np.unique(labels[part])) for part in parts]
+    assert max(classes) == shards
+    assert {len(part) for part in parts} == {6000 // 20}
+
+
+def test_shards_refuse_more_shards_than_samples() -> None:
+    with pytest.raises(ValueError, match="24 shards but 20 samples"):
+        Shards().deal(labels_of(20), 12, np.random.default_rng(0))
+
+
+def test_more_clients_than_samples_leaves_dirichlet_no_draw() -> None:
+    with pytest.raises(ValueError, match="have fewer clients"):
+        Dirichlet(min_samples=1).deal(labels_of(5), 6, np.random.default_rng(0))

@@ -1,0 +1,155 @@
+"""What there is: every kind, model, data set and device by name, for ``list`` and ``describe``.
+
+The choices are read from the unions where the slots are declared, so nothing can be listed that does not run, and
+nothing that runs can be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from difflib import get_close_matches
+from inspect import getdoc
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from wirelessfsl.devices.battery import BatteryModel
+from wirelessfsl.devices.catalogue import PROFILES
+from wirelessfsl.devices.compute import Jitter, Processor
+from wirelessfsl.devices.failures import Failures
+from wirelessfsl.devices.profiles import Profile
+from wirelessfsl.engine.medium import MediumSettings
+from wirelessfsl.learning.data import DATASETS
+from wirelessfsl.learning.models import MODELS
+from wirelessfsl.learning.optim import Optimizer
+from wirelessfsl.learning.partition import Partition
+from wirelessfsl.network.layout import Layout
+from wirelessfsl.radio.link import Fading, PathLoss, Phy, Shadowing
+from wirelessfsl.scenario import Algorithm, CodecKind, describe_fields
+from wirelessfsl.settings import bounds
+
+
+def _kinds(*slots: Any) -> dict[str, Any]:
+    return {choice.kind: choice for slot in slots for choice in get_args(get_args(slot)[0])}
+
+
+CATALOGUE: dict[str, dict[str, Any]] = {
+    "algorithms": _kinds(Algorithm),
+    "codecs": _kinds(CodecKind),
+    "models": dict(MODELS),
+    "datasets": dict(DATASETS),
+    "partitions": _kinds(Partition),
+    "optimizers": _kinds(Optimizer),
+    "devices": dict(PROFILES),
+    "processors": _kinds(Processor),
+    "batteries": _kinds(BatteryModel),
+    "failures": _kinds(Failures),
+    "jitters": _kinds(Jitter),
+    "layouts": _kinds(Layout),
+    "channels": _kinds(PathLoss, Fading, Phy),
+    "shadowings": _kinds(Shadowing),
+    "media": _kinds(MediumSettings),
+}
+
+
+def listing(what: str | None) -> str:
+    """One line each of one group, or of all."""
+    groups = {what: CATALOGUE[what]} if what else CATALOGUE
+    lines = []
+    for group, members in groups.items():
+        lines += [f"{group}:"] if not what else []
+        width = max(len(name) for name in members)
+        lines += [f"  {name:<{width}}  {_headline(thing)}" for name, thing in sorted(members.items())]
+    return "\n".join(lines)
+
+
+def describe(name: str) -> str:
+    """Everything about what has this name, in all groups that have it: text, fields, units, references.
+
+    Raises ValueError for a name that nothing has.
+    """
+    found = [(group, members[name]) for group, members in CATALOGUE.items() if name in members]
+    if not found:
+        names = sorted({known for members in CATALOGUE.values() for known in members})
+        near = get_close_matches(name, names, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"describe: got {name!r}, allowed: {', '.join(names)}{hint}")
+    return "\n\n".join(f"{name} ({group})\n\n{_text(thing)}" for group, thing in found)
+
+
+def _headline(thing: Any) -> str:
+    if isinstance(thing, Profile):
+        return thing.description
+    return (getdoc(thing) or "").split("\n")[0]
+
+
+def _text(thing: Any) -> str:
+    if isinstance(thing, Profile):
+        return _device(thing)
+    if isinstance(thing, type):
+        return _settings(thing)
+    return _docs(thing)
+
+
+def _docs(thing: Callable[..., Any]) -> str:
+    return (getdoc(thing) or "").strip()
+
+
+def _settings(cls: type) -> str:
+    """Docstring without field lines and examples, then a line a field with type, range, default and text."""
+    texts = describe_fields(getdoc(cls) or "")
+    kept: list[str] = []
+    skipping = False
+    for line in (getdoc(cls) or "").splitlines():
+        head = line.partition(":")[0].strip()
+        starts = bool(line.strip()) and not line.startswith(" ") and all(p.strip() in texts for p in head.split(","))
+        skipping = starts or (skipping and line.startswith((" ", ">>>", "...")) and bool(line.strip()))
+        if line.startswith(">>>"):
+            break
+        if not skipping:
+            kept.append(line)
+    body = "\n".join(kept).strip()
+    while "\n\n\n" in body:
+        body = body.replace("\n\n\n", "\n\n")
+    hints = get_type_hints(cls, include_extras=True)
+    ranges = dict(bounds(cls))
+    rows = []
+    for field in fields(cls):
+        if field.name == "kind":
+            continue
+        default = "required" if field.default is MISSING else f"default {_value(field.default)}"
+        allowed = ", ".join(f"{text} {limit:g}" for text, _, limit in ranges.get(field.name, ()))
+        rows.append(f"  {field.name}: {', '.join(x for x in (_type(hints[field.name]), allowed, default) if x)}")
+        if texts.get(field.name):
+            rows.append(f"      {texts[field.name]}")
+    return body + ("\n\nFields:\n" + "\n".join(rows) if rows else "\n\nNo fields.")
+
+
+def _value(value: Any) -> str:
+    kind = getattr(value, "kind", None)
+    return kind if kind is not None else repr(value)
+
+
+def _type(hint: Any) -> str:
+    if get_origin(hint) is Annotated:
+        return _type(get_args(hint)[0])
+    options = [option for option in get_args(hint) if option is not type(None)]
+    if hint in (int, float, str, bool):
+        return {int: "whole number", float: "number", str: "text", bool: "true or false"}[hint]
+    if get_origin(hint) is tuple:
+        return f"list of {_type(options[0])}"
+    if options and all(isinstance(option, str) for option in options):
+        return " | ".join(options)
+    if options:
+        return " | ".join(dict.fromkeys(getattr(option, "kind", None) or _type(option) for option in options))
+    return str(getattr(hint, "__name__", hint))
+
+
+def _device(profile: Profile) -> str:
+    lines = [profile.description, ""]
+    for title, part in (("processor", profile.processor), ("radio", profile.radio)):
+        lines.append(f"{title}:")
+        for field in fields(part):
+            source = profile.sources.get(f"{title}.{field.name}")
+            shown = _value(getattr(part, field.name))
+            lines.append(f"  {field.name}: {shown}" + (f"   [{source.status}] {source.text}" if source else ""))
+    return "\n".join(lines)

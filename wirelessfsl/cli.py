@@ -1,0 +1,260 @@
+"""The command line. Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
+
+Imports wait until a command needs them: ``--help``, ``list`` and ``schema`` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wirelessfsl.results.store import Run
+    from wirelessfsl.scenario import Scenario
+    from wirelessfsl.simulation import Progress
+
+PLOTS = ("latency", "energy", "convergence", "timeline")
+FORMATS = ("pdf", "png", "svg")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        status: int = args.command(args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except ValueError as error:
+        if args.debug:
+            traceback.print_exc()
+        else:
+            print(error, file=sys.stderr)
+        return 2
+    except Exception as error:
+        if args.debug:
+            traceback.print_exc()
+        else:
+            print(f"the run failed: {error}", file=sys.stderr)
+            print("--debug shows where in the code", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wirelessfsl", description="Split and federated learning over a simulated wireless network."
+    )
+    parser.set_defaults(debug=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=function)
+        return sub
+
+    run = command("run", _run, "run a scenario and write a run folder")
+    run.add_argument("scenario", metavar="SCENARIO", type=Path)
+    _scenario_options(run)
+    run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/<name>/<time>-<digest>)")
+    run.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+
+    check = command("check", _check, "tell every problem of scenarios, run nothing")
+    check.add_argument("scenarios", metavar="SCENARIO", type=Path, nargs="+")
+    _scenario_options(check)
+
+    plot = command("plot", _plot, "draw figures of runs")
+    plot.add_argument("runs", metavar="RUN", type=Path, nargs="+")
+    plot.add_argument("--kind", choices=PLOTS, action="append", help="which figure (repeatable; default all)")
+    plot.add_argument("--format", choices=FORMATS, action="append", help="file format (repeatable; default all)")
+    plot.add_argument("--out", metavar="DIR", type=Path, help="folder (default <RUN>/plots, or ./plots for several)")
+    plot.add_argument("--round", metavar="N", type=int, help="round that timeline shows")
+
+    compare = command("compare", _compare, "table of runs: accuracy, and time, energy and bytes to a target")
+    compare.add_argument("runs", metavar="RUN", type=Path, nargs="+")
+    compare.add_argument("--target-accuracy", metavar="A", type=_share, help="in [0, 1]; default: the whole run")
+
+    lister = command("list", _list, "list algorithms, codecs, devices, models and other choices")
+    lister.add_argument("what", metavar="WHAT", nargs="?", help="one group only, such as algorithms")
+
+    describe = command("describe", _describe, "fields, units and references of anything that list names")
+    describe.add_argument("name", metavar="NAME")
+
+    command("schema", _schema, "JSON Schema of a scenario")
+
+    new = command("new", _new, "print a commented scenario to start from")
+    new.add_argument("template", metavar="TEMPLATE", nargs="?", default="full", help="full (default) or minimal")
+    return parser
+
+
+def _scenario_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", metavar="PATH=VALUE", action="append", default=[], help="change a value (repeatable)")
+    parser.add_argument("--seed", metavar="N", type=int, help="another seed than the scenario's")
+    parser.add_argument("--allow-code", action="store_true", help="let the scenario import code (kind: my_pkg.mod:Name)")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"got {text}, must be in [0, 1]")
+    return value
+
+
+def _load(path: Path, args: argparse.Namespace) -> Scenario:
+    from wirelessfsl.scenario import load_scenario
+
+    if args.allow_code:
+        sys.path.insert(0, str(Path.cwd()))
+    return load_scenario(path, args.set, args.seed, args.allow_code)
+
+
+def _run(args: argparse.Namespace) -> int:
+    scenario = _load(args.scenario, args)
+    from wirelessfsl.api import simulate
+
+    with _Progress(sys.stderr.isatty()) as progress:
+        run = simulate(scenario, out=args.out, report=progress)
+    print(_closing(run))
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from wirelessfsl.scenario import ScenarioError
+
+    status = 0
+    for path in args.scenarios:
+        try:
+            _load(path, args)
+            print(f"{path}: ok")
+        except ScenarioError as error:
+            print(error, file=sys.stderr)
+            status = 2
+    return status
+
+
+def _open(paths: Sequence[Path]) -> list[Run]:
+    from wirelessfsl.results.store import open_run
+
+    return [open_run(path) for path in paths]
+
+
+def _plot(args: argparse.Namespace) -> int:
+    runs = _open(args.runs)
+    from wirelessfsl.results.plots import KINDS, save, timeline
+
+    folder = args.out or (args.runs[0] / "plots" if len(runs) == 1 else Path("plots"))
+    for kind in args.kind or PLOTS:
+        if kind == "timeline":
+            shown = [(f"timeline-{run.path.name}" if len(runs) > 1 else kind, timeline([run], args.round)) for run in runs]
+        else:
+            shown = [(kind, KINDS[kind](runs))]
+        for name, figure in shown:
+            for file in save(figure, folder / name, args.format or FORMATS):
+                print(file)
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from wirelessfsl.results.tables import as_rich, as_text, compare
+
+    rows = compare(_open(args.runs), args.target_accuracy)
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(as_rich(rows))
+    else:
+        print(as_text(rows), end="")
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    from wirelessfsl.catalogue import CATALOGUE, listing
+
+    if args.what is not None and args.what not in CATALOGUE:
+        raise ValueError(f"list: got {args.what!r}, allowed: {', '.join(CATALOGUE)}")
+    print(listing(args.what))
+    return 0
+
+
+def _describe(args: argparse.Namespace) -> int:
+    from wirelessfsl.catalogue import describe
+
+    print(describe(args.name))
+    return 0
+
+
+def _schema(args: argparse.Namespace) -> int:
+    import json
+
+    from wirelessfsl.scenario import schema
+
+    print(json.dumps(schema(), indent=2))
+    return 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    folder = files("wirelessfsl") / "templates"
+    names = sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    if args.template not in names:
+        raise ValueError(f"new: got {args.template!r}, allowed: {', '.join(names)}")
+    print((folder / f"{args.template}.yaml").read_text(encoding="utf-8"), end="")
+    return 0
+
+
+class _Progress:
+    """Round, simulated time, accuracy, energy and host time left: one live line on a terminal, else a line a round."""
+
+    def __init__(self, live: bool) -> None:
+        self.live, self.begin = live, perf_counter()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __call__(self, at: Progress) -> None:
+        from wirelessfsl.results.prefixes import scale
+
+        left_s = (perf_counter() - self.begin) / at.round * (at.rounds - at.round)
+        joule = scale("J", at.energy_j)
+        line = (
+            f"round {at.round}/{at.rounds}  simulated {at.time_s:.3f} s  accuracy {at.accuracy:.3f}"
+            f"  energy {at.energy_j / joule.factor:.1f} {joule.unit}  host time left {left_s:.0f} s"
+        )
+        print(f"\r{line}\x1b[K" if self.live else line, end="" if self.live else "\n", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            print(file=sys.stderr)
+
+
+def _closing(run: Run) -> str:
+    """What the run cost, in a few lines, and where it is."""
+    found = run.summary
+    energy, sent, final = found["energy_j"], found["bytes"], found["final"]
+    lines = [
+        f"{run.name}: {found['status']} after {found['rounds']} rounds",
+        f"  accuracy        {final['accuracy']:.4f} (best {found['best']['accuracy']:.4f} in round {found['best']['round']})",
+        f"  simulated time  {found['simulated_s']:.3f} s",
+        f"  energy          {energy['total']:.1f} J (devices {energy['devices']:.1f} J, server {energy['server']:.1f} J)",
+        f"  traffic         {sent['uplink'] / 1e6:.2f} MB up, {sent['downlink'] / 1e6:.2f} MB down",
+    ]
+    for target, seconds in found["time_to_accuracy_s"].items():
+        joules = found["energy_to_accuracy_j"][target]
+        cost = "not reached" if seconds is None else f"{seconds:.3f} s, {joules:.1f} J"
+        lines.append(f"  to accuracy {target:<4} {cost}")
+    lines.append(f"run folder: {run.path}")
+    lines.append(f"figures:    wirelessfsl plot {run.path}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
