@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="wirelessfsl", description="Split and federated learning over a simulated wireless network."
     )
     parser.set_defaults(debug=False)
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, function: Any, text: str) -> argparse.ArgumentParser:
@@ -97,10 +98,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Version(argparse.Action):
+    def __call__(self, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"wirelessfsl {version('wirelessfsl')}")
+        sys.exit(0)
+
+
 def _scenario_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", metavar="PATH=VALUE", action="append", default=[], help="change a value (repeatable)")
     parser.add_argument("--seed", metavar="N", type=int, help="another seed than the scenario's")
-    parser.add_argument("--allow-code", action="store_true", help="let the scenario import code (kind: my_pkg.mod:Name)")
+    parser.add_argument(
+        "--allow-code", action="store_true", help="let the scenario import code (kind: my_pkg.mod:Name)"
+    )
 
 
 def _share(text: str) -> float:
@@ -155,7 +166,9 @@ def _plot(args: argparse.Namespace) -> int:
     folder = args.out or (args.runs[0] / "plots" if len(runs) == 1 else Path("plots"))
     for kind in args.kind or PLOTS:
         if kind == "timeline":
-            shown = [(f"timeline-{run.path.name}" if len(runs) > 1 else kind, timeline([run], args.round)) for run in runs]
+            shown = [
+                (f"timeline-{run.path.name}" if len(runs) > 1 else kind, timeline([run], args.round)) for run in runs
+            ]
         else:
             shown = [(kind, KINDS[kind](runs))]
         for name, figure in shown:
@@ -239,12 +252,12 @@ class _Progress:
 def _closing(run: Run) -> str:
     """What the run cost, in a few lines, and where it is."""
     found = run.summary
-    energy, sent, final = found["energy_j"], found["bytes"], found["final"]
+    energy, sent, final, best = (found[key] for key in ("energy_j", "bytes", "final", "best"))
     lines = [
         f"{run.name}: {found['status']} after {found['rounds']} rounds",
-        f"  accuracy        {final['accuracy']:.4f} (best {found['best']['accuracy']:.4f} in round {found['best']['round']})",
+        f"  accuracy        {final['accuracy']:.4f} (best {best['accuracy']:.4f} in round {best['round']})",
         f"  simulated time  {found['simulated_s']:.3f} s",
-        f"  energy          {energy['total']:.1f} J (devices {energy['devices']:.1f} J, server {energy['server']:.1f} J)",
+        f"  energy          {energy['total']:.1f} J (devices {energy['devices']:.1f}, server {energy['server']:.1f})",
         f"  traffic         {sent['uplink'] / 1e6:.2f} MB up, {sent['downlink'] / 1e6:.2f} MB down",
     ]
     for target, seconds in found["time_to_accuracy_s"].items():

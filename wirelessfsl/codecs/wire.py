@@ -18,17 +18,16 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from math import prod
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import xxhash
-from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
 
 Payload: TypeAlias = bytes
 """What flies. Its length is the size of the message: there is no other."""
-Body: TypeAlias = bytes | NDArray[Any]
+Body: TypeAlias = bytes | memoryview
 """The bytes of one tensor in a frame."""
 
 CHECKSUM = struct.Struct("<I")
@@ -136,7 +135,7 @@ class Frame:
         return taken
 
 
-def raw(tensor: torch.Tensor) -> NDArray[Any]:
+def raw(tensor: torch.Tensor) -> memoryview:
     """The values of a tensor in row-major order, as something with bytes; not copied if they lie so already.
 
     >>> raw(torch.tensor([1, 2], dtype=torch.int16)).tobytes().hex()
@@ -144,7 +143,7 @@ def raw(tensor: torch.Tensor) -> NDArray[Any]:
     """
     if tensor.dtype is torch.bfloat16:  # NumPy has no such type
         tensor = tensor.contiguous().view(torch.int16)
-    return np.ascontiguousarray(tensor.numpy(force=True))
+    return np.ascontiguousarray(tensor.numpy(force=True)).reshape(-1).view(np.uint8).data
 
 
 def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:

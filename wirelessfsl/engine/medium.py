@@ -157,8 +157,8 @@ class Air(Protocol):
 class RadioAir:
     """One direction of the radio channel: SNR over the whole band, and the rate of one of n equal shares of it.
 
-    With the power P in a share B/n the SNR is P g / (N0 B/n): an uplink sender has all its power there, so its SNR grows
-    with n; the downlink's power is spread over the band (``spread``), so every share has P/n and the SNR stays.
+    With the power P in a share B/n the SNR is P g / (N0 B/n): an uplink sender has all its power there, so its SNR
+    grows with n; the downlink's power is spread over the band (``spread``), so each share has P/n and the SNR stays.
 
     transmit_w, noise_w_hz: per link, shape (n,).
     """

@@ -103,5 +103,8 @@ def builder(name: str) -> Builder:
         raise ValueError(
             f"model: got {name!r}, allowed: {', '.join(MODELS)} or an import path 'package.module:function'"
         )
-    found: Builder = getattr(import_module(module), function)
+    try:
+        found: Builder = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"got {name!r}: {error}") from error
     return found

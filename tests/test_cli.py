@@ -1,0 +1,152 @@
+"""The commands as a user types them: exit status, streams, files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wirelessfsl import open_run
+from wirelessfsl.catalogue import CATALOGUE
+from wirelessfsl.cli import main
+
+QUICK = str(Path(__file__).parents[1] / "scenarios" / "quickstart.yaml")
+SHORT = ["--set", "algorithm.rounds=2", "--set", "algorithm.local_steps=2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "x"
+    assert main(["run", QUICK, *SHORT, "--out", str(out)]) == 0
+    return out
+
+
+def test_run_writes_the_run_folder_of_the_interface(folder: Path) -> None:
+    files = {"scenario.yaml", "manifest.json", "metrics.parquet", "summary.json", "events/part-00000.parquet"}
+    assert all((folder / name).is_file() for name in files)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert {"name", "status", "seed", "rounds", "simulated_s", "final", "best", "bytes", "energy_j", "host"} <= set(
+        summary
+    )
+    assert {"time_to_accuracy_s", "energy_to_accuracy_j", "fairness"} <= set(summary)
+    assert {"wall_s", "peak_rss_bytes", "client_steps", "overhead_fraction"} <= set(summary["host"])
+    assert summary["host"]["client_steps"] == 2 * 2 * 10
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["status"] == "completed"
+    assert {"versions", "git_commit", "host", "executor", "host_s", "peak_rss_bytes", "batch_widths"} <= set(manifest)
+
+
+def test_the_resolved_scenario_of_a_run_gives_the_same_run(folder: Path, tmp_path: Path) -> None:
+    assert main(["run", str(folder / "scenario.yaml"), "--out", str(tmp_path / "again")]) == 0
+    first, again = open_run(folder), open_run(tmp_path / "again")
+    assert again.events.equals(first.events)
+    assert again.metrics.equals(first.metrics)
+    assert {**again.summary, "host": 0} == {**first.summary, "host": 0}
+
+
+def test_run_refuses_a_folder_that_holds_something(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "summary.json").read_bytes()
+    assert main(["run", QUICK, *SHORT, "--out", str(folder)]) == 2
+    assert "not empty; give another folder with --out" in capsys.readouterr().err
+    assert (folder / "summary.json").read_bytes() == before
+
+
+def test_a_wrong_scenario_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", QUICK, "--set", "algorithm.rounds=0", "--out", str(tmp_path / "x")]) == 2
+    assert "must be >= 1" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_run_that_fails_says_where_in_simulated_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "x"
+    diverging = ["--set", "algorithm.optimizer.lr=1e30", "--out", str(out)]
+    assert main(["run", QUICK, *SHORT, *diverging]) == 1
+    err = capsys.readouterr().err
+    assert "encoding activations at client-" in err
+    assert "simulated time" in err
+    assert "Traceback" not in err
+    assert json.loads((out / "manifest.json").read_text())["status"] == "failed"
+    assert open_run(out).events.num_rows > 0
+
+
+def test_plot_draws_every_kind_and_compare_tells_the_costs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plot", str(folder), "--format", "png", "--out", str(tmp_path)]) == 0
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"latency", "energy", "convergence", "timeline"}
+    capsys.readouterr()
+    assert main(["compare", str(folder), "--target-accuracy", "0.01"]) == 0
+    assert "quickstart" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["plot", "nowhere"],
+        ["compare", "nowhere"],
+        ["describe", "rayleih"],
+        ["list", "nothing"],
+        ["new", "nothing"],
+        ["check", "nowhere.yaml"],
+    ],
+)
+def test_wrong_arguments_give_one_message_and_exit_status_2(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    err = capsys.readouterr().err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+
+
+def test_everything_that_list_names_can_be_described(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    listed = capsys.readouterr().out
+    for members in CATALOGUE.values():
+        for name in members:
+            assert name in listed
+            assert main(["describe", name]) == 0
+            assert len(capsys.readouterr().out) > 60
+
+
+def test_new_prints_scenarios_that_check_accepts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for template in ("full", "minimal"):
+        assert main(["new", template]) == 0
+        path = tmp_path / f"{template}.yaml"
+        path.write_text(capsys.readouterr().out)
+        assert main(["check", str(path)]) == 0
+        assert capsys.readouterr().out == f"{path}: ok\n"
+
+
+def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Scenario"
+
+
+def test_interrupting_a_run_leaves_a_readable_folder_and_exit_status_130(tmp_path: Path) -> None:
+    import signal
+
+    out = tmp_path / "x"
+    command = [
+        sys.executable,
+        "-m",
+        "wirelessfsl.cli",
+        "run",
+        QUICK,
+        "--set",
+        "algorithm.rounds=100000",
+        "--out",
+        str(out),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("round 2/"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert json.loads((out / "manifest.json").read_text())["status"] == "interrupted"
+    assert open_run(out).summary["rounds"] >= 1

@@ -1,0 +1,188 @@
+"""A scenario as nested frozen dataclasses: it reads like the YAML, and its parts are what the simulator uses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from wirelessfsl.algorithms.centralised import Centralised
+from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.codecs.cast import Cast
+from wirelessfsl.codecs.identity import Identity
+from wirelessfsl.codecs.quantize import Quantize
+from wirelessfsl.devices.battery import BatteryModel, NoBattery
+from wirelessfsl.devices.compute import Jitter, NoJitter, Processor
+from wirelessfsl.devices.failures import Failures, NoFailures
+from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.medium import Fdma, MediumSettings
+from wirelessfsl.engine.world import Transport
+from wirelessfsl.learning.partition import Dirichlet, Partition
+from wirelessfsl.network.layout import Disc, Layout
+from wirelessfsl.radio.link import Channel
+from wirelessfsl.settings import Kinds, settings
+from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
+
+Algorithm = Annotated[SplitFedV1 | FedAvg | Centralised, Kinds()]
+CodecKind = Annotated[Identity | Cast | Quantize, Kinds()]
+
+
+@settings
+class Data:
+    """Which samples there are and who has them.
+
+    name: data set: digits (ships with scikit-learn), mnist (IDX files of yours) or blobs (random).
+    clients: number of clients.
+    partition: how the training samples are dealt to the clients.
+    test_fraction: share of all samples held out for testing, in (0, 1); by default the data set's own test half, or
+        0.2 where it has none.
+    root: folder of the data set's files; by default $WIRELESSFSL_DATA/<name>.
+    """
+
+    name: Literal["blobs", "digits", "mnist"]
+    clients: Count = 10
+    partition: Partition = Dirichlet()
+    test_fraction: Annotated[float, Gt(0), Lt(1)] | None = None
+    root: str | None = None
+
+
+@settings
+class Model:
+    """Which network is trained, and where it is cut.
+
+    name: a model of the package, or (with --allow-code) an import path package.module:function.
+    cuts: names of the blocks after which the model is cut; by default after the first block.
+    """
+
+    name: str
+    cuts: tuple[str, ...] | None = None
+
+
+@settings
+class Codecs:
+    """What each kind of message is encoded with; a list of one codec.
+
+    activations: smashed data, client to server.
+    labels: labels, client to server.
+    gradients: gradients of the smashed data, server to client.
+    model_upload: model weights, client to server.
+    model_download: model weights, server to client.
+    """
+
+    activations: tuple[CodecKind] = (Identity(),)
+    labels: tuple[CodecKind] = (Identity(),)
+    gradients: tuple[CodecKind] = (Identity(),)
+    model_upload: tuple[CodecKind] = (Identity(),)
+    model_download: tuple[CodecKind] = (Identity(),)
+
+
+@settings
+class Devices:
+    """A group of equal client devices.
+
+    count: number of devices.
+    profile: device of the catalogue whose processor and radio they have.
+    processor: another processor than the profile's.
+    radio: another radio than the profile's.
+    battery: where the energy comes from; a device whose battery is empty drops out for good.
+    failures: when the devices fail and come back.
+    compute_jitter: random change of the computing time from round to round.
+    """
+
+    count: Count
+    profile: str = "raspberry-pi-4"
+    processor: Processor | None = None
+    radio: RadioPower | None = None
+    battery: BatteryModel = NoBattery()
+    failures: Failures = NoFailures()
+    compute_jitter: Jitter = NoJitter()
+
+
+@settings
+class Server:
+    """The server: one node, never failing, on mains power.
+
+    profile: device of the catalogue whose processor and radio it has.
+    processor: another processor than the profile's.
+    radio: another radio than the profile's.
+    """
+
+    profile: str = "edge-gpu"
+    processor: Processor | None = None
+    radio: RadioPower | None = None
+
+
+@settings
+class Network:
+    """The wireless network between the devices and the server.
+
+    layout: where the devices stand.
+    channel: path loss, shadowing, fading and physical layer.
+    medium: who transmits when, on which band.
+    transport: how messages are carried.
+    """
+
+    layout: Layout = Disc()
+    channel: Channel = Channel()
+    medium: MediumSettings = Fdma()
+    transport: Transport = Transport()
+
+
+@settings
+class EvaluationSettings:
+    """When the model is evaluated, outside of simulated time.
+
+    every_rounds: evaluate after every so many rounds, and after the last.
+    target_accuracy: accuracies whose time and energy are reported, each in [0, 1].
+    """
+
+    every_rounds: Count = 1
+    target_accuracy: tuple[Fraction, ...] = (0.8, 0.9)
+
+
+@settings
+class Host:
+    """The machine that runs the simulation. Changes speed, never times or bytes.
+
+    torch_threads: threads of one torch operation; 1 is quickest for small models.
+    """
+
+    torch_threads: Annotated[int, Ge(1), Le(256)] = 1
+
+
+@settings
+class Scenario:
+    """One experiment.
+
+    name: name of the run folder: letters, digits, dot, dash and underscore.
+    seed: seed of every named random stream, >= 0.
+    data: samples and their partition.
+    model: network and cuts.
+    algorithm: training scheme.
+    codecs: encoding of each kind of message.
+    devices: the clients' devices, in groups; counts add up to data.clients. By default all the same.
+    server: the server.
+    network: layout, channel, medium and transport.
+    evaluation: cadence and targets.
+    host: settings of the machine that simulates.
+    """
+
+    name: str = "scenario"
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 1
+    data: Data
+    model: Model
+    algorithm: Algorithm
+    codecs: Codecs = Codecs()
+    devices: tuple[Devices, ...] = ()
+    server: Server = Server()
+    network: Network = Network()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    host: Host = Host()
+
+    def __post_init__(self) -> None:
+        if not self.name or not all(c.isalnum() or c in "._-" for c in self.name) or self.name[0] == ".":
+            raise ValueError(f"name: got {self.name!r}, allowed: letters, digits, dot, dash and underscore")
+
+    @property
+    def groups(self) -> tuple[Devices, ...]:
+        """The device groups; without any, one group of default devices for all clients."""
+        return self.devices or (Devices(count=self.data.clients),)
