@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -18,6 +20,23 @@ from wirelessfsl.learning.executor import Executor, Sequential
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import Log, Metric
 from wirelessfsl.scenario import Scenario, dataset_of
+
+
+@contextmanager
+def calm_collector() -> Iterator[None]:
+    """Keep Python's cycle collector from walking over everything again and again during a run.
+
+    A run makes many short-lived objects and no cycles; what exists before it is set aside, and collections are rare.
+    """
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 class Progress(NamedTuple):
@@ -114,21 +133,22 @@ def play(
         evaluator = _Evaluator(scenario, dataset, log, report)
         evaluator.prepare(world)
         world.on_round = evaluator
-        begin, status = perf_counter(), "completed"
         main = world.env.process(scenario.algorithm.train(world))
-        try:
-            with np.errstate(divide="ignore"):  # a link of rate 0 takes infinitely long
+        status = "completed"
+        with calm_collector(), np.errstate(divide="ignore"):  # a link of rate 0 takes infinitely long
+            begin = perf_counter()
+            try:
                 world.env.run(main)
-        except Exhausted:
-            status = "exhausted"
-        except RuntimeError as error:
-            if isinstance(error, SimulationError) or "until event was not triggered" not in str(error):
-                raise
-            raise SimulationError(
-                f"round {world.round}, simulated time {world.env.now:.6g} s: nothing can happen any more; a link has"
-                " rate 0 and will keep it. Set network.transport.timeout_s or algorithm.deadline_s"
-            ) from error
-        wall = perf_counter() - begin
+            except Exhausted:
+                status = "exhausted"
+            except RuntimeError as error:
+                if isinstance(error, SimulationError) or "until event was not triggered" not in str(error):
+                    raise
+                raise SimulationError(
+                    f"round {world.round}, simulated time {world.env.now:.6g} s: nothing can happen any more; a link"
+                    " has rate 0 and will keep it. Set network.transport.timeout_s or algorithm.deadline_s"
+                ) from error
+            wall = perf_counter() - begin
     finally:
         torch.set_num_threads(threads)
     busy = executor.busy_s + evaluator.host_s

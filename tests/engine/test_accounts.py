@@ -75,9 +75,24 @@ def nodes(world: World) -> tuple[Node, ...]:
     return (*world.clients, world.server)
 
 
-def test_every_way_to_be_dropped_happens_somewhere() -> None:
-    reasons = {row.phase for medium in MEDIA for row in played(stormy(medium))[1].rows(activity=DROP)}
-    assert reasons == {"battery", "failure", "deadline", "lost"}
+def test_everything_happens_somewhere() -> None:
+    storms = [played(stormy(medium)) for medium in MEDIA]
+    assert {row.phase for _, log, _ in storms for row in log.rows(activity=DROP)} == {
+        "battery",
+        "failure",
+        "deadline",
+        "lost",
+    }
+    assert {state for world, _, _ in storms for node in nodes(world) for state in node.radio.meter.time_s} == {
+        IDLE,
+        TRANSMIT,
+        RECEIVE,
+        DUPLEX,
+        SLEEP,
+        OFF,
+    }
+    waited_for = {row.phase for _, log, _ in storms for row in log.rows(activity="wait")}
+    assert waited_for >= {"idle", "server_step", "activations", "model_download"}
 
 
 def test_times_in_power_states_add_up_to_the_clock(storm: tuple[World, ListLog]) -> None:

@@ -11,19 +11,18 @@ from dataclasses import replace
 import pytest
 
 from tests.worlds import (
-    ACTIVATIONS,
     BATCH,
     CLIENT_MODEL,
     CLIENT_PARAMETERS,
     DEVICE,
     FORWARD,
     GRADIENTS,
-    LABELS,
     PROCESSOR,
     SERVE,
     SERVER_PARAMETERS,
     SERVER_PROCESSOR,
     STATION,
+    UPLOAD,
     WHOLE_MODEL,
     WHOLE_STEP,
     ListLog,
@@ -38,7 +37,6 @@ from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
 from wirelessfsl.scenario import Server
 
 NEAR = {"abs": 1e-9, "rel": 0}
-UPLOAD = ACTIVATIONS + LABELS
 
 
 def ends(log: ListLog, phase: str, activity: str = "transfer") -> list[float]:

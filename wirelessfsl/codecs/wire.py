@@ -113,15 +113,9 @@ class Frame:
 
     def headers(self) -> Iterator[tuple[torch.dtype, tuple[int, ...]]]:
         """Dtype and shape of each tensor; its body must be taken before the next one is asked for."""
-        for index in range(self._tensors):
-            code, ndim = TENSOR_HEADER.unpack(self.take(TENSOR_HEADER.size))
-            shape = struct.unpack(f"<{ndim}I", self.take(DIM_BYTES * ndim))
-            if code >= len(DTYPES):
-                raise CorruptPayload(f"tensor {index}: unknown dtype code {code}, the last one is {len(DTYPES) - 1}")
-            # An empty tensor passes every check of sizes, but torch still needs its strides to fit 63 bits.
-            if prod(max(dim, 1) for dim in shape) >= 2**63:
-                raise CorruptPayload(f"tensor {index}: no tensor has the shape {shape}")
-            yield getattr(torch, DTYPES[code]), shape
+        for _ in range(self._tensors):
+            fixed = self.take(TENSOR_HEADER.size)
+            yield _read_header(bytes(fixed) + bytes(self.take(DIM_BYTES * fixed[1])))
         if self._at != len(self._bytes):
             raise CorruptPayload(f"{len(self._bytes) - self._at} bytes are left over behind the last tensor")
 
@@ -143,7 +137,7 @@ def raw(tensor: torch.Tensor) -> memoryview:
     """
     if tensor.dtype is torch.bfloat16:  # NumPy has no such type
         tensor = tensor.contiguous().view(torch.int16)
-    return np.ascontiguousarray(tensor.numpy(force=True)).reshape(-1).view(np.uint8).data
+    return tensor.contiguous().reshape(-1).numpy(force=True).view(np.uint8).data
 
 
 def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
@@ -167,6 +161,18 @@ def _tensor_header(dtype: torch.dtype, shape: tuple[int, ...]) -> bytes:
     if name not in DTYPES:
         raise ValueError(f"a tensor of dtype {name} cannot be sent: allowed are {', '.join(DTYPES)}")
     return struct.pack(f"<BB{len(shape)}I", DTYPES.index(name), len(shape), *shape)
+
+
+@cache
+def _read_header(header: bytes) -> tuple[torch.dtype, tuple[int, ...]]:
+    code, ndim = TENSOR_HEADER.unpack_from(header)
+    shape = struct.unpack_from(f"<{ndim}I", header, TENSOR_HEADER.size)
+    if code >= len(DTYPES):
+        raise CorruptPayload(f"unknown dtype code {code}, the last one is {len(DTYPES) - 1}")
+    # An empty tensor passes every check of sizes, but torch still needs its strides to fit 63 bits.
+    if prod(max(dim, 1) for dim in shape) >= 2**63:
+        raise CorruptPayload(f"no tensor has the shape {shape}")
+    return getattr(torch, DTYPES[code]), shape
 
 
 def _truncated(digest: int) -> bytes:

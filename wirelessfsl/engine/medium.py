@@ -264,7 +264,7 @@ class Band:
         if count := len(self._flying):
             bits, quality, rate = self._table[:, :count]
             rate[:] = self.air.rate_bit_s(quality, count)
-            self._ends_s = now + float((bits / rate).min())
+            self._ends_s = now + float(np.minimum.reduce(bits / rate))
             if (next_s := min(self._ends_s, self._changes_s)) < inf:
                 self._wake_at(next_s)
 

@@ -49,7 +49,8 @@ class Node:
         self._taken = 0
         self._queue: deque[Event] = deque()
         self._idle_reported_j = 0.0
-        self._watch()
+        if self._capacity_j < inf:
+            self._watch()
 
     def __repr__(self) -> str:
         return f"Node({self.name})"
@@ -170,15 +171,17 @@ class Node:
             self.meter.change(self.env.now, BUSY, self.processor.idle_w + sum(self._running_w))
         else:
             self.meter.change(self.env.now, IDLE, self.processor.idle_w)
-        self._watch()
+        if self._capacity_j < inf:
+            self._watch()
 
     def _radio_changed(self) -> None:
         self.radio.update(self.env.now, self.up)
-        self._watch()
+        if self._capacity_j < inf:
+            self._watch()
 
     def _watch(self) -> None:
         """Set the alarm for the instant when the battery runs empty at the present power."""
-        if self._capacity_j == inf or self.gone:
+        if self.gone:
             return
         self.settle()
         left_j = self._capacity_j - self.energy_j

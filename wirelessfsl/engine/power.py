@@ -34,6 +34,7 @@ class Meter:
             self.since_s = now
 
     def change(self, now: float, state: str, power_w: float) -> None:
+        """Book the time so far; from now on another state."""
         self.settle(now)
         self.state, self.power_w = state, power_w
 
@@ -90,7 +91,8 @@ class Radio:
 
     def update(self, now: float, up: bool) -> None:
         """Enter the state that the chains (or a switched-off node) demand."""
-        self.settle(now)
+        if now >= self._sleeps_s:
+            self.settle(now)
         sending, receiving = self.transmitter.active > 0, self.receiver.active > 0
         self._sleeps_s = inf
         if not up:

@@ -240,24 +240,11 @@ class World:
     ) -> None:
         """Append a fact; round, step and (unless given) the client that a server works for come from the session."""
         session = self._sessions.get(self.env.active_process)
-        served = "" if session is None or session.client is node else session.client.name
-        self.log.event(
-            Fact(
-                start_s,
-                end_s,
-                node.name,
-                served if peer is None else peer.name,
-                activity,
-                phase,
-                self.round,
-                -1 if session is None else session.step,
-                size_bytes,
-                flops,
-                energy_j,
-                attempts,
-                delivered,
-            )
-        )
+        step = -1 if session is None else session.step
+        peer = peer or (None if session is None or session.client is node else session.client)
+        name = "" if peer is None else peer.name
+        at = (start_s, end_s, node.name, name, activity, phase, self.round, step)
+        self.log.event(Fact._make((*at, size_bytes, flops, energy_j, attempts, delivered)))
 
     def _session(self, client: Node, steps: Steps) -> Steps:
         self._wait_over(client)

@@ -17,6 +17,7 @@ from wirelessfsl.streams import Floats
 from wirelessfsl.units import Ge, Gt, Le, db_to_linear
 
 Efficiency = Annotated[float, Gt(0), Le(100)]
+_LOG2_E = 1.0 / math.log(2.0)
 GapDb = Annotated[float, Ge(0), Le(50)]
 
 
@@ -44,8 +45,8 @@ class Shannon:
 
         sinr: signal to interference and noise ratio, linear, >= 0.
         """
-        bits: Floats = np.log1p(sinr / db_to_linear(self.gap_db))
-        bits /= math.log(2.0)
+        bits: Floats = np.log1p(sinr / db_to_linear(self.gap_db) if self.gap_db else sinr)
+        bits *= _LOG2_E
         return np.minimum(bits, self.cap_bit_s_hz, out=bits)
 
 
