@@ -54,7 +54,8 @@ class Progress(NamedTuple):
 class Outcome:
     """How a run ended, and what it cost the host.
 
-    status: ``completed``, or ``exhausted`` when no client was left. parts: final values of the model's stages.
+    status: ``completed``, or ``exhausted`` when no client was left. rounds: rounds that were closed. parts: final values
+    of the model's stages.
     overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run.
     """
 
@@ -73,7 +74,7 @@ class _Evaluator:
     def __init__(self, scenario: Scenario, dataset: Dataset, log: Log, report: Callable[[Progress], None]) -> None:
         self.scenario, self.dataset, self.log, self.report = scenario, dataset, log, report
         self.host_s = 0.0
-        self.client_steps = 0
+        self.client_steps = self.rounds = 0
         self.parts: tuple[Part, ...] = ()
         self.last = (float("nan"), float("nan"))
         self.mixes: dict[Node, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
@@ -85,7 +86,7 @@ class _Evaluator:
             self.mixes[client] = torch.bincount(labels, minlength=self.dataset.classes).double().numpy()
 
     def __call__(self, world: World, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
-        self.parts = tuple(parts)
+        self.parts, self.rounds = tuple(parts), world.round
         self.client_steps += sum(len(each) for each in losses.values())
         energy_j = sum(node.energy_j for node in (*world.clients, world.server))
         uplink_bytes = sum(node.uplink_bytes for node in world.clients)
@@ -154,7 +155,7 @@ def play(
     busy = executor.busy_s + evaluator.host_s
     return Outcome(
         status=status,
-        rounds=world.round,
+        rounds=evaluator.rounds,
         parts=evaluator.parts,
         wall_s=wall,
         overhead_fraction=max(0.0, 1.0 - busy / wall),

@@ -113,9 +113,12 @@ class Frame:
 
     def headers(self) -> Iterator[tuple[torch.dtype, tuple[int, ...]]]:
         """Dtype and shape of each tensor; its body must be taken before the next one is asked for."""
-        for _ in range(self._tensors):
+        for index in range(self._tensors):
             fixed = self.take(TENSOR_HEADER.size)
-            yield _read_header(bytes(fixed) + bytes(self.take(DIM_BYTES * fixed[1])))
+            try:
+                yield _read_header(bytes(fixed) + bytes(self.take(DIM_BYTES * fixed[1])))
+            except CorruptPayload as error:
+                raise CorruptPayload(f"tensor {index}: {error}") from None
         if self._at != len(self._bytes):
             raise CorruptPayload(f"{len(self._bytes) - self._at} bytes are left over behind the last tensor")
 

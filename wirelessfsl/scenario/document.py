@@ -126,9 +126,8 @@ class Document:
                 _prune(data, path)
             found = self._validate(data)
         if isinstance(found, Scenario):
-            given = set(self.places)
             for path, why in unused(found):
-                if path in given and path not in dict(self.problems):
+                if _value(data, path) is not None and path not in dict(self.problems):
                     self.problems.append((path, f"has no effect: {why}; remove it"))
             if allow_code or ":" not in found.model.name:
                 self.problems += conflicts(found)
@@ -185,6 +184,16 @@ def _import_paths(node: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
         if isinstance(value, str) and ":" in value and (key == "kind" or (*path, key) == ("model", "name")):
             yield (*path, key), value
         yield from _import_paths(value, (*path, key))
+
+
+def _value(data: Any, path: Path) -> Any:
+    """What stands at a path; None if nothing does."""
+    for step in path:
+        if isinstance(data, dict):
+            data = data.get(step)
+        else:
+            data = data[step] if isinstance(data, list) and isinstance(step, int) and step < len(data) else None
+    return data
 
 
 def _prune(data: dict[str, Any], path: Path) -> None:
