@@ -54,8 +54,8 @@ class Progress(NamedTuple):
 class Outcome:
     """How a run ended, and what it cost the host.
 
-    status: ``completed``, or ``exhausted`` when no client was left. rounds: rounds that were closed. parts: final values
-    of the model's stages.
+    status: ``completed``, or ``exhausted`` when no client was left. rounds: rounds that were closed.
+    parts: final values of the model's stages.
     overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run.
     """
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from math import ceil, inf, ulp
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import numpy as np
 from simpy import Environment, Event
@@ -104,8 +103,7 @@ class ConstantLink:
 MediumSettings = Annotated[Fdma | Tdma | ConstantLink, Kinds()]
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What became of a message.
 
     start_s, end_s: first bit on the air, and arrival (after the latency). sent_bytes: what flew. energies in J, of the
@@ -224,7 +222,7 @@ class Band:
         """Take a flight out of the line or the air; what had flown has cost its energy. Others speed up at once."""
         now = self.env.now
         if flight.delivery is not None:  # all bits have flown: only the latency was left
-            return replace(flight.delivery, end_s=now, arrived=False)
+            return flight.delivery._replace(end_s=now, arrived=False)
         if flight in self._waiting:
             self._waiting.remove(flight)
             return Delivery(now, now, 0, 0.0, 0.0, 0, False)

@@ -35,7 +35,8 @@ class Meter:
 
     def change(self, now: float, state: str, power_w: float) -> None:
         """Book the time so far; from now on another state."""
-        self.settle(now)
+        if now > self.since_s:
+            self.settle(now)
         self.state, self.power_w = state, power_w
 
 
