@@ -16,7 +16,7 @@ check: $(BIN)/pytest  ## formatting, lint, types, scenarios
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/wirelessfsl check scenarios/*.yaml
+	$(BIN)/wirelessfsl check $(filter-out scenarios/mnist.yaml,$(wildcard scenarios/*.yaml))  # mnist needs your files
 
 $(BIN)/wirelessfsl: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv && $(BIN)/pip install -c constraints.txt -e . && touch $@

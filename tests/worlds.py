@@ -162,3 +162,12 @@ def tiles(log: ListLog, client: str) -> list[Event]:
     """The rows that tile a client's time, in order: what it, or the server for it, did or waited for."""
     own = [e for e in log.events if e.activity in (COMPUTE, TRANSFER, WAIT) and client in (e.node, e.peer)]
     return sorted((e for e in own if e.end_s > e.start_s), key=lambda e: e.start_s)
+
+
+def assert_tiled(log: ListLog, client: str, end_s: float) -> None:
+    """The client's rows follow one another from 0 to the end, without gap or overlap beyond 1 ns."""
+    at = 0.0
+    for row in tiles(log, client):
+        assert abs(row.start_s - at) <= 1e-9, (at, row)
+        at = row.end_s
+    assert abs(at - end_s) <= 1e-9

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tests.worlds import BATCH, DEVICE, FORWARD, PROCESSOR, RADIO, SERVER_PROCESSOR, ListLog, played, tiles, tiny
+from tests.worlds import BATCH, DEVICE, FORWARD, PROCESSOR, RADIO, SERVER_PROCESSOR, ListLog, assert_tiled, played, tiny
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.quantize import Quantize
@@ -155,11 +154,7 @@ def test_energy_of_transfers_is_the_time_on_the_air_times_the_power(storm: tuple
 def test_every_clients_rows_tile_its_time(storm: tuple[World, ListLog]) -> None:
     world, log = storm
     for client in world.clients:
-        rows = tiles(log, client.name)
-        assert rows[0].start_s == 0.0
-        assert rows[-1].end_s == pytest.approx(world.env.now, abs=1e-9)
-        for before, after in pairwise(rows):
-            assert after.start_s == pytest.approx(before.end_s, abs=1e-9, rel=0)
+        assert_tiled(log, client.name, world.env.now)
 
 
 def test_rows_of_a_round_lie_between_its_ends(storm: tuple[World, ListLog]) -> None:

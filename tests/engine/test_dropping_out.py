@@ -25,6 +25,7 @@ from tests.worlds import (
     SERVER_PARAMETERS,
     UPLOAD,
     ListLog,
+    assert_tiled,
     one_round,
     run,
     tiles,
@@ -249,6 +250,8 @@ def test_when_everybody_is_down_the_round_waits_for_the_first_to_come_back() -> 
         [0.5, 10.5 + DOWNLOAD + 1.0 + SMASHED + 1.0 + GRADIENT + 1.0 + MODEL_UP + average_s(1)], **NEAR
     )
     assert min(row.start_s for row in log.rows(round=2, activity="transfer")) == pytest.approx(10.5, **NEAR)
+    for client in ("client-0", "client-1"):
+        assert_tiled(log, client, log.end_s)
 
 
 def test_when_everybody_has_failed_for_good_the_run_is_exhausted() -> None:

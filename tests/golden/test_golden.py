@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from tests.golden.golden import FOLDER, NAMES, facts
+from wirelessfsl.scenario import load_scenario
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -17,7 +18,8 @@ def pair(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def test_there_is_a_golden_for_every_scheme() -> None:
-    assert NAMES == ("centralised", "fedavg_tdma", "splitfed_dropouts", "splitfed_fdma")
+    schemes = {scheme.kind for scheme in get_args(get_args(Algorithm)[0])}
+    assert {load_scenario(FOLDER / f"{name}.yaml").algorithm.kind for name in NAMES} == schemes
 
 
 @pytest.mark.parametrize("what", ["seconds", "joules"])
