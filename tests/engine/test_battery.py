@@ -34,6 +34,7 @@ from wirelessfsl.engine.medium import ConstantLink
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.records import DROP, SERVER
+from wirelessfsl.scenario import EvaluationSettings
 
 NEAR = {"abs": 1e-9, "rel": 0}
 Session = Callable[[World, Node], Generator[Any, Any, Any]]
@@ -172,3 +173,10 @@ def test_a_battery_that_is_empty_at_the_start_exhausts_the_run_at_once() -> None
     log, outcome = run(tiny(devices=devices, rounds=3))
     assert outcome.status == "exhausted"
     assert not log.rows(activity="compute")
+
+
+def test_an_exhausted_run_is_evaluated_after_its_last_round() -> None:
+    devices = (replace(DEVICE, battery=Battery(capacity_j=20.0)),)
+    log, outcome = run(tiny(devices=devices, rounds=50, evaluation=EvaluationSettings(every_rounds=10)))
+    assert outcome.status == "exhausted"
+    assert [m.round for m in log.metrics if m.split == "test" and m.client is None] == [outcome.rounds]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.golden.golden import FOLDER, NAMES, facts
 from wirelessfsl.scenario import load_scenario
+from wirelessfsl.scenario.settings import Algorithm
 
 
 @pytest.fixture(scope="module", params=NAMES)
