@@ -29,7 +29,6 @@ def calm_collector() -> Iterator[None]:
     A run makes many short-lived objects and no cycles; what exists before it is set aside, and collections are rare.
     """
     thresholds = gc.get_threshold()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
     try:
@@ -95,7 +94,8 @@ class _Evaluator:
         if losses:
             mean = float(np.mean([np.mean(each) for each in losses.values()]))
             self.log.metric(Metric(world.round, now, None, "train", mean, None, energy_j, uplink_bytes, downlink_bytes))
-        if world.round % self.scenario.evaluation.every_rounds == 0 or world.round == world.rounds_planned:
+        last = world.round == world.rounds_planned or (bool(world.clients) and all(k.gone for k in world.clients))
+        if last or world.round % self.scenario.evaluation.every_rounds == 0:
             begin = perf_counter()
             result = evaluate(world.stages, parts, self.dataset.test_inputs, self.dataset.test_labels)
             self.host_s += perf_counter() - begin

@@ -111,19 +111,18 @@ class Node:
             return
         seconds = nominal_s * self.slowness
         power_w = self.processor.energy_j(flops) / nominal_s
-        begin = self.env.now
+        begin, share = self.env.now, 0.0
         self._running_w.append(power_w)
         self._power_changed()
         try:
             yield self.env.timeout(seconds)
+            share = 1.0
         finally:
             elapsed = self.env.now - begin
             self._running_w.remove(power_w)
             self._power_changed()
-            done = min(1.0, elapsed / seconds)
-            self.world.log_event(
-                begin, self.env.now, self, COMPUTE, phase, flops=flops * done, energy_j=power_w * elapsed
-            )
+            done = flops * (share or elapsed / seconds)
+            self.world.log_event(begin, self.env.now, self, COMPUTE, phase, flops=done, energy_j=power_w * elapsed)
 
     # Radio
 
