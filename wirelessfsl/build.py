@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
+from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Medium, RadioAir
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
@@ -21,12 +23,15 @@ from wirelessfsl.scenario import Devices, Scenario, Server, deal
 from wirelessfsl.streams import key
 from wirelessfsl.units import dbm_to_watt
 
+_NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
+"""Of a server without a network: draws nothing."""
+
 
 def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) -> World:
     """The world of a scenario; its clock stands at 0."""
     s, algorithm = scenario, scenario.algorithm
     world = World(s.seed, executor, log, s.network.transport)
-    world.server = _node(world, SERVER, -1, s.server)
+    world.server = _node(world, SERVER, -1, s.server if algorithm.messages else replace(s.server, radio=_NO_RADIO))
     if algorithm.messages:
         owners = [group for group in s.groups for _ in range(group.count)]
         world.clients = tuple(_node(world, f"client-{i}", i, owner) for i, owner in enumerate(owners))

@@ -62,26 +62,31 @@ class Kinds:
     """Marks a union of settings that ``kind`` tells apart: ``Fading = Annotated[NoFading | Rayleigh, Kinds()]``.
 
     In a scenario the value of ``kind`` picks the class. A value with a colon, ``my_pkg.mod:Name``, is code outside of
-    this package: the reader of the scenario says through pydantic's context (``load``) whether and how it is loaded.
+    this package: the reader of the scenario gives pydantic, as context, the function ``load(node)`` that makes the
+    object.
     """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> dict[str, Any]:
-        choices = {choice.kind: handler.generate_schema(choice) for choice in get_args(source)}
-        tagged = {"type": "tagged-union", "choices": choices, "discriminator": "kind"}
-        return {"type": "function-wrap", "function": {"type": "with-info", "function": _made}, "schema": tagged}
+        def load(node: dict[str, Any], info: Any) -> Any:
+            return info.context["load"](node)
+
+        path = {"type": "typed-dict-field", "required": True, "schema": {"type": "str", "pattern": "^[^:]+:[^:]+$"}}
+        code = {
+            "type": "function-plain",
+            "function": {"type": "with-info", "function": load},
+            "json_schema_input_schema": {"type": "typed-dict", "fields": {"kind": path}, "extra_behavior": "allow"},
+        }
+        choices = {choice.kind: handler.generate_schema(choice) for choice in get_args(source)} | {_CODE: code}
+        return {"type": "tagged-union", "choices": choices, "discriminator": _choice}
 
 
-def _made(value: Any, validate: Callable[[Any], Any], info: Any) -> Any:
-    if isinstance(value, dict) and ":" in str(value.get("kind", "")):
-        return info.context["load"](value)
-    return validate(_tuples(value))
+_CODE = "code"
 
 
-def _tuples(value: Any) -> Any:
-    """The same JSON value with tuples for lists, which is what settings hold."""
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+def _choice(node: Any) -> str | None:
+    """Which of the choices a node of a scenario (or, when a default is written down, an object) takes."""
+    kind = node.get("kind") if isinstance(node, dict) else getattr(node, "kind", None)
+    return None if not isinstance(kind, str) else _CODE if ":" in kind else kind
 
 
 @cache

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from simpy import Environment, Event, Interrupt, Process
 
@@ -26,7 +26,7 @@ from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.records import DROP, IDLE, RECEIVE, TRANSFER, WAIT, Log
 from wirelessfsl.records import Event as Fact
 from wirelessfsl.settings import settings
-from wirelessfsl.units import Positive
+from wirelessfsl.units import Ge, Positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,12 +46,8 @@ class Transport:
     40
     """
 
-    overhead_bytes: int = 40
+    overhead_bytes: Annotated[int, Ge(0)] = 40
     timeout_s: Positive | None = None
-
-    def __post_init__(self) -> None:
-        if self.overhead_bytes < 0:
-            raise ValueError(f"overhead_bytes: got {self.overhead_bytes}, must be >= 0")
 
 
 class SimulationError(RuntimeError):

@@ -1,18 +1,17 @@
 """Scenarios: the YAML file as nested frozen dataclasses, checked whole before anything runs.
 
-Reading has three steps. The file is parsed with the place of every node kept (``document``). pydantic validates it
-against the dataclasses (``settings``). Then the parts are held against each other (``checks``). All problems are told
-at once, each as ``file:line:column path: got ..., allowed ...`` (``words``).
+A file is read with the place of every node kept (``document``), validated by pydantic against the dataclasses
+(``settings``), which are the very objects that the simulator uses, and its parts are held against each other
+(``checks``). All problems are told at once, each as ``file:line:column path: got ..., allowed ...`` (``words``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from wirelessfsl.scenario.checks import dataset_of, deal, unused
-from wirelessfsl.scenario.document import Document, ScenarioError
-from wirelessfsl.scenario.resolved import describe_fields, digest, resolve, schema, to_yaml
+from wirelessfsl.scenario.json_schema import describe_fields, schema
+from wirelessfsl.scenario.loading import load_scenario
+from wirelessfsl.scenario.problems import ScenarioError
+from wirelessfsl.scenario.resolved import digest, resolve, to_yaml
 from wirelessfsl.scenario.settings import (
     Algorithm,
     CodecKind,
@@ -50,20 +49,3 @@ __all__ = [
     "to_yaml",
     "unused",
 ]
-
-
-def load_scenario(
-    path: str | Path, sets: Sequence[str] = (), seed: int | None = None, allow_code: bool = False
-) -> Scenario:
-    """The scenario in a YAML file.
-
-    sets: changes ``path=value``, as on the command line; values are YAML, null takes a section out.
-    seed: replaces the file's seed.
-    allow_code: whether ``kind: my_pkg.mod:Name`` may import code.
-
-    Raises ScenarioError with every problem found.
-    """
-    document = Document(Path(path))
-    for change in [*sets, *([f"seed={seed}"] if seed is not None else [])]:
-        document.set(change)
-    return document.scenario(allow_code)

@@ -1,4 +1,4 @@
-"""The parts of a scenario held against each other: knobs without effect, and things that cannot be together."""
+"""The parts of a scenario held against each other: knobs without effect, and what cannot be together."""
 
 from __future__ import annotations
 
@@ -9,116 +9,136 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import NEEDS_ROOT, Dataset, load
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.records import MESSAGE_KINDS
+from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.settings import Devices, Scenario, Server
-from wirelessfsl.scenario.words import Path, near
 from wirelessfsl.streams import stream
 
-
-def unused(s: Scenario) -> Iterator[tuple[Path, str]]:
-    """Paths that have no effect with the scenario's chosen kinds, with the reason."""
-    algorithm = s.algorithm
-    if not algorithm.messages:
-        why = f"{algorithm.kind} has no network"
-        for path in (("codecs",), ("devices",), ("network",), ("data", "clients"), ("data", "partition")):
-            yield path, why
-        yield ("server", "radio"), why
-    else:
-        for kind in MESSAGE_KINDS:
-            if kind not in algorithm.messages:
-                yield ("codecs", kind), f"{algorithm.kind} sends no {kind}"
-        yield from _unused_radio(s)
-    if not algorithm.cuts:
-        yield ("model", "cuts"), f"{algorithm.kind} does not cut the model"
-    if s.data.name not in NEEDS_ROOT:
-        yield ("data", "root"), f"{s.data.name} reads no files"
+_ALGORITHM: Path = ("algorithm", "kind")
+_MEDIUM: Path = ("network", "medium", "kind")
+_PHY: Path = ("network", "channel", "phy", "kind")
 
 
-def _unused_radio(s: Scenario) -> Iterator[tuple[Path, str]]:
-    channel, medium = s.network.channel, s.network.medium
-    radios: list[tuple[Path, Any]] = [(("devices", i, "radio"), group.radio) for i, group in enumerate(s.devices)]
-    radios.append((("server", "radio"), s.server.radio))
-    for path, radio in radios:
-        if radio is not None and radio.sleep_after_s is None:
-            yield (*path, "sleep_w"), "the radio never sleeps: sleep_after_s is not set"
-    if medium.kind == "constant":
-        why = "the constant medium needs no positions and no channel"
-        yield ("network", "layout"), why
-        yield ("network", "channel"), why
-    elif channel.phy.kind == "fixed":
-        why = "phy fixed gives every link the same rate"
-        yield ("network", "layout"), why
-        for name in ("carrier_hz", "path_loss", "shadowing", "fading", "noise_density_dbm_hz", "antenna_gain_db"):
-            yield ("network", "channel", name), why
-    else:
-        loss = channel.path_loss
-        if loss.kind == "urban_macro":
-            yield ("network", "channel", "carrier_hz"), "urban_macro is a formula for 2 GHz"
-        if loss.kind == "log_distance" and loss.reference_loss_db is not None:
-            yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given"
-        return
-    for path, _ in radios:
-        yield (*path, "noise_figure_db"), why
+def unused(s: Scenario) -> Iterator[Problem]:
+    """Knobs that have no effect with the scenario's chosen kinds; to give one is a mistake."""
+    for path, why, *reads in _unused(s):
+        yield Problem(path, f"has no effect: {why}; remove it", at_key=True, reads=tuple(reads))
 
 
-def conflicts(s: Scenario) -> Iterator[tuple[Path, str]]:
-    """What cannot be together, cheap checks first; those that load data or torch only if nothing else is wrong."""
+def conflicts(s: Scenario) -> Iterator[Problem]:
+    """What cannot be together, cheap checks first: the last ones load the data and build the model."""
     networked = bool(s.algorithm.messages)
-    groups = s.devices if networked else ()
-    counted = sum(group.count for group in groups)
-    if groups and counted != s.data.clients:
-        yield ("devices",), f"got {counted} devices, must be data.clients = {s.data.clients}"
-    owners: list[tuple[Path, Devices | Server]] = [(("devices", i), group) for i, group in enumerate(groups)]
-    for path, owner in [*owners, (("server",), s.server)]:
+    for path, owner in _owners(s) if networked else [(("server",), s.server)]:
         if owner.profile not in PROFILES:
-            yield (
-                (*path, "profile"),
-                f"got {owner.profile!r}, allowed: {', '.join(PROFILES)}{near(owner.profile, PROFILES)}",
-            )
-    cuts = s.model.cuts
-    if s.algorithm.cuts and cuts is not None and len(cuts) != s.algorithm.cuts:
-        yield ("model", "cuts"), f"got {len(cuts)} cuts, {s.algorithm.kind} takes {s.algorithm.cuts}"
-    if s.model.name not in MODELS and ":" not in s.model.name:
-        yield ("model", "name"), f"got {s.model.name!r}, allowed: {', '.join(MODELS)}{near(s.model.name, MODELS)}"
-        return
-    yield from _learning_conflicts(s, networked)
-
-
-def _learning_conflicts(s: Scenario, networked: bool) -> Iterator[tuple[Path, str]]:
-    from wirelessfsl.learning.stage import block_names, split
-
-    try:
-        dataset = dataset_of(s)
-    except ValueError as error:
-        yield ("data", "root" if s.data.root is not None else "name"), str(error)
-        return
-    try:
-        names = block_names(s.model.name, dataset.shape, dataset.classes)
-    except ValueError as error:
-        yield ("model", "name"), str(error)
-        return
-    if s.algorithm.cuts:
-        cuts = names[:1] if s.model.cuts is None else s.model.cuts
-        try:
-            split(s.model.name, dataset.shape, dataset.classes, cuts)
-        except ValueError as error:
-            yield ("model", "cuts"), f"{error}{near(cuts[0] if cuts else '', names[:-1])}"
-    if networked and s.data.clients > len(dataset.labels):
-        yield (
-            ("data", "clients"),
-            f"got {s.data.clients} clients, {s.data.name} has {len(dataset.labels)} training samples",
-        )
-    elif networked:
-        try:
-            deal(s, dataset)
-        except ValueError as error:
-            yield ("data", "partition"), str(error)
+            known = f"allowed: {', '.join(PROFILES)}{near(owner.profile, PROFILES)}"
+            yield Problem((*path, "profile"), f"got {owner.profile!r}, {known}")
+    counted = sum(group.count for group in s.devices)
+    if networked and s.devices and counted != s.data.clients:
+        counts = tuple(("devices", i, "count") for i in range(len(s.devices)))
+        text = f"got {counted} devices, must be data.clients = {s.data.clients}"
+        yield Problem(("devices",), text, reads=(("data", "clients"), *counts))
+    yield from _conflicts_of_learning(s, networked)
 
 
 def dataset_of(s: Scenario) -> Dataset:
-    """The scenario's data set."""
+    """The scenario's data set. Raises ValueError if its files are not there."""
     return load(s.data.name, s.data.root, s.data.test_fraction, s.seed)
 
 
 def deal(s: Scenario, dataset: Dataset) -> list[Any]:
-    """Training sample indices of every client."""
+    """Training sample indices of every client. Raises ValueError if the partition cannot serve all clients."""
     return s.data.partition.deal(dataset.labels.numpy(), s.data.clients, stream(s.seed, "partition"))
+
+
+def _owners(s: Scenario) -> list[tuple[Path, Devices | Server]]:
+    return [*((("devices", i), group) for i, group in enumerate(s.devices)), (("server",), s.server)]
+
+
+def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
+    """Path, reason, and the paths that decide."""
+    scheme, medium, channel = s.algorithm, s.network.medium, s.network.channel
+    if not scheme.messages:
+        for path in ("codecs",), ("devices",), ("network",), ("data", "clients"), ("data", "partition"):
+            yield path, f"{scheme.kind} has no network and no clients", _ALGORITHM
+        yield ("server", "radio"), f"{scheme.kind} has no network", _ALGORITHM
+    for message in MESSAGE_KINDS:
+        if scheme.messages and message not in scheme.messages:
+            yield ("codecs", message), f"{scheme.kind} sends no {message}", _ALGORITHM
+    if not scheme.cuts:
+        yield ("model", "cuts"), f"{scheme.kind} does not cut the model", _ALGORITHM
+    if s.data.name not in NEEDS_ROOT:
+        yield ("data", "root"), f"{s.data.name} reads no files", ("data", "name")
+    if medium.kind == "constant":
+        for part in "layout", "channel":
+            yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
+    elif channel.phy.kind == "fixed":
+        yield ("network", "layout"), "phy fixed has the same rate everywhere", _PHY
+        for part in "carrier_hz", "path_loss", "shadowing", "fading", "noise_density_dbm_hz", "antenna_gain_db":
+            yield ("network", "channel", part), "phy fixed has the same rate everywhere", _PHY
+    elif channel.path_loss.kind == "urban_macro":
+        loss: Path = ("network", "channel", "path_loss")
+        yield ("network", "channel", "carrier_hz"), "path_loss urban_macro is for 2 GHz", (*loss, "kind")
+    elif channel.path_loss.kind == "log_distance" and channel.path_loss.reference_loss_db is not None:
+        loss = ("network", "channel", "path_loss", "reference_loss_db")
+        yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given", loss
+    for owner_path, owner in _owners(s):
+        radio: Path = (*owner_path, "radio")
+        if owner.radio is None:
+            continue
+        if owner.processor is not None:
+            yield (*owner_path, "profile"), "processor and radio are both given", (*owner_path, "processor"), radio
+        if owner.radio.sleep_after_s is None:
+            yield (*radio, "sleep_w"), "the radio never sleeps: sleep_after_s is not given", (*radio, "sleep_after_s")
+        if medium.kind == "constant" or channel.phy.kind == "fixed":
+            yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
+
+
+def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
+    data = s.data
+    source: tuple[Path, ...] = (("data", "name"), ("data", "root"), ("data", "test_fraction"), ("seed",))
+    try:
+        dataset = dataset_of(s)
+    except (ValueError, OSError) as error:
+        yield Problem(("data", "name" if data.root is None else "root"), str(error), reads=source)
+        return
+    if networked and data.clients > len(dataset.labels):
+        text = f"got {data.clients} clients, {data.name} has {len(dataset.labels)} training samples"
+        yield Problem(("data", "clients"), text, reads=source)
+    elif networked:
+        try:
+            deal(s, dataset)
+        except ValueError as error:
+            yield Problem(("data", "partition"), str(error), reads=(*source, ("data", "clients")))
+    yield from _conflicts_of_model(s, dataset, source)
+
+
+def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...]) -> Iterator[Problem]:
+    from wirelessfsl.learning.stage import block_names, split
+
+    model, cuts = s.model.name, s.model.cuts
+    if model not in MODELS and ":" not in model:
+        known = f"allowed: {', '.join(MODELS)} or an import path{near(model, MODELS)}"
+        yield Problem(("model", "name"), f"got {model!r}, {known}")
+        return
+    try:
+        names = block_names(model, dataset.shape, dataset.classes)
+    except ValueError as error:
+        yield Problem(("model", "name"), str(error).partition("\n")[0], reads=source)
+        return
+    except Exception as error:  # a model of the user's own may raise anything
+        yield Problem(("model", "name"), f"got {model!r}, which cannot be made: {type(error).__name__}: {error}")
+        return
+    if not s.algorithm.cuts or cuts is None:
+        return
+    reads = (*source, ("model", "name"), _ALGORITHM)
+    wrong = [i for i, cut in enumerate(cuts) if cut not in names[:-1]]
+    for i in wrong:
+        known = f"allowed cuts of {model}: {', '.join(names[:-1])}{near(cuts[i], names[:-1])}"
+        yield Problem(("model", "cuts", i), f"got {cuts[i]!r}, {known}", reads=reads)
+    if len(cuts) != s.algorithm.cuts:
+        text = f"got {len(cuts)} cuts, {s.algorithm.kind} takes {s.algorithm.cuts}"
+        yield Problem(("model", "cuts"), text, reads=reads)
+    elif not wrong:
+        try:
+            split(model, dataset.shape, dataset.classes, cuts)
+        except ValueError as error:
+            yield Problem(("model", "cuts"), str(error), reads=reads)

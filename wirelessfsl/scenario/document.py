@@ -1,213 +1,104 @@
-"""A scenario file: YAML 1.2 as plain data with the place of every node, and all its problems at once.
-
-Reading is safe: no tag makes an object, and code from an import path is loaded only when the user says so.
-"""
+"""A scenario file as the user wrote it: plain data, the changes made by ``--set``, and where each problem stands."""
 
 from __future__ import annotations
 
-import importlib
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import is_dataclass
-from functools import cache
 from pathlib import Path as File
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-from wirelessfsl.scenario.checks import conflicts, unused
-from wirelessfsl.scenario.settings import Scenario
-from wirelessfsl.scenario.words import Path, problem
-
-
-class ScenarioError(ValueError):
-    """A scenario that cannot run; ``problems`` are the messages, one each."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
-
-
-_PLAIN_TAGS = ("str", "int", "float", "bool", "null", "map", "seq")
+from wirelessfsl.scenario.problems import Path, Problem, ScenarioError
+from wirelessfsl.scenario.reading import MappingNode, Place, Reader, SequenceNode, YAMLError, compose, mark, reason
+from wirelessfsl.scenario.shape import holds
 
 
 class Document:
-    """A YAML file as plain data, with the place of every node."""
+    """A scenario file and the changes to it.
+
+    data: plain data.
+    problems: mistakes of form.
+    messages: mistakes that belong to no node.
+
+    Raises ScenarioError if the file cannot be read as YAML, or holds no mapping.
+    """
 
     def __init__(self, path: File) -> None:
         self.file = str(path)
-        self.places: dict[Path, str] = {}
-        reader = YAML(typ="rt", pure=True)
+        self.messages: list[str] = []
+        self._reader = Reader()
+        text = ""
         try:
-            text = path.read_text(encoding="utf-8")
-            loaded = reader.load(text)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise ScenarioError([f"{self.file}: cannot be read: {reason}"]) from error
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-            reason = str(error.problem or error.context).partition(" with value ")[0]
-            raise ScenarioError([f"{self.file}{at} not valid YAML: {reason}"]) from error
-        except YAMLError as error:
-            raise ScenarioError([f"{self.file} not valid YAML: {error}"]) from error
-        if not isinstance(loaded, CommentedMap):
-            got = "nothing" if loaded is None else "a list" if isinstance(loaded, CommentedSeq) else repr(loaded)
-            raise ScenarioError([f"{self.file}:1:1 got {got}, must be a mapping: see wirelessfsl new"])
-        self.problems: list[tuple[Path, str]] = []
-        self.data = self._take(loaded, ())
+            text = path.read_bytes().decode("utf-8-sig")
+            node = compose(text)
+            if not isinstance(node, MappingNode):
+                got = "a list" if isinstance(node, SequenceNode) else "nothing" if node is None else "a single value"
+                raise ScenarioError([f"{self.file}:1:1 got {got}, must be a mapping; see wirelessfsl new"])
+            self.data: dict[str, Any] = self._reader.take(node, ())
+        except OSError as error:
+            raise ScenarioError([f"{self.file}: cannot be read: {error.strerror or error}"]) from error
+        except (UnicodeDecodeError, YAMLError, RecursionError) as error:
+            raise ScenarioError([f"{self.file}:{mark(error, text)} {reason(error)}"]) from error
 
-    def _take(self, node: Any, path: Path) -> Any:
-        """Plain data of a node; remembers places, refuses tags."""
-        tag = getattr(getattr(node, "tag", None), "value", None)
-        if tag is not None and str(tag).removeprefix("tag:yaml.org,2002:") not in _PLAIN_TAGS:
-            self.problems.append((path, f"got the tag {tag}, tags are not allowed: write plain values"))
-            return None
-        if len(self.places) > 100_000:
-            raise ScenarioError([f"{self.file}: more than 100,000 nodes; is an alias repeated over and over?"])
-        if isinstance(node, CommentedMap):
-            for key in node:
-                line, column = node.lc.data[key][:2] if key in (node.lc.data or {}) else (0, 0)
-                self.places[(*path, str(key))] = f"{line + 1}:{column + 1}"
-            return {str(key): self._take(value, (*path, str(key))) for key, value in node.items()}
-        if isinstance(node, CommentedSeq):
-            for i in range(len(node)):
-                line, column = node.lc.data[i][:2]
-                self.places[(*path, i)] = f"{line + 1}:{column + 1}"
-            return [self._take(value, (*path, i)) for i, value in enumerate(node)]
-        for kind in (bool, int, float, str):
-            if isinstance(node, kind):
-                return kind(node)
-        return None if node is None else str(node)
+    @property
+    def problems(self) -> list[Problem]:
+        """Mistakes of form: tags, keys given twice and the like."""
+        return self._reader.problems
 
-    def set(self, change: str) -> None:
-        """Apply ``path=value``."""
-        path, equals, text = change.partition("=")
-        if not equals or not path:
-            raise ScenarioError([f"--set {change}: must be path=value, such as --set algorithm.rounds=5"])
-        steps: list[str | int] = [int(step) if step.isdigit() else step for step in path.split(".")]
+    def set(self, change: str, option: str = "--set") -> None:
+        """Apply ``path=value``: the value is YAML, null takes the key out. What is wrong with it becomes a message."""
+        place = Place(f"{option} {change}", len(self.messages), 0)
         try:
-            value = self._take(YAML(typ="rt", pure=True).load(text), ("--set",))
-        except YAMLError as error:
-            raise ScenarioError([f"--set {change}: the value is not valid YAML"]) from error
-        node: Any = self.data
-        for step, following in zip(steps, [*steps[1:], None], strict=True):
-            last = following is None
-            if isinstance(node, list):
-                if not isinstance(step, int) or step >= len(node):
-                    raise ScenarioError([f"--set {change}: {step!r} is not an item of a list of {len(node)}"])
-            elif isinstance(node, dict):
-                step = str(step)
-                if not last and node.get(step) is None:
-                    node[step] = {}
-            else:
-                raise ScenarioError([f"--set {change}: {step!r} is below a single value"])
-            if last:
-                node[step] = value
-            else:
-                node = node[step]
-        self.places = {at: place for at, place in self.places.items() if at[: len(steps)] != tuple(steps)}
-        self.places[tuple(steps)] = f"--set {change}"
+            self._set(change, place)
+        except (ValueError, YAMLError, RecursionError) as error:
+            self.messages.append(f"{place.option}: {reason(error)}")
 
-    def scenario(self, allow_code: bool) -> Scenario:
-        """Validate; raises ScenarioError with all problems."""
-        data = {key: value for key, value in self.data.items() if value is not None}
-        if isinstance(data.get("codecs"), dict):
-            data["codecs"] = {k: [v] if isinstance(v, dict) else v for k, v in data["codecs"].items()}
-        self._allow(data, allow_code)
-        found = self._validate(data)
-        if not isinstance(found, Scenario):
-            # Go on without what is wrong, so that the other problems are told as well.
-            self.problems += found
-            for path, _ in found:
-                _prune(data, path)
-            found = self._validate(data)
-        if isinstance(found, Scenario):
-            for path, why in unused(found):
-                if _value(data, path) is not None and path not in dict(self.problems):
-                    self.problems.append((path, f"has no effect: {why}; remove it"))
-            if allow_code or ":" not in found.model.name:
-                self.problems += conflicts(found)
-        if self.problems or not isinstance(found, Scenario):
-            raise ScenarioError([self._message(path, text) for path, text in dict.fromkeys(self.problems)])
-        return found
+    def message(self, problem: Problem) -> str:
+        """A problem in one line: place, path, text."""
+        place = self._place(problem)
+        where = place.option or f"{self.file}:{place.line}:{place.column}"
+        return f"{where} {_dotted(problem.path)}: {problem.text}"
 
-    def _validate(self, data: dict[str, Any]) -> Scenario | list[tuple[Path, str]]:
-        try:
-            made: Scenario = _adapter().validate_json(json.dumps(data), context={"load": _load_code})
-        except ValidationError as error:
-            return [problem(data, item) for item in error.errors()]
-        return made
+    def order(self, problem: Problem) -> tuple[bool, int, int]:
+        """Sorts problems as the file goes; those of options come last."""
+        place = self._place(problem)
+        return bool(place.option), place.line, place.column
 
-    def _allow(self, data: dict[str, Any], allow_code: bool) -> None:
-        """Refuse import paths unless the user allows them."""
-        if allow_code:
-            return
-        for path, kind in list(_import_paths(data)):
-            self.problems.append((path, f"got {kind!r}: runs code from outside; allow it with --allow-code"))
-            if path[-1] == "kind":
-                _prune(data, path)
+    def _place(self, problem: Problem) -> Place:
+        """Place of the problem's node, or of the nearest one around it that was written."""
+        path, places = problem.path, self._reader.keys if problem.at_key else self._reader.values
+        while path and path not in places:
+            path, places = path[:-1], self._reader.values
+        return places[path]
 
-    def _message(self, path: Path, text: str) -> str:
-        at = path
-        while at and at not in self.places:
-            at = at[:-1]
-        place = self.places.get(at, "1:1")
-        where = place if place.startswith("--set") else f"{self.file}:{place}"
-        return f"{where} {'.'.join(map(str, path))}: {text}" if path else f"{where} {text}"
+    def _set(self, change: str, place: Place) -> None:
+        names, _, text = change.partition("=")
+        if not all(names.split(".")) or not text.strip():
+            raise ValueError("must be path=value, such as --set algorithm.rounds=5")
+        node = compose(text)
+        *above, last = names.split(".")
+        holder: Any = self.data
+        path: Path = ()
+        for name in above:
+            path = (*path, _step(holder, name, path))
+            if isinstance(holder, dict) and holder.get(name) is None:
+                holder[name] = {}
+                self._reader.keys[path] = self._reader.values[path] = place
+            holder = holder[path[-1]]
+        path = (*path, _step(holder, last, path))
+        self._reader.forget(path)
+        holder[path[-1]] = value = None if node is None else self._reader.take(node, path, place)
+        if value is None and isinstance(holder, dict):
+            del holder[last]
 
 
-@cache
-def _adapter() -> TypeAdapter[Scenario]:
-    return TypeAdapter(Scenario)
+def _step(holder: Any, name: str, path: Path) -> str | int:
+    """A name in the path of a change, as the key or position that it is in ``holder``, which stands at ``path``."""
+    if isinstance(holder, dict):
+        return name
+    if isinstance(holder, list) and name.isdecimal() and holds(holder, int(name)):
+        return int(name)
+    if isinstance(holder, list):
+        raise ValueError(f"{name!r} is not an item of {_dotted(path)}, a list of {len(holder)} counted from 0")
+    raise ValueError(f"{name!r} is below a single value, {_dotted(path)}")
 
 
-def _load_code(value: dict[str, Any]) -> Any:
-    """An object of the user's own class, ``kind: package.module:Name``; the other keys are its fields."""
-    module, _, name = value["kind"].partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"got {value['kind']!r}: {error}") from error
-    if not is_dataclass(found):
-        raise ValueError(f"got {value['kind']!r}: must be a dataclass, best made with wirelessfsl.settings.settings")
-    rest = {key: item for key, item in value.items() if key != "kind"}
-    return TypeAdapter(found).validate_json(json.dumps(rest))
-
-
-def _import_paths(node: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, value in items:
-        if isinstance(value, str) and ":" in value and (key == "kind" or (*path, key) == ("model", "name")):
-            yield (*path, key), value
-        yield from _import_paths(value, (*path, key))
-
-
-def _value(data: Any, path: Path) -> Any:
-    """What stands at a path; None if nothing does."""
-    for step in path:
-        if isinstance(data, dict):
-            data = data.get(step)
-        else:
-            data = data[step] if isinstance(data, list) and isinstance(step, int) and step < len(data) else None
-    return data
-
-
-def _prune(data: dict[str, Any], path: Path) -> None:
-    """Take out the deepest node of the path that is there; of a kind, the whole slot."""
-    path = path[:-1] if path[-1:] == ("kind",) else path
-    holder: Any = None
-    node: Any = data
-    last: Any = None
-    step: Any
-    for step in path:
-        if not (isinstance(node, dict) and step in node) and not (
-            isinstance(node, list) and isinstance(step, int) and step < len(node)
-        ):
-            break
-        holder, node, last = node, node[step], step
-    if holder is not None:
-        del holder[last]
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))

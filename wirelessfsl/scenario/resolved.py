@@ -1,32 +1,31 @@
-"""A scenario written out: every default, no knob without effect; its digest, its YAML, and the JSON Schema of all."""
+"""A scenario as plain data again: every default written out, nothing that has no effect."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from io import StringIO
 from typing import Any
 
-from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from wirelessfsl.scenario.checks import unused
 from wirelessfsl.scenario.settings import Scenario
+from wirelessfsl.scenario.shape import classes, drop, given, types
+
+_NULL = "tag:yaml.org,2002:null"
 
 
 def resolve(scenario: Scenario) -> dict[str, Any]:
-    """The scenario as plain data with every default written out and without what its kinds do not use."""
-    plain: dict[str, Any] = _plain(scenario)
-    plain["devices"] = [_plain(group) for group in scenario.groups]
-    for path, _ in unused(scenario):
-        holder: Any = plain
-        step: Any
-        for step in path[:-1]:
-            holder = holder[step] if isinstance(holder, list) else (holder or {}).get(step)
-        if isinstance(holder, dict):
-            holder.pop(path[-1], None)
+    """The scenario as plain data with every default written out and without what its kinds do not use.
+
+    Loading it again gives an equal scenario.
+    """
+    plain: dict[str, Any] = _plain(scenario) | {"devices": _plain(scenario.groups)}
+    for each in unused(scenario):
+        if given(plain, each.path):
+            drop(plain, each.path)
     return plain
 
 
@@ -40,46 +39,19 @@ def to_yaml(resolved: Mapping[str, Any]) -> str:
     text = StringIO()
     writer = YAML()
     writer.width = 120
+    writer.representer.add_representer(type(None), lambda representer, _: representer.represent_scalar(_NULL, "null"))
     writer.dump(dict(resolved), text)
     return text.getvalue()
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema of a scenario, with the fields' descriptions from the docstrings."""
-    made = TypeAdapter(Scenario).json_schema()
-    for definition in (made, *made.get("$defs", {}).values()):
-        lines = describe_fields(definition.get("description", ""))
-        for name, field in definition.get("properties", {}).items():
-            field.pop("title", None)
-            if name in lines:
-                field["description"] = lines[name]
-        definition["description"] = definition.get("description", "").split("\n")[0]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
-
-
-def describe_fields(docstring: str) -> dict[str, str]:
-    """The ``name: text`` lines of a docstring, continuation lines joined."""
-    found: dict[str, str] = {}
-    name = None
-    for line in docstring.splitlines():
-        text = line.strip()
-        head, colon, rest = text.partition(": ")
-        if not text or text.startswith(">>>"):
-            name = None
-        elif colon and all(part.strip().isidentifier() for part in head.split(",")) and head[0].islower():
-            names = [part.strip() for part in head.split(",")]
-            name = names[-1]
-            found |= dict.fromkeys(names, rest)
-        elif name is not None:
-            found[name] += f" {text}"
-    return found
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        plain = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-        module = type(value).__module__
-        if "kind" not in plain and not module.startswith("wirelessfsl."):
-            plain = {"kind": f"{module}:{type(value).__qualname__}", **plain}
-        return plain
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+def _plain(value: Any, choices: tuple[type, ...] = ()) -> Any:
+    """Plain data of a setting, where a class of the user's own in a slot is named by its import path."""
+    if isinstance(value, tuple):
+        return [_plain(item, choices) for item in value]
+    if not hasattr(value, "__dataclass_fields__"):
+        return value
+    cls: type = type(value)
+    plain = {name: _plain(getattr(value, name), classes(hint)) for name, hint in types(cls).items()}
+    if choices and cls not in choices:
+        return {"kind": f"{cls.__module__}:{cls.__qualname__}"} | {k: v for k, v in plain.items() if k != "kind"}
+    return plain

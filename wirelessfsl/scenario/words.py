@@ -1,157 +1,175 @@
-"""pydantic's errors in our words: what was got, what is allowed, what was probably meant."""
+"""pydantic's errors in our words: what was got, what is allowed, what may have been meant."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
-from functools import cache
+import re
+from math import isfinite, log10
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from wirelessfsl.scenario.settings import Scenario
-
-Path = tuple[str | int, ...]
-
-
-def problem(data: Any, error: Any) -> tuple[Path, str]:
-    """Path (without the tags that pydantic puts in) and text of one of pydantic's errors."""
-    path: list[str | int] = []
-    node, holder = data, data
-    for step in error["loc"]:
-        if isinstance(node, dict) and step not in node and node.get("kind") == step:
-            continue
-        if isinstance(step, str) and not isinstance(node, dict | None) and not isinstance(node, list):
-            continue
-        path.append(step)
-        holder = node
-        node = node.get(step) if isinstance(node, dict) else node[step] if _has(node, step) else None
-    if error["type"].startswith("union_tag"):
-        holder = node
-        path += ["kind"] if isinstance(node, dict) and "kind" in node else []
-    return tuple(path), _words(tuple(path), error, holder)
-
-
-def _has(node: Any, step: Any) -> bool:
-    return isinstance(node, list) and isinstance(step, int) and step < len(node)
-
-
-def _words(path: Path, error: Any, holder: Any) -> str:
-    kind, context, got = error["type"], error.get("ctx", {}), error["input"]
-    match kind:
-        case "unexpected_keyword_argument":
-            return _unknown(path, holder)
-        case "missing":
-            return "missing, must be given"
-        case "union_tag_invalid":
-            choices = [choice.strip(" '") for choice in context["expected_tags"].split(",")]
-            return f"got {context['tag']!r}, allowed: {', '.join(choices)}{near(context['tag'], choices)}"
-        case "union_tag_not_found":
-            return f"got {_short(got)}, must be a mapping with the key kind"
-        case "literal_error":
-            choices = [choice.strip(" '") for choice in context["expected"].replace(" or ", ",").split(",")]
-            return f"got {got!r}, allowed: {', '.join(choices)}{near(str(got), choices)}"
-        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
-            sign, limit = _SIGNS[kind], next(iter(context.values()))
-            return f"got {got!r}, must be {sign} {limit:g}{_unit_hint(str(path[-1]), got)}"
-        case "too_long" | "too_short":
-            wanted = context.get("max_length", context.get("min_length"))
-            return f"got {context.get('actual_length')} items, must be {wanted}"
-        case "value_error":
-            return str(context["error"])
-        case _:
-            return f"got {_short(got)}, must be {_TYPES.get(kind, error['msg'])}{_number_hint(kind, got)}"
-
+from wirelessfsl.scenario.problems import Path, Problem, closest, near
+from wirelessfsl.scenario.shape import Slot, holds, kind, sections, slot, types
 
 _SIGNS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}
-_TYPES = {
+_WANTED = {
     "float_type": "a number",
     "int_type": "a whole number",
-    "int_from_float": "a whole number",
     "string_type": "text",
     "bool_type": "true or false",
     "tuple_type": "a list",
-    "dict_type": "a mapping with the key kind",
-    "model_attributes_type": "a mapping with the key kind",
-    "dataclass_type": "a mapping",
-    "dataclass_exact_type": "a mapping",
     "finite_number": "a finite number",
 }
+_PREFIXES = {"": "", "k": "e3", "M": "e6", "G": "e9", "T": "e12", "m": "e-3", "u": "e-6", "µ": "e-6", "n": "e-9"}
+_SUFFIXES = {
+    "Hz": "_hz",
+    "bit/s": "_bit_s",
+    "s": "_s",
+    "m": "_m",
+    "W": "_w",
+    "J": "_j",
+    "B": "_bytes",
+    "dBm": "_dbm",
+    "dB": "_db",
+}
+_NUMBER = re.compile(rf"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(?:([{''.join(_PREFIXES)}]?)({'|'.join(_SUFFIXES)}))?")
+_VERDICT = re.compile(r"(?:\w+\.)?(\w+): (.*)", re.DOTALL)
 
 
-def _unknown(path: Path, holder: Any) -> str:
-    """About a key that its mapping does not have; perhaps another kind of the same slot has it."""
-    name, kind = str(path[-1]), holder.get("kind") if isinstance(holder, dict) else None
-    mappings = _mappings(path[:-1])
-    kinds = [mapping.get("kind", {}).get("const") for mapping in mappings]
-    allowed = [key for mapping, own in zip(mappings, kinds, strict=True) if own == kind for key in mapping]
-    allowed = [key for key in dict.fromkeys(allowed) if key != "kind"]
-    owners = [str(own) for mapping, own in zip(mappings, kinds, strict=True) if name in mapping]
-    hint = f" ({name} is a knob of {', '.join(owners)})" if owners else near(name, allowed)
-    return f"unknown key, allowed: {', '.join(allowed) or 'none'}{hint}"
+def problem(data: Any, error: Any) -> Problem:
+    """One of pydantic's errors about a scenario, ``data``, as a problem."""
+    location, got, context = error["loc"], error["input"], error.get("ctx", {})
+    if error["type"] == "unexpected_keyword_argument":
+        return _unknown(str(location[-1]), slot(data, location[:-1]))
+    place = slot(data, location)
+    name = next((step for step in reversed(place.path) if isinstance(step, str)), "")
+    match error["type"]:
+        case "value_error":
+            return _verdict(str(context["error"]), place)
+        case "union_tag_invalid" | "union_tag_not_found":
+            return _kindless(got, place)
+        case "missing" if isinstance(location[-1], int):
+            return Problem(place.path[:-1], "got an empty list, must be a list of one codec")
+        case "missing":
+            return Problem(place.path, "missing, must be given", reads=(place.path,))
+        case "too_long":
+            return Problem(place.path, f"got {len(got)} codecs, must be one: chains of several are not there yet")
+        case "literal_error":
+            allowed = re.findall(r"'([^']*)'", context["expected"])
+            return Problem(place.path, f"got {_show(got)}, allowed: {', '.join(allowed)}{near(got, allowed)}")
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as sign:
+            (limit,) = context.values()
+            rule = f"must be {_SIGNS[sign]} {_short(limit)}"
+            return Problem(place.path, f"got {_show(got)}, {rule}{_range_hint(name, got)}")
+        case "tuple_type" if got in [kind(choice) for choice in place.choices]:
+            return Problem(place.path, f"got {_show(got)}, must be a list (did you mean [{{kind: {got}}}]?)")
+        case "dataclass_type":
+            keys = ", ".join(types(place.cls)) if place.cls else ""
+            return Problem(place.path, f"got {_show(got)}, must be a mapping with keys of: {keys}{_null_hint(got)}")
+        case other:
+            wanted = _WANTED.get(other, error["msg"])
+            return Problem(place.path, f"got {_show(got)}, must be {wanted}{_type_hint(other, name, got)}")
 
 
-@cache
-def _schema() -> Any:
-    return TypeAdapter(Scenario).json_schema()
+def _unknown(name: str, holder: Slot) -> Problem:
+    """A key that a section does not have; another kind of the same slot, or another section, may have it."""
+    allowed = [key for key in types(holder.cls) if key != "kind"] if holder.cls else []
+    others = [kind(choice) for choice in holder.choices if choice is not holder.cls and name in types(choice)]
+    homes = list(dict.fromkeys((*path, name) for path, cls in sections() if path and name in types(cls)))
+    meant: Path = ()
+    hint = ""
+    if others and holder.cls:
+        hint = f" ({name} is a knob of {' and '.join(others)}, not of {kind(holder.cls)})"
+    elif word := closest(name, allowed):
+        meant, hint = (*holder.path, word), f" (did you mean {word}?)"
+    elif homes:
+        meant, hint = homes[0], f" (did you mean {' or '.join('.'.join(home) for home in homes[:2])}?)"
+    text = f"unknown key, allowed: {', '.join(allowed) or 'none'}{hint}"
+    return Problem((*holder.path, name), text, at_key=True, meant=meant)
 
 
-def _mappings(path: Path) -> list[dict[str, Any]]:
-    """Properties, from the JSON Schema, of every mapping that may stand at a path."""
-    nodes = [_schema()]
-    for step in path:
-        below = [_below(found, step) for node in nodes for found in _expand(node)]
-        nodes = [node for node in below if node is not None]
-    return [found["properties"] for node in nodes for found in _expand(node) if "properties" in found]
+def _verdict(text: str, place: Slot) -> Problem:
+    """A ValueError of the section's own; "Class.field: text" belongs to the field."""
+    found = _VERDICT.fullmatch(text)
+    reads = (place.path,) if place.path else ()  # of the whole scenario only its name is judged like this
+    if found and (found[1] == "kind" or (place.cls and found[1] in types(place.cls))):
+        return Problem((*place.path, found[1]), found[2], reads=reads)
+    return Problem(place.path, text, reads=reads)
 
 
-def _below(node: Any, step: str | int) -> Any:
-    if isinstance(step, int):
-        return node.get("items") or next(iter(node.get("prefixItems", ())), None)
-    return node.get("properties", {}).get(step)
+def _kindless(got: Any, place: Slot) -> Problem:
+    """A slot whose kind is missing or unknown."""
+    kinds = [kind(choice) for choice in place.choices]
+    allowed = f"allowed: {', '.join(kinds)}"
+    if holds(got, "kind"):
+        meant = "none" if got["kind"] is None else got["kind"]
+        return Problem((*place.path, "kind"), f"got {_show(got['kind'])}, {allowed}{near(meant, kinds)}")
+    if isinstance(got, dict):
+        fitting = [kind(choice) for choice in place.choices if got and got.keys() <= types(choice).keys()]
+        hint = f" (did you mean kind: {fitting[0]}?)" if fitting else ""
+        return Problem(place.path, f"has no kind, {allowed}{hint}")
+    hint = f" (did you mean {{kind: {got}}}?)" if got in kinds else _null_hint(got)
+    return Problem(place.path, f"got {_show(got)}, must be a mapping with the key kind, {allowed}{hint}")
 
 
-def _expand(node: Any) -> list[Any]:
-    """A schema node with references followed and choices told apart."""
-    if "$ref" in node:
-        return _expand(_schema()["$defs"][node["$ref"].rsplit("/", 1)[1]])
-    choices = node.get("oneOf") or node.get("anyOf")
-    return [found for choice in choices for found in _expand(choice)] if choices else [node]
-
-
-def near(got: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(got, list(allowed), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _unit_hint(name: str, got: Any) -> str:
-    """What the number may have been meant to be, from the unit in the field's name."""
-    if not isinstance(got, int | float) or isinstance(got, bool):
-        return ""
-    if got < 0 and name.endswith(("_hz", "_m", "_s", "_bit_s", "_w", "_j")):
-        return f" (did you mean {-got:g}?)"
-    if name.endswith("bandwidth_hz") and 0 < got < 1e3:
-        return f" (unit is Hz: did you mean {got:g}e6?)"
-    if name == "carrier_hz" and 0 < got < 1e6:
-        return f" (unit is Hz: did you mean {got:g}e9?)"
-    if name.endswith("_bit_s") and 0 <= got < 1:
-        return " (unit is bit/s)"
-    if name.endswith("_dbm") and got > 80:
-        return " (unit is dBm, not mW: 23 dBm is 200 mW)"
-    if name.endswith(("fraction", "accuracy", "efficiency")) and 1 < got <= 100:
+def _range_hint(name: str, got: float) -> str:
+    """What a number out of its range may have been meant to be, from the unit in the field's name."""
+    if got < 0 and not name.endswith(("_db", "_dbm", "_dbm_hz")):
+        return f" (did you mean {_short(-got)}?)"
+    if name.endswith("_hz") and 0 < got < 1e6:
+        return f" (the unit is Hz: did you mean {got:g}{'e6' if 'bandwidth' in name else 'e9'}?)"
+    if name.endswith("_dbm") and got > 0:
+        return f" (the unit is dBm: {got:g} mW are {10 * log10(got):.3g} dBm)"
+    if 1 < got <= 100 and name.endswith(("fraction", "accuracy", "efficiency")):
         return f" (a share, not per cent: did you mean {got / 100:g}?)"
     return ""
 
 
-def _number_hint(kind: str, got: Any) -> str:
-    if kind in ("float_type", "int_type") and isinstance(got, str):
-        try:
-            return f" (did you mean {float(got):g}, without quotes?)"
-        except ValueError:
-            return " (no unit in the value: units stand in the names)" if got[:1].isdigit() else ""
-    return ""
+def _type_hint(error: str, name: str, got: Any) -> str:
+    """What a value of the wrong type may have been meant to be."""
+    match error, got:
+        case "float_type" | "int_type", str():
+            found = _NUMBER.fullmatch(got.strip())
+            if found and (found[3] is None or name.endswith(_SUFFIXES[found[3]])):
+                plain = f"{found[1]}{_PREFIXES[found[2] or '']}"
+                return f" (did you mean {plain}, without {'the unit' if found[3] else 'quotes'}?)"
+        case "int_type", float() if isfinite(got) and got.is_integer():
+            return f" (did you mean {got:.0f}?)"
+        case "string_type", int() | float() if not isinstance(got, bool):
+            return f" (did you mean '{got}', in quotes?)"
+        case "tuple_type", str() | int() | float():
+            return f" (did you mean [{got}]?)"
+        case "tuple_type", dict():
+            return " (did you mean a list of one, [{...}]?)"
+    return _null_hint(got)
 
 
-def _short(value: Any) -> str:
+def _null_hint(got: Any) -> str:
+    return " (leave the key out for the default)" if got is None else ""
+
+
+def _short(number: float) -> str:
+    """A number as one would write it: exact if whole, powers of ten in steps of three if large.
+
+    >>> _short(20e6), _short(1000.0), _short(2**63)
+    ('20e6', '1000', '9223372036854775808')
+    """
+    if isinstance(number, int) or abs(number) < 1e6:
+        return str(number) if isinstance(number, int) else f"{number:g}"
+    exponent = int(log10(abs(number))) // 3 * 3
+    return f"{number / 10**exponent:g}e{exponent}"
+
+
+def _show(value: Any) -> str:
+    """A value as the scenario has it, cut short."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case float() if not isfinite(value):
+            return {"inf": ".inf", "-inf": "-.inf"}.get(str(value), ".nan")
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

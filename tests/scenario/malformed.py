@@ -1,0 +1,583 @@
+# ruff: noqa: E501 - a message is one line
+"""Scenarios with one mistake each, and the one message that tells it (after ``FILE:``; ``...`` is any text)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Malformed(NamedTuple):
+    name: str
+    text: str | bytes
+    message: str
+    alone: bool = False
+
+
+REQUIRED = {"data": "{name: blobs}", "model": "{name: mlp}", "algorithm": "{kind: splitfed_v1}"}
+"""Sections that a case gets at its end if it says nothing about them."""
+
+
+def whole(case: Malformed) -> bytes:
+    """The file of a case: its text, and the required sections that it does not speak of."""
+    if isinstance(case.text, bytes):
+        return case.text
+    named = {line.partition(":")[0] for line in case.text.splitlines()}
+    rest = [f"{key}: {value}\n" for key, value in REQUIRED.items() if key not in named and not case.alone]
+    return (case.text + "".join(rest)).encode()
+
+
+MALFORMED = [
+    # Not a scenario at all
+    Malformed("empty file", "", "1:1 got nothing, must be a mapping; see wirelessfsl new", alone=True),
+    Malformed(
+        "only comments", "# nothing yet\n", "1:1 got nothing, must be a mapping; see wirelessfsl new", alone=True
+    ),
+    Malformed(
+        "list instead of a mapping",
+        "- name: a\n- seed: 1\n",
+        "1:1 got a list, must be a mapping; see wirelessfsl new",
+        alone=True,
+    ),
+    Malformed(
+        "single value", "quickstart\n", "1:1 got a single value, must be a mapping; see wirelessfsl new", alone=True
+    ),
+    Malformed("two documents", "seed: 1\n---\nseed: 2\n", "2:1 not valid YAML: but found another document", alone=True),
+    # Not YAML, or YAML that is more than data
+    Malformed(
+        "tab",
+        "data:\n\tclients: 4\n",
+        "2:1 not valid YAML: found character '\\t' that cannot start any token: indent with spaces, not tabs",
+        alone=True,
+    ),
+    Malformed(
+        "bracket not closed",
+        "model: {name: mlp\nseed: 3\n",
+        "2:5 not valid YAML: expected ',' or '}', but got ':'",
+        alone=True,
+    ),
+    Malformed(
+        "colon in a value", "name: my: run\n", "1:9 not valid YAML: mapping values are not allowed here", alone=True
+    ),
+    Malformed("not UTF-8", b"name: a\n# caf\xe9\n", "2:6 cannot be read: got byte 0xe9, must be UTF-8"),
+    Malformed(
+        "control character",
+        "name: a\x07\n",
+        "1:8 not valid YAML: unacceptable character #x0007: special characters are not allowed",
+        alone=True,
+    ),
+    Malformed(
+        "python tag",
+        "data: {name: blobs}\nname: !!python/object/apply:os.system [ls]\n",
+        "2:7 name: got the tag !!python/object/apply:os.system, tags are not allowed: write a plain value",
+    ),
+    Malformed(
+        "own tag",
+        "server: !Server {profile: edge-gpu}\n",
+        "1:9 server: got the tag !Server, tags are not allowed: write a plain value",
+    ),
+    Malformed("tag that does not fit", "seed: !!int many\n", "1:7 seed: got many, cannot be read as !!int"),
+    Malformed(
+        "set",
+        "model: {name: mlp, cuts: !!set {fc1}}\n",
+        "1:26 model.cuts: got the tag !!set, tags are not allowed: write a plain value",
+    ),
+    Malformed(
+        "key given twice",
+        "data: {name: blobs, clients: 4}\nseed: 1\nseed: 2\n",
+        "3:1 seed: given twice, first in line 2",
+    ),
+    Malformed(
+        "key given twice below",
+        "data:\n  clients: 4\n  name: blobs\n  clients: 5\n",
+        "4:3 data.clients: given twice, first in line 2",
+    ),
+    Malformed(
+        "merge key",
+        "data: &d {name: blobs}\nserver: {<<: *d}\n",
+        "2:10 server.<<: got the merge key <<, which YAML 1.2 does not have: write the keys out",
+    ),
+    Malformed("list as a key", "? [a, b]\n: 3\n", "1:3 ?: got a key that is not text: write the keys out"),
+    Malformed("unknown alias", "seed: *best\n", "1:7 not valid YAML: found undefined alias 'best'", alone=True),
+    Malformed(
+        "alias of itself",
+        "data: &d {partition: *d}\n",
+        " not valid YAML: nested too deeply; does an alias contain itself?",
+        alone=True,
+    ),
+    Malformed(
+        "alias bomb",
+        "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+        " not valid YAML: more than 100,000 nodes; is an alias repeated over and over?",
+        alone=True,
+    ),
+    Malformed(
+        "nested without end",
+        "model: {cuts: " + "[" * 1000 + "]" * 1000 + "}\n",
+        " not valid YAML: nested too deeply; does an alias contain itself?",
+        alone=True,
+    ),
+    # What must be given
+    Malformed(
+        "no data", "model: {name: mlp}\nalgorithm: {kind: fedavg}\n", "1:1 data: missing, must be given", alone=True
+    ),
+    Malformed("no data set", "data: {clients: 4}\n", "1:7 data.name: missing, must be given"),
+    Malformed(
+        "no algorithm", "data: {name: blobs}\nmodel: {name: mlp}\n", "1:1 algorithm: missing, must be given", alone=True
+    ),
+    Malformed(
+        "no kind of algorithm",
+        "algorithm: {rounds: 3}\n",
+        "1:12 algorithm: has no kind, allowed: splitfed_v1, fedavg, centralised (did you mean kind: splitfed_v1?)",
+    ),
+    Malformed("no count", "devices: [{profile: phone-mid}]\n", "1:11 devices.0.count: missing, must be given"),
+    # Keys
+    Malformed("unknown key", "sede: 1\n", "1:1 sede: unknown key, allowed: name, seed, ..., host (did you mean seed?)"),
+    Malformed(
+        "unknown key below",
+        "data: {name: blobs, client: 4}\ndevices: [{count: 4}]\n",
+        "1:21 data.client: unknown key, allowed: name, clients, partition, test_fraction, root (did you mean clients?)",
+    ),
+    Malformed(
+        "knob of another kind",
+        "network: {channel: {fading: {kind: rayleigh, k_factor_db: 6}}}\n",
+        "1:46 network.channel.fading.k_factor_db: unknown key, allowed: coherence_time_s (k_factor_db is a knob of rician, not of rayleigh)",
+    ),
+    Malformed(
+        "knob of two other kinds",
+        "network:\n  medium: {kind: constant, bandwidth_hz: 20e6}\n",
+        "2:28 network.medium.bandwidth_hz: unknown key, allowed: uplink_bit_s, downlink_bit_s, latency_s (bandwidth_hz is a knob of fdma and tdma, not of constant)",
+    ),
+    Malformed(
+        "knob of another section",
+        "algorithm: {kind: fedavg, lr: 0.1}\n",
+        "1:27 algorithm.lr: unknown key, allowed: rounds, local_steps, batch_size, optimizer, weighting, deadline_s (did you mean algorithm.optimizer.lr?)",
+    ),
+    Malformed(
+        "number as a key",
+        "data: {name: blobs, 4: clients}\n",
+        "1:21 data.4: unknown key, allowed: name, clients, partition, test_fraction, root",
+    ),
+    Malformed(
+        "no such key anywhere",
+        "server: {colour: red}\n",
+        "1:10 server.colour: unknown key, allowed: profile, processor, radio",
+    ),
+    # Types
+    Malformed(
+        "text for a number",
+        "data: {name: blobs, clients: ten}\n",
+        "1:30 data.clients: got 'ten', must be a whole number",
+    ),
+    Malformed(
+        "number in quotes",
+        "data: {name: blobs, clients: '10'}\n",
+        "1:30 data.clients: got '10', must be a whole number (did you mean 10, without quotes?)",
+    ),
+    Malformed(
+        "number with a unit",
+        "network: {medium: {kind: fdma, bandwidth_hz: 20 MHz}}\n",
+        "1:46 network.medium.bandwidth_hz: got '20 MHz', must be a number (did you mean 20e6, without the unit?)",
+    ),
+    Malformed(
+        "number with another unit",
+        "network: {layout: {kind: disc, radius_m: 5 s}}\n",
+        "1:42 network.layout.radius_m: got '5 s', must be a number",
+    ),
+    Malformed(
+        "boolean for a number",
+        "algorithm: {kind: fedavg, rounds: true}\n",
+        "1:35 algorithm.rounds: got true, must be a whole number",
+    ),
+    Malformed(
+        "fraction for a whole number",
+        "algorithm: {kind: fedavg, rounds: 2.5}\n",
+        "1:35 algorithm.rounds: got 2.5, must be a whole number",
+    ),
+    Malformed(
+        "whole number with an exponent",
+        "algorithm: {kind: fedavg, rounds: 1e2}\n",
+        "1:35 algorithm.rounds: got 100.0, must be a whole number (did you mean 100?)",
+    ),
+    Malformed("list for a number", "seed: [1, 2, 3]\n", "1:7 seed: got a list, must be a whole number"),
+    Malformed("mapping for a number", "seed: {value: 1}\n", "1:7 seed: got a mapping, must be a whole number"),
+    Malformed("number for text", "name: 2024\n", "1:7 name: got 2024, must be text (did you mean '2024', in quotes?)"),
+    Malformed("date for a number", "seed: 2024-01-01\n", "1:7 seed: got '2024-01-01', must be a whole number"),
+    Malformed(
+        "text for a list",
+        "model: {name: mlp, cuts: fc1}\n",
+        "1:26 model.cuts: got 'fc1', must be a list (did you mean [fc1]?)",
+    ),
+    Malformed(
+        "mapping for a list",
+        "devices: {count: 10}\n",
+        "1:10 devices: got a mapping, must be a list (did you mean a list of one, [{...}]?)",
+    ),
+    Malformed(
+        "list for a mapping",
+        "data: [blobs, 4]\n",
+        "1:7 data: got a list, must be a mapping with keys of: name, clients, partition, test_fraction, root",
+    ),
+    Malformed(
+        "text for a mapping",
+        "server: edge-gpu\n",
+        "1:9 server: got 'edge-gpu', must be a mapping with keys of: profile, processor, radio",
+    ),
+    Malformed(
+        "text in a list of mappings",
+        "devices:\n  - raspberry-pi-4\n",
+        "2:5 devices.0: got 'raspberry-pi-4', must be a mapping with keys of: count, profile, processor, radio, battery, failures, compute_jitter",
+    ),
+    Malformed(
+        "name for a kind",
+        "network: {channel: {fading: rayleigh}}\n",
+        "1:29 network.channel.fading: got 'rayleigh', must be a mapping with the key kind, allowed: none, rayleigh, rician (did you mean {kind: rayleigh}?)",
+    ),
+    Malformed(
+        "list for a kind",
+        "network: {channel: {fading: [rayleigh]}}\n",
+        "1:29 network.channel.fading: got a list, must be a mapping with the key kind, allowed: none, rayleigh, rician",
+    ),
+    Malformed(
+        "nothing after the colon",
+        "data:\n  name: blobs\n  clients:\nseed: 1\n",
+        "3:3 data.clients: got nothing, must be a whole number (leave the key out for the default)",
+    ),
+    Malformed(
+        "empty section",
+        "network:\nseed: 1\n",
+        "1:1 network: got nothing, must be a mapping with keys of: layout, channel, medium, transport (leave the key out for the default)",
+    ),
+    Malformed(
+        "empty slot",
+        "network: {medium: null}\n",
+        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, constant (leave the key out for the default)",
+    ),
+    # Ranges
+    Malformed("zero clients", "data: {name: blobs, clients: 0}\n", "1:30 data.clients: got 0, must be >= 1"),
+    Malformed("negative seed", "seed: -1\n", "1:7 seed: got -1, must be >= 0 (did you mean 1?)"),
+    Malformed(
+        "huge whole number",
+        f"seed: 1{'0' * 30}\n",
+        "1:7 seed: got 1000000000000000000000000000000, must be < 9223372036854775808",
+    ),
+    Malformed(
+        "whole number beyond reading",
+        f"seed: {'9' * 5000}\n",
+        "1:7 seed: got 9999999999999999999999999999999999999..., cannot be read as !!int",
+    ),
+    Malformed(
+        "huge number",
+        f"network: {{layout: {{kind: disc, radius_m: 1{'0' * 400}}}}}\n",
+        "1:42 network.layout.radius_m: got 100000000000000000000000000000000000000000000000000000000..., must be a finite number",
+    ),
+    Malformed(
+        "not a number",
+        "algorithm: {kind: fedavg, deadline_s: .nan}\n",
+        "1:39 algorithm.deadline_s: got .nan, must be a finite number",
+    ),
+    Malformed(
+        "infinity",
+        "network: {medium: {kind: tdma, latency_s: .inf}}\n",
+        "1:43 network.medium.latency_s: got .inf, must be a finite number",
+    ),
+    Malformed(
+        "infinite whole number",
+        "algorithm: {kind: fedavg, rounds: .inf}\n",
+        "1:35 algorithm.rounds: got .inf, must be a whole number",
+    ),
+    Malformed(
+        "negative bandwidth",
+        "network: {medium: {kind: fdma, bandwidth_hz: -20e6}}\n",
+        "1:46 network.medium.bandwidth_hz: got -20000000.0, must be >= 1000 (did you mean 20e6?)",
+    ),
+    Malformed(
+        "bandwidth in MHz",
+        "network: {medium: {kind: fdma, bandwidth_hz: 20}}\n",
+        "1:46 network.medium.bandwidth_hz: got 20, must be >= 1000 (the unit is Hz: did you mean 20e6?)",
+    ),
+    Malformed(
+        "carrier in GHz",
+        "network:\n  channel:\n    carrier_hz: 3.5\n",
+        "3:17 network.channel.carrier_hz: got 3.5, must be >= 1e6 (the unit is Hz: did you mean 3.5e9?)",
+    ),
+    Malformed(
+        "power in mW",
+        "server: {radio: {tx_power_dbm: 200}}\n",
+        "1:32 server.radio.tx_power_dbm: got 200, must be <= 80 (the unit is dBm: 200 mW are 23 dBm)",
+    ),
+    Malformed(
+        "per cent for a share",
+        "devices: [{count: 10, battery: {kind: battery, initial_fraction: 80}}]\n",
+        "1:66 devices.0.battery.initial_fraction: got 80, must be <= 1 (a share, not per cent: did you mean 0.8?)",
+    ),
+    Malformed(
+        "per cent in a list",
+        "evaluation: {target_accuracy: [0.8, 90]}\n",
+        "1:37 evaluation.target_accuracy.1: got 90, must be <= 1 (a share, not per cent: did you mean 0.9?)",
+    ),
+    Malformed(
+        "too many bits",
+        "codecs: {activations: {kind: quantize, bits: 32}}\n",
+        "1:46 codecs.activations.bits: got 32, must be <= 16",
+    ),
+    Malformed(
+        "too many bits in a list",
+        "codecs: {activations: [{kind: quantize, bits: 32}]}\n",
+        "1:47 codecs.activations.0.bits: got 32, must be <= 16",
+    ),
+    Malformed(
+        "operating point",
+        "server:\n  processor:\n    kind: dvfs\n    operating_points:\n      - {power_w: -5}\n",
+        "5:19 server.processor.operating_points.0.power_w: got -5, must be > 0 (did you mean 5?)",
+    ),
+    Malformed(
+        "momentum of one",
+        "algorithm: {kind: fedavg, optimizer: {kind: sgd, momentum: 1.0}}\n",
+        "1:60 algorithm.optimizer.momentum: got 1.0, must be < 1",
+    ),
+    Malformed(
+        "learning rate of zero",
+        "algorithm: {kind: fedavg, optimizer: {kind: adam, lr: 0}}\n",
+        "1:55 algorithm.optimizer.lr: got 0, must be > 0",
+    ),
+    Malformed(
+        "alpha of zero",
+        "data: {name: blobs, partition: {kind: dirichlet, alpha: 0}}\n",
+        "1:57 data.partition.alpha: got 0, must be > 0",
+    ),
+    Malformed("no threads", "host: {torch_threads: 0}\n", "1:23 host.torch_threads: got 0, must be >= 1"),
+    # Choices
+    Malformed(
+        "unknown kind",
+        "network: {channel: {fading: {kind: rayleih, k_factor_db: 6}}}\n",
+        "1:36 network.channel.fading.kind: got 'rayleih', allowed: none, rayleigh, rician (did you mean rayleigh?)",
+    ),
+    Malformed(
+        "no kind",
+        "data: {name: blobs, partition: {alpha: 0.1}}\n",
+        "1:32 data.partition: has no kind, allowed: iid, dirichlet, shards (did you mean kind: dirichlet?)",
+    ),
+    Malformed(
+        "kind that is null",
+        "network: {channel: {fading: {kind: null}}}\n",
+        "1:36 network.channel.fading.kind: got nothing, allowed: none, rayleigh, rician (did you mean none?)",
+    ),
+    Malformed(
+        "kind that is a number",
+        "network: {channel: {fading: {kind: 7}}}\n",
+        "1:36 network.channel.fading.kind: got 7, allowed: none, rayleigh, rician",
+    ),
+    Malformed(
+        "unknown algorithm",
+        "algorithm: {kind: splitfed, rounds: 3}\n",
+        "1:19 algorithm.kind: got 'splitfed', allowed: splitfed_v1, fedavg, centralised (did you mean splitfed_v1?)",
+    ),
+    Malformed(
+        "unknown data set",
+        "data: {name: minst}\n",
+        "1:14 data.name: got 'minst', allowed: blobs, digits, mnist (did you mean mnist?)",
+    ),
+    Malformed(
+        "unknown word",
+        "algorithm: {kind: fedavg, weighting: sample}\n",
+        "1:38 algorithm.weighting: got 'sample', allowed: samples, uniform (did you mean samples?)",
+    ),
+    Malformed(
+        "unknown precision",
+        "codecs: {gradients: {kind: cast, dtype: float32}}\n",
+        "1:41 codecs.gradients.dtype: got 'float32', allowed: float16, bfloat16 (did you mean float16?)",
+    ),
+    Malformed(
+        "codec by name",
+        "codecs: {activations: quantize}\n",
+        "1:23 codecs.activations: got 'quantize', must be a list (did you mean [{kind: quantize}]?)",
+    ),
+    Malformed(
+        "unknown model",
+        "model: {name: small_cn}\n",
+        "1:15 model.name: got 'small_cn', allowed: lenet, mlp, resnet8, small_cnn, small_cnn_bn or an import path (did you mean small_cnn?)",
+    ),
+    Malformed(
+        "unknown device",
+        "devices: [{count: 4}, {count: 6, profile: raspberry-pi4}]\n",
+        "1:43 devices.1.profile: got 'raspberry-pi4', allowed: stm32f746, ... (did you mean raspberry-pi-4?)",
+    ),
+    Malformed(
+        "unknown server",
+        "server: {profile: edge_gpu}\n",
+        "1:19 server.profile: got 'edge_gpu', allowed: stm32f746, ... (did you mean edge-gpu?)",
+    ),
+    Malformed(
+        "code that is not allowed",
+        "network: {channel: {fading: {kind: 'os:system', arg: 1}}}\n",
+        "1:36 network.channel.fading.kind: got 'os:system': runs code from outside; allow it with --allow-code",
+    ),
+    Malformed(
+        "model that is not allowed",
+        "model: {name: 'my_nets:wide', cuts: [stem]}\n",
+        "1:15 model.name: got 'my_nets:wide': runs code from outside; allow it with --allow-code",
+    ),
+    # What the sections themselves refuse
+    Malformed(
+        "name with a slash",
+        "name: runs/a\n",
+        "1:7 name: got 'runs/a', allowed: letters, digits, dot, dash and underscore",
+    ),
+    Malformed(
+        "hole beyond the disc",
+        "network: {layout: {kind: disc, radius_m: 50, min_distance_m: 60}}\n",
+        "1:62 network.layout.min_distance_m: got 60.0, must be < radius_m (= 50)",
+    ),
+    Malformed(
+        "radius within the default hole",
+        "network: {layout: {kind: disc, radius_m: 5}}\n",
+        "1:19 network.layout.min_distance_m: got 10.0, must be < radius_m (= 5)",
+    ),
+    Malformed(
+        "typing error in the hole",
+        "network: {layout: {kind: disc, radius_m: 5, min_distance: 1}}\n",
+        "1:45 network.layout.min_distance: unknown key, allowed: radius_m, min_distance_m (did you mean min_distance_m?)",
+    ),
+    Malformed(
+        "no distance",
+        "network: {layout: {kind: fixed, distances_m: []}}\n",
+        "1:46 network.layout.distances_m: got (), must be one distance or more, each > 0",
+    ),
+    Malformed(
+        "operating point that is not there",
+        "server: {processor: {kind: dvfs, operating_point: 2}}\n",
+        "1:51 server.processor.operating_point: got 2, must be an index into the 2 operating_points (the first is 0)",
+    ),
+    Malformed(
+        "sleep above idle",
+        "server: {radio: {sleep_w: 2, idle_w: 1, sleep_after_s: 1}}\n",
+        "1:27 server.radio.sleep_w: got 2.0, must be <= idle_w 1.0",
+    ),
+    Malformed(
+        "failures out of order",
+        "devices: [{count: 10, failures: {kind: at, times_s: [5, 3]}}]\n",
+        "1:53 devices.0.failures.times_s: got 3.0 after 5.0, must be later than the repair at inf (repair_s is None)",
+    ),
+    Malformed(
+        "negative overhead",
+        "network: {transport: {overhead_bytes: -40}}\n",
+        "1:39 network.transport.overhead_bytes: got -40, must be >= 0 (did you mean 40?)",
+    ),
+    Malformed(
+        "chain of codecs",
+        "codecs:\n  activations: [{kind: cast}, {kind: quantize}]\n",
+        "2:16 codecs.activations: got 2 codecs, must be one: chains of several are not there yet",
+    ),
+    Malformed(
+        "no codec",
+        "codecs: {activations: []}\n",
+        "1:23 codecs.activations: got an empty list, must be a list of one codec",
+    ),
+    # What cannot be together
+    Malformed(
+        "more clients than samples",
+        "data: {name: blobs, clients: 2000, partition: {kind: iid}}\n",
+        "1:30 data.clients: got 2000 clients, blobs has 1600 training samples",
+    ),
+    Malformed(
+        "partition that cannot be dealt",
+        "data: {name: blobs, clients: 900, partition: {kind: shards}}\n",
+        "1:46 data.partition: 1800 shards but 1600 samples; lower shards_per_client or have fewer clients",
+    ),
+    Malformed(
+        "too few devices",
+        "data: {name: blobs, clients: 12}\ndevices:\n  - {count: 5}\n  - {count: 6}\n",
+        "3:3 devices: got 11 devices, must be data.clients = 12",
+    ),
+    Malformed(
+        "cut that does not exist",
+        "model: {name: mlp, cuts: [fc3]}\n",
+        "1:27 model.cuts.0: got 'fc3', allowed cuts of mlp: fc1, fc2 (did you mean fc2?)",
+    ),
+    Malformed(
+        "cut at the end",
+        "model: {name: mlp, cuts: [head]}\n",
+        "1:27 model.cuts.0: got 'head', allowed cuts of mlp: fc1, fc2",
+    ),
+    Malformed(
+        "too many cuts", "model: {name: mlp, cuts: [fc1, fc2]}\n", "1:26 model.cuts: got 2 cuts, splitfed_v1 takes 1"
+    ),
+    Malformed("no cut", "model: {name: mlp, cuts: []}\n", "1:26 model.cuts: got 0 cuts, splitfed_v1 takes 1"),
+    Malformed(
+        "model too deep for the images",
+        "model: {name: lenet}\n",
+        "1:15 model.name: model lenet cannot take inputs of shape (1, 8, 8): ...",
+    ),
+    Malformed(
+        "no files",
+        "data: {name: mnist, root: /nowhere}\n",
+        "1:27 data.root: no MNIST files in /nowhere: ...; set data.root or WIRELESSFSL_DATA to the folder that has them",
+    ),
+    # Knobs without effect
+    Malformed(
+        "codec of a message never sent",
+        "algorithm: {kind: fedavg}\ncodecs: {gradients: {kind: cast}}\n",
+        "2:10 codecs.gradients: has no effect: fedavg sends no gradients; remove it",
+    ),
+    Malformed(
+        "cuts of a whole model",
+        "algorithm: {kind: fedavg}\nmodel: {name: mlp, cuts: [fc1]}\n",
+        "2:20 model.cuts: has no effect: fedavg does not cut the model; remove it",
+    ),
+    Malformed(
+        "network without clients",
+        "algorithm: {kind: centralised}\nnetwork: {medium: {kind: tdma}}\n",
+        "2:1 network: has no effect: centralised has no network and no clients; remove it",
+    ),
+    Malformed(
+        "devices without clients",
+        "algorithm: {kind: centralised}\ndevices: [{count: 3}]\n",
+        "2:1 devices: has no effect: centralised has no network and no clients; remove it",
+    ),
+    Malformed(
+        "root of no files",
+        "data: {name: digits, root: data}\n",
+        "1:22 data.root: has no effect: digits reads no files; remove it",
+    ),
+    Malformed(
+        "sleep power without sleep",
+        "server: {radio: {sleep_w: 0.1}}\n",
+        "1:18 server.radio.sleep_w: has no effect: the radio never sleeps: sleep_after_s is not given; remove it",
+    ),
+    Malformed(
+        "channel of a pipe",
+        "network:\n  medium: {kind: constant}\n  channel: {carrier_hz: 2e9}\n",
+        "3:3 network.channel: has no effect: medium constant needs no positions and no channel; remove it",
+    ),
+    Malformed(
+        "layout of a pipe",
+        "network:\n  medium: {kind: constant}\n  layout: {kind: disc}\n",
+        "3:3 network.layout: has no effect: medium constant needs no positions and no channel; remove it",
+    ),
+    Malformed(
+        "carrier of a 2 GHz law",
+        "network: {channel: {path_loss: {kind: urban_macro}, carrier_hz: 2e9}}\n",
+        "1:53 network.channel.carrier_hz: has no effect: path_loss urban_macro is for 2 GHz; remove it",
+    ),
+    Malformed(
+        "carrier beside a known loss",
+        "network: {channel: {path_loss: {kind: log_distance, reference_loss_db: 40}, carrier_hz: 2e9}}\n",
+        "1:77 network.channel.carrier_hz: has no effect: path_loss.reference_loss_db is given; remove it",
+    ),
+    Malformed(
+        "noise of a fixed rate",
+        "server: {radio: {noise_figure_db: 5}}\nnetwork: {channel: {phy: {kind: fixed}}}\n",
+        "1:18 server.radio.noise_figure_db: has no effect: no rate depends on noise; remove it",
+    ),
+    Malformed(
+        "fading of a fixed rate",
+        "network: {channel: {phy: {kind: fixed}, fading: {kind: none}}}\n",
+        "1:41 network.channel.fading: has no effect: phy fixed has the same rate everywhere; remove it",
+    ),
+    Malformed(
+        "profile of nothing",
+        "server: {profile: edge-gpu, processor: {kind: cmos}, radio: {}}\n",
+        "1:10 server.profile: has no effect: processor and radio are both given; remove it",
+    ),
+]

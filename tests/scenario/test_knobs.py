@@ -1,0 +1,171 @@
+"""No knob does nothing: each one changes the digest, or is refused where the chosen kinds do not use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+
+import pytest
+
+from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.devices.compute import OperatingPoint
+from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.scenario import (
+    Data,
+    Devices,
+    Model,
+    Scenario,
+    ScenarioError,
+    digest,
+    load_scenario,
+    resolve,
+    unused,
+)
+from wirelessfsl.scenario.shape import adapter, classes, kind, types
+
+
+class Knob(NamedTuple):
+    """A plain field: the fields that lead to it, the class chosen at each, and its own name."""
+
+    fields: tuple[str, ...]
+    chosen: tuple[type, ...]
+    name: str
+
+    def __str__(self) -> str:
+        steps = [
+            f"{field}:{kind(cls)}" if kind(cls) else field for field, cls in zip(self.fields, self.chosen, strict=True)
+        ]
+        return ".".join([*steps, self.name])
+
+
+def knobs(cls: type = Scenario, fields: tuple[str, ...] = (), chosen: tuple[type, ...] = ()) -> Iterator[Knob]:
+    for name, hint in types(cls).items():
+        if name != "kind" and not classes(hint):
+            yield Knob(fields, chosen, name)
+        for choice in classes(hint):
+            yield from knobs(choice, (*fields, name), (*chosen, choice))
+
+
+GIVEN: dict[type, dict[str, Any]] = {
+    Scenario: {"data": Data(name="mnist"), "model": Model(name="mlp"), "algorithm": SplitFedV1()},
+    Data: {"name": "mnist"},
+    Model: {"name": "mlp"},
+    Devices: {"count": 10},
+    RadioPower: {"sleep_after_s": 1.0},
+    FailAt: {"repair_s": 5.0},
+}
+"""What a section needs so that all of its knobs have an effect; the data set only has to take a folder."""
+
+
+def made(knob: Knob, value: Any = ...) -> Scenario:
+    """The scenario that has the knob, at a value or its default."""
+    inner: Any = None
+    for field, cls in reversed([*zip((*knob.fields, ""), (Scenario, *knob.chosen), strict=True)]):
+        given = dict(GIVEN.get(cls, {}))
+        if inner is not None:
+            listed = get_origin(types(cls)[field]) is tuple
+            # The default operating point is the second.
+            given[field] = (inner,) * (2 if isinstance(inner, OperatingPoint) else 1) if listed else inner
+        elif value is not ...:
+            given[knob.name] = value
+        inner = cls(**given)
+    assert isinstance(inner, Scenario)
+    return inner
+
+
+def others(value: Any, hint: Any) -> Iterator[Any]:
+    """Values of a plain type that may differ from the given one."""
+    parts = get_args(hint)
+    if NoneType in parts:
+        yield from others(value, next(part for part in parts if part is not NoneType))
+    elif get_origin(hint) is Literal:
+        yield from parts
+    elif get_origin(hint) is tuple:
+        yield from ((*(value or ()), more) for more in others(value[-1] if value else None, parts[0]))
+    elif hint is str:
+        yield f"{value}x"
+    else:
+        plain = parts[0] if get_origin(hint) is Annotated else hint
+        yield from (plain(x) for x in ((value or 0) * 2, (value or 0) / 2, (value or 0) + 1, 0, 0.5, 1e6))
+
+
+ONLY_ONE = {"network.medium:fdma.allocation"}
+"""Knobs with one value so far."""
+ALL = [knob for knob in knobs() if str(knob) not in ONLY_ONE]
+
+
+@pytest.mark.parametrize("knob", ALL, ids=str)
+def test_a_knob_changes_the_digest(knob: Knob) -> None:
+    before = made(knob)
+    owner: Any = before
+    for field in knob.fields:
+        owner = getattr(owner, field)
+        owner = owner[0] if isinstance(owner, tuple) else owner
+    value = getattr(owner, knob.name)
+    for other in others(value, types(type(owner))[knob.name]):
+        try:
+            after = made(knob, other)
+        except ValueError:  # out of its range: try the next
+            continue
+        if other != value:
+            assert digest(resolve(after)) != digest(resolve(before))
+            return
+    pytest.fail(f"no other value than {value!r} found")
+
+
+def test_there_are_many_knobs() -> None:
+    assert len(ALL) > 100
+
+
+START = {"data": {"name": "blobs"}, "model": {"name": "mlp"}, "algorithm": {"kind": "splitfed_v1"}}
+IDLE = {
+    "centralised": {"algorithm": {"kind": "centralised"}},
+    "fedavg": {"algorithm": {"kind": "fedavg"}},
+    "constant medium": {"network": {"medium": {"kind": "constant"}}, "devices": [{"count": 10, "radio": {}}]},
+    "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
+    "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},
+    "known loss": {"network": {"channel": {"path_loss": {"kind": "log_distance", "reference_loss_db": 40.0}}}},
+    "no sleep": {"devices": [{"count": 4}, {"count": 6, "radio": {}}], "server": {"radio": {}}},
+    "own hardware": {"server": {"processor": {"kind": "cmos"}, "radio": {"sleep_after_s": 1.0}}},
+}
+"""Scenarios in which some knobs have no effect."""
+SOME = {"model.cuts": ["fc1"], "data.root": "x", "server.radio": {}, "devices": [{"count": 10}]}
+"""Values to give where the default is nothing."""
+
+
+def idle() -> Iterator[tuple[str, str, Any]]:
+    """Every knob without effect in these scenarios, with a value that would otherwise be right."""
+    for name, chosen in IDLE.items():
+        scenario: Scenario = adapter(Scenario).validate_json(json.dumps(START | chosen))
+        for problem in unused(scenario):
+            node: Any = scenario
+            for step in problem.path:
+                node = node[step] if isinstance(step, int) else getattr(node, step, None)
+            listed = isinstance(node, tuple)
+            node = node[0] if listed and node else node
+            value = {"kind": kind(type(node))} if kind(type(node)) else {} if is_dataclass(node) else node
+            path = ".".join(map(str, problem.path))
+            yield name, path, SOME.get(path, [value] if listed else value)
+
+
+@pytest.mark.parametrize(("name", "path", "value"), [*idle()], ids=str)
+def test_a_knob_without_effect_is_refused_where_it_is_given(name: str, path: str, value: Any, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(json.dumps(START | IDLE[name]))
+    change = f"{path}={json.dumps(value)}"
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(file, [change])
+    (message,) = caught.value.problems
+    assert message.startswith(f"--set {change} {path}: has no effect: ")
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_the_scenario_without_it_is_accepted(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(json.dumps(START | IDLE[name]))
+    assert load_scenario(file).data.name == "blobs"
