@@ -155,8 +155,8 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end."""
-        return self.manifest.get("status") == "completed"
+        """Whether the run came to its end: all rounds, or no client left."""
+        return self.manifest.get("status") in ("completed", "exhausted")
 
     @cached_property
     def summary(self) -> dict[str, Any]:
