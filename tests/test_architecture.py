@@ -59,10 +59,10 @@ TABLE = {
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),
-    # Floor 3. The simulation asks torch for its number of threads and for counts of labels.
+    # Floor 3
     "scenario": row(BELOW_SCENARIO | {"scenario"}, "pydantic ruamel importlib"),
     "build": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
-    "simulation": row(TENSORS | {"build", "engine", "learning", "scenario"}, "numpy"),
+    "simulation": row(BASE | {"build", "engine", "learning", "scenario"}, "numpy"),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing
     "results": row(FACTS | {"results"}, "numpy"),
@@ -204,7 +204,7 @@ def test_a_heavy_library_has_one_home(library: str) -> None:
 
 def test_lazy_torch_is_imported_in_torchs_homes_and_to_set_threads() -> None:
     at = {m for m in modules() if any(i.own and i.name == "lazy" for i in imports(m))}
-    assert not {m for m in at if not any(fits(m, home) for home in ("codecs", "learning", "simulation"))}
+    assert not {m for m in at if not any(fits(m, home) for home in ("codecs", "learning"))}
 
 
 def test_the_simulating_wing_never_imports_the_reading_wing() -> None:

@@ -13,10 +13,9 @@ import numpy as np
 
 from wirelessfsl.build import build
 from wirelessfsl.engine.world import Exhausted, Node, SimulationError, World
-from wirelessfsl.lazy import torch
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import evaluate
-from wirelessfsl.learning.executor import Executor, Sequential
+from wirelessfsl.learning.executor import Executor, Sequential, torch_threads
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import Log, Metric
 from wirelessfsl.scenario import Scenario, dataset_of
@@ -81,8 +80,8 @@ class _Evaluator:
     def prepare(self, world: World) -> None:
         self.parts = world.initial
         for client in world.clients:
-            labels = world.data[client].labels
-            self.mixes[client] = torch.bincount(labels, minlength=self.dataset.classes).double().numpy()
+            counts = np.bincount(world.data[client].labels.numpy(), minlength=self.dataset.classes)
+            self.mixes[client] = counts.astype(np.float64)
 
     def __call__(self, world: World, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
         self.parts, self.rounds = tuple(parts), world.round
@@ -126,9 +125,7 @@ def play(
     Raises SimulationError when something fails inside the simulation.
     """
     executor = executor or Sequential()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(scenario.host.torch_threads)
-    try:
+    with torch_threads(scenario.host.torch_threads):
         dataset = dataset or dataset_of(scenario)
         world = build(scenario, dataset, executor, log)
         evaluator = _Evaluator(scenario, dataset, log, report)
@@ -150,8 +147,6 @@ def play(
                     " has rate 0 and will keep it. Set network.transport.timeout_s or algorithm.deadline_s"
                 ) from error
             wall = perf_counter() - begin
-    finally:
-        torch.set_num_threads(threads)
     busy = executor.busy_s + evaluator.host_s
     return Outcome(
         status=status,

@@ -6,11 +6,24 @@ between (a client dropped) need not run at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Protocol
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.kernels import Kernel
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let one torch operation use so many threads; 1 is quickest for small models."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Work(Protocol):
