@@ -54,6 +54,12 @@ def test_run_refuses_a_folder_that_holds_something(folder: Path, capsys: pytest.
     assert (folder / "summary.json").read_bytes() == before
 
 
+def test_run_refuses_a_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["run", QUICK, *SHORT, "--out", str(tmp_path / "file" / "x")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
+
+
 def test_a_wrong_scenario_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", QUICK, "--set", "algorithm.rounds=0", "--out", str(tmp_path / "x")]) == 2
     assert "must be >= 1" in capsys.readouterr().err

@@ -41,14 +41,18 @@ def simulate(
     executor: where kernels run on the host; one after another in this thread by default.
     report: called after every round.
 
-    Raises ValueError if ``out`` already holds something, SimulationError if the run fails. A run that fails or is
-    interrupted leaves a folder that can be read, and its manifest says so.
+    Raises ValueError if ``out`` already holds something or cannot be made, SimulationError if the run fails. A run that
+    fails or is interrupted leaves a folder that can be read, and its manifest says so.
     """
     executor = executor or Sequential()
     resolved = resolve(scenario)
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder}: already there and not empty; give another folder with --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
     begin = perf_counter()
     manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **_provenance(executor)}
     log = RunWriter(folder)
