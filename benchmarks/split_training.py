@@ -61,7 +61,7 @@ def bare(model: str, data: Dataset, clients: int, steps: int) -> float:
 
     halves = []
     for _ in range(clients):
-        blocks = list(MODELS[model](data.shape, 10).values())
+        blocks = list(MODELS[model](data.shape, 10).children())
         halves.append((half(blocks[:1]), half(blocks[1:])))
     own = [ClientData(x, y, f"client-{k}", 1) for k, (x, y) in enumerate(zip(*_dealt(data, clients), strict=True))]
     begin = perf_counter()

@@ -15,11 +15,11 @@ from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.data import ClientData, Dataset
 from wirelessfsl.learning.executor import Executor
-from wirelessfsl.learning.stage import block_names, initial_parts, split
+from wirelessfsl.learning.stage import initial_parts, split
 from wirelessfsl.network.layout import distances_m
 from wirelessfsl.radio.link import Links, noise_density_w_hz
 from wirelessfsl.records import SERVER, Log
-from wirelessfsl.scenario import Devices, Scenario, Server, deal
+from wirelessfsl.scenario import Devices, Scenario, Server, cuts_of, deal, model_of
 from wirelessfsl.streams import key
 from wirelessfsl.units import dbm_to_watt
 
@@ -46,9 +46,7 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
     else:
         # Drawn in the order of a single client, so that a run with one client equals this one batch by batch.
         world.data = {world.server: ClientData(dataset.inputs, dataset.labels, "client-0", s.seed)}
-    names = block_names(s.model.name, dataset.shape, dataset.classes)
-    cuts = (names[:1] if s.model.cuts is None else s.model.cuts) if algorithm.cuts else ()
-    world.stages = split(s.model.name, dataset.shape, dataset.classes, cuts)
+    world.stages = split(model_of(s, dataset), cuts_of(s, dataset))
     world.initial = initial_parts(world.stages, key(s.seed, "initial-weights"))
     return world
 

@@ -20,7 +20,7 @@ from wirelessfsl.devices.profiles import Profile
 from wirelessfsl.engine.medium import MediumSettings
 from wirelessfsl.learning.data import DATASETS
 from wirelessfsl.learning.models import MODELS
-from wirelessfsl.learning.optim import Optimizer
+from wirelessfsl.learning.optim import Optimizer, Schedule
 from wirelessfsl.learning.partition import Partition
 from wirelessfsl.network.layout import Layout
 from wirelessfsl.radio.link import Fading, PathLoss, Phy, Shadowing
@@ -39,6 +39,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "datasets": dict(DATASETS),
     "partitions": _kinds(Partition),
     "optimizers": _kinds(Optimizer),
+    "schedules": _kinds(Schedule),
     "devices": dict(PROFILES),
     "processors": _kinds(Processor),
     "batteries": _kinds(BatteryModel),

@@ -37,6 +37,15 @@ def key(seed: int, *name: str | int) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
 
 
+def subkey(key: int, number: int) -> int:
+    """64-bit key of the ``number``-th stream below a key: SplitMix64's mixing function, twice.
+
+    >>> subkey(1, 0) != subkey(0, 1)
+    True
+    """
+    return _mixed(_mixed(key) + number)
+
+
 def stream(seed: int, *name: str | int) -> np.random.Generator:
     """Generator of the named stream (Philox, keyed by :func:`key`).
 
@@ -62,3 +71,10 @@ def uniforms(stream_keys: Keys, counter: int) -> Floats:
     z = (z ^ (z >> _SHIFTS[1])) * _MIX_2
     z = z ^ (z >> _SHIFTS[2])
     return ((z >> _SHIFTS[3]).astype(np.float64) + 0.5) * 2.0**-52
+
+
+def _mixed(z: int) -> int:
+    z = (z + _GOLDEN) & _MASK
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & _MASK
+    return z ^ (z >> 31)

@@ -70,12 +70,13 @@ def ideal(
     data: Literal["blobs", "digits"] = "digits",
     model: str = "small_cnn",
     cuts: tuple[str, ...] | None = None,
+    arguments: dict[str, bool | int | float | str] | None = None,
     codecs: Codecs = Codecs(),  # noqa: B008 (a frozen value)
 ) -> Played:
     """Play a scheme over an ideal network."""
     scenario = Scenario(
         data=Data(name=data, clients=clients, partition=Iid()),
-        model=Model(name=model, cuts=cuts),
+        model=Model(name=model, cuts=cuts, arguments=arguments),
         algorithm=algorithm,
         codecs=codecs,
         network=IDEAL,

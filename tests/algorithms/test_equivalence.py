@@ -10,7 +10,7 @@ from tests.algorithms.ideal import Played, apart, ideal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
-from wirelessfsl.learning.optim import SGD, Adam
+from wirelessfsl.learning.optim import SGD, Adam, Cosine, StepDecay
 
 TOLERANCE = 1e-6
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 4, "batch_size": 16}
@@ -35,6 +35,36 @@ def test_splitfed_with_one_client_and_no_compression_is_centralised_training(mod
     centralised = ideal(Centralised(optimizer=optimizer, **BUDGET), model=model)
     for cut in ("block1", "block2"):
         assert_same(ideal(SplitFedV1(optimizer=optimizer, **BUDGET), model=model, cuts=(cut,)), centralised)
+
+
+@pytest.mark.parametrize("scheme", [SplitFedV1, FedAvg])
+def test_one_client_is_centralised_training_with_dropout_branches_and_a_falling_learning_rate(scheme: Any) -> None:
+    woven: dict[str, Any] = {"model": "tests.learning.plain:Woven", "arguments": {"p": 0.3}}
+    rule = SGD(lr=0.05, momentum=0.9, schedule=Cosine())
+    cuts = ("drop",) if scheme is SplitFedV1 else None
+    assert_same(
+        ideal(scheme(optimizer=rule, **BUDGET), cuts=cuts, **woven),
+        ideal(Centralised(optimizer=rule, **BUDGET), **woven),
+    )
+
+
+def test_clients_drop_different_values() -> None:
+    # What dropout does to the loss of a full batch is another factor for every client.
+    budget: dict[str, Any] = {"rounds": 1, "local_steps": 1, "batch_size": 400, "optimizer": SGD(lr=0.0001)}
+    whole: dict[str, Any] = {"clients": 4, "data": "blobs", "model": "tests.learning.plain:Woven"}
+    plain = ideal(SplitFedV1(**budget), arguments={"p": 0.0}, **whole).losses
+    dropped = ideal(SplitFedV1(**budget), arguments={"p": 0.5}, **whole).losses
+    assert len({*plain, *dropped}) == 8
+    ratios = [a / b for a, b in zip(dropped, plain, strict=True)]
+    assert max(ratios) / min(ratios) > 1.001
+
+
+def test_a_schedule_changes_the_weights_from_the_round_on_where_it_changes_the_rate() -> None:
+    constant = ideal(Centralised(optimizer=SGD(lr=0.1), **BUDGET))
+    step = ideal(Centralised(optimizer=SGD(lr=0.1, schedule=StepDecay(every_rounds=2, factor_per_step=0.5)), **BUDGET))
+    # Two rounds of four steps at the full rate, the third at half of it: its first loss is still the same.
+    assert constant.losses[:9] == step.losses[:9]
+    assert constant.losses[9:] != step.losses[9:]
 
 
 @plain_and_batch_norm

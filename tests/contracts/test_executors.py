@@ -12,6 +12,7 @@ import torch
 from tests.learning.plain import batches, same, values
 from wirelessfsl.learning.executor import Executor, Sequential
 from wirelessfsl.learning.kernels import Kernel, average, backward, forward, serve, train
+from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
 
@@ -46,8 +47,8 @@ FAIL = Kernel("fail", "client_forward", _fail, _free)
 
 
 def stages_and_parts(*cuts: str) -> tuple[tuple[Stage, ...], tuple[Part, ...]]:
-    stages = split(MODEL, (1, 8, 8), 10, cuts)
-    return stages, tuple(part.with_state(OPTIMIZER) for part in initial_parts(stages, 1))
+    stages = split(ModelSpec(MODEL, (1, 8, 8), 10), cuts)
+    return stages, tuple(part.begin(OPTIMIZER, 1) for part in initial_parts(stages, 1))
 
 
 def call(kernel: Kernel, *args: Any) -> Any:
@@ -78,7 +79,7 @@ def test_values_equal_calling_the_kernels(make: Callable[[], Executor]) -> None:
 def test_work_under_way_at_once_does_not_mix(make: Callable[[], Executor], optimizer: SGD | Adam) -> None:
     executor = make()
     (stage,), _ = stages_and_parts()
-    (start,) = (part.with_state(optimizer) for part in initial_parts((stage,), 1))
+    (start,) = (part.begin(optimizer, 1) for part in initial_parts((stage,), 1))
     jobs = batches(MODEL, 6)
     works = [executor.submit(train, stage, optimizer, start, x, y) for x, y in jobs]
     for at in (3, 0, 5, 1, 4, 2):  # demanded in another order than submitted

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 
-from wirelessfsl.learning.models import Blocks, Shape, builder
+from wirelessfsl.learning.models import ModelSpec, Shape, make
 from wirelessfsl.learning.optim import SGD, Adam
-from wirelessfsl.learning.stage import Part
+from wirelessfsl.learning.stage import Part, cut_points_of, outermost
 
 CLASSES = 10
 
@@ -17,11 +19,23 @@ def shape_of(model: str) -> Shape:
     return (1, 28, 28) if model == "lenet" else (1, 8, 8)
 
 
+def spec(model: str) -> ModelSpec:
+    """The model for such inputs."""
+    return ModelSpec(model, shape_of(model), CLASSES)
+
+
+def places(model: str) -> tuple[str, ...]:
+    """Where the model can be cut, from one block to the next."""
+    return outermost(cut_points_of(spec(model)))
+
+
 def network(model: str, seed: int) -> nn.Sequential:
     """The whole model as one module, initialised by torch under this seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return nn.Sequential(*builder(model)(shape_of(model), CLASSES).values())
+        made = make(spec(model))
+    assert isinstance(made, nn.Sequential)
+    return made
 
 
 def torch_optimizer(settings: SGD | Adam, params: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -62,31 +76,72 @@ def same(left: object, right: object) -> bool:
     """Whether two nests of tuples hold the same tensors bit for bit."""
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         return left.dtype == right.dtype and torch.equal(left, right)
+    if isinstance(left, int):
+        return left == right
     assert isinstance(left, tuple | list)
     assert isinstance(right, tuple | list)
     return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right, strict=True))
 
 
-def strided(shape: Shape, classes: int) -> Blocks:
+def strided(shape: Shape, classes: int) -> nn.Module:
     """A convolution with stride and bias, then a linear layer."""
     channels, height, width = shape
-    return {
-        "conv": nn.Conv2d(channels, 6, 3, stride=2, padding=1),
-        "head": nn.Sequential(nn.Flatten(), nn.Linear(6 * (height // 2) * (width // 2), classes)),
-    }
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(channels, 6, 3, stride=2, padding=1),
+            head=nn.Sequential(nn.Flatten(), nn.Linear(6 * (height // 2) * (width // 2), classes)),
+        )
+    )
 
 
-def depthwise(shape: Shape, classes: int) -> Blocks:
+def depthwise(shape: Shape, classes: int) -> nn.Module:
     """A pointwise, a depthwise and a transposed convolution, each a block, then a linear layer."""
     channels, height, width = shape
-    return {
-        "pointwise": nn.Conv2d(channels, 8, 1),
-        "depthwise": nn.Conv2d(8, 8, 3, padding=1, groups=8),
-        "transposed": nn.ConvTranspose2d(8, 4, 3, padding=1),
-        "head": nn.Sequential(nn.Flatten(), nn.Linear(4 * height * width, classes)),
-    }
+    return nn.Sequential(
+        OrderedDict(
+            pointwise=nn.Conv2d(channels, 8, 1),
+            depthwise=nn.Conv2d(8, 8, 3, padding=1, groups=8),
+            transposed=nn.ConvTranspose2d(8, 4, 3, padding=1),
+            head=nn.Sequential(nn.Flatten(), nn.Linear(4 * height * width, classes)),
+        )
+    )
 
 
-def shy(shape: Shape, classes: int) -> Blocks:
+def shy(shape: Shape, classes: int) -> nn.Module:
     """A first block without parameters, then a linear layer."""
-    return {"flatten": nn.Flatten(), "head": nn.Linear(shape[0] * shape[1] * shape[2], classes)}
+    return nn.Sequential(OrderedDict(flatten=nn.Flatten(), head=nn.Linear(shape[0] * shape[1] * shape[2], classes)))
+
+
+class Woven(nn.Module):
+    """No chain: a branch around two convolutions, an operation of no module, dropout as module and as function."""
+
+    def __init__(self, shape: Shape, classes: int, width: int = 4, p: float = 0.0) -> None:
+        super().__init__()
+        channels, height, width_px = shape
+        self.stem = nn.Conv2d(channels, width, 3, padding=1)
+        self.left = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1))
+        self.drop = nn.Dropout(p)
+        self.pool = nn.MaxPool2d(2)
+        self.head = nn.Linear(width * (height // 2) * (width_px // 2), classes)
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = self.pool(self.drop(self.left(x) + x).relu())
+        x = nn.functional.dropout(x, self.p, self.training)
+        logits: Tensor = self.head(x.flatten(1))
+        return logits
+
+
+class Noisy(nn.Module):
+    """Adds noise that no generator can be given to."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+
+class Undecided(nn.Module):
+    """Drops values in evaluation too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x, 0.5, training=True)

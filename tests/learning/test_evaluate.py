@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.learning.plain import CLASSES, batches, network, same, shape_of, torch_optimizer, train_step
+from tests.learning.plain import CLASSES, batches, network, places, same, spec, torch_optimizer, train_step
 from wirelessfsl.learning.evaluate import Evaluation, apply, evaluate
-from wirelessfsl.learning.models import MODELS
+from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.optim import SGD
-from wirelessfsl.learning.stage import Part, block_names, split
+from wirelessfsl.learning.stage import Part, split
 
 
 def trained(model: str) -> torch.nn.Sequential:
@@ -29,7 +29,7 @@ def parts_of(net: torch.nn.Sequential) -> list[Part]:
 @pytest.mark.parametrize("model", MODELS)
 def test_loss_and_accuracy_equal_torch_in_evaluation_mode(model: str) -> None:
     net = trained(model)
-    stages = split(model, shape_of(model), CLASSES, block_names(model, shape_of(model), CLASSES)[:-1])
+    stages = split(spec(model), places(model))
     ((x, y),) = batches(model, 1, batch_size=1234, seed=9)  # more than goes through the model at once
     loss, accuracy = evaluate(stages, parts_of(net), x, y).mean()
     net.eval()
@@ -41,7 +41,7 @@ def test_loss_and_accuracy_equal_torch_in_evaluation_mode(model: str) -> None:
 
 def test_evaluating_changes_no_running_statistic() -> None:
     net = trained("small_cnn_bn")
-    stages = split("small_cnn_bn", (1, 8, 8), CLASSES, ("block1", "block2"))
+    stages = split(ModelSpec("small_cnn_bn", (1, 8, 8), CLASSES), ("block1", "block2"))
     parts = parts_of(net)
     before = [[t.clone() for t in part.weights] for part in parts]
     ((x, y),) = batches("small_cnn_bn", 1)
@@ -51,7 +51,7 @@ def test_evaluating_changes_no_running_statistic() -> None:
 
 def test_a_stage_applies_its_running_statistics() -> None:
     net = trained("small_cnn_bn")
-    stage = split("small_cnn_bn", (1, 8, 8), CLASSES, ("block1",))[0]
+    stage = split(ModelSpec("small_cnn_bn", (1, 8, 8), CLASSES), ("block1",))[0]
     ((x, _),) = batches("small_cnn_bn", 1)
     assert same(apply(stage, parts_of(net)[0], x), net[0].eval()(x).detach())
 
@@ -77,7 +77,7 @@ def test_classes_that_the_test_set_lacks_are_left_out() -> None:
 
 
 def test_class_sums_add_up_to_the_test_set() -> None:
-    stages = split("mlp", (1, 8, 8), CLASSES, ())
+    stages = split(ModelSpec("mlp", (1, 8, 8), CLASSES), ())
     net = network("mlp", seed=1)
     part = Part(tuple(p.detach() for p in net.parameters()))
     ((x, y),) = batches("mlp", 1, batch_size=50)

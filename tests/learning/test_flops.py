@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.learning.plain import CLASSES, shape_of
+from tests.learning.plain import CLASSES, places, spec
 from wirelessfsl.learning.kernels import average, backward, forward, serve, train
-from wirelessfsl.learning.models import MODELS
+from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.optim import SGD
-from wirelessfsl.learning.stage import Flops, Part, Stage, block_names, split
+from wirelessfsl.learning.stage import Flops, Part, Stage, split
 
 # One sample of 28x28: 2 x output positions x output channels x weights per output channel; 2 x in x out.
 LENET = {
@@ -32,19 +32,16 @@ every_block = pytest.mark.parametrize(("model", "block"), BLOCKS)
 
 
 def stage_of(model: str, block: str) -> Stage:
-    names = block_names(model, shape_of(model), CLASSES)
-    at = names.index(block)
-    return Stage(model, shape_of(model), CLASSES, at, at + 1)
+    return parts_of(model)[[*places(model), "head"].index(block)]
 
 
 def parts_of(model: str) -> tuple[Stage, ...]:
     """The model cut everywhere."""
-    names = block_names(model, shape_of(model), CLASSES)
-    return split(model, shape_of(model), CLASSES, names[:-1])
+    return split(spec(model), places(model))
 
 
 def test_lenet_client_forward_on_a_batch_of_32_is_5_529_600() -> None:
-    client, _ = split("lenet", (1, 28, 28), CLASSES, ("block1",))
+    client, _ = split(ModelSpec("lenet", (1, 28, 28), CLASSES), ("block1",))
     assert client.flops(32) == Flops(forward=5_529_600, backward=5_529_600)
 
 
@@ -61,13 +58,13 @@ def test_backward_costs_two_forwards_and_at_the_data_one(model: str, block: str)
 
 
 def test_only_the_first_layer_of_a_client_saves_the_gradient_of_its_input() -> None:
-    client, _ = split("lenet", (1, 28, 28), CLASSES, ("fc1",))
+    client, _ = split(ModelSpec("lenet", (1, 28, 28), CLASSES), ("fc1",))
     first, *rest = (LENET[block] for block in ("block1", "block2", "fc1"))
     assert client.flops(1) == Flops(forward=first + sum(rest), backward=first + 2 * sum(rest))
 
 
 def test_stride_divides_the_positions() -> None:
-    conv, _ = split("tests.learning.plain:strided", (3, 8, 8), CLASSES, ("conv",))
+    conv, _ = split(ModelSpec("tests.learning.plain:strided", (3, 8, 8), CLASSES), ("conv",))
     assert conv.flops(1).forward == 2 * 4 * 4 * 6 * 27
 
 
@@ -80,7 +77,7 @@ def test_flops_are_linear_in_the_batch(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_flops_of_the_stages_add_up_to_the_whole_model(model: str) -> None:
-    (whole,) = split(model, shape_of(model), CLASSES, ())
+    (whole,) = split(spec(model), ())
     pieces = [stage.flops(4) for stage in parts_of(model)]
     assert sum(piece.forward for piece in pieces) == whole.flops(4).forward
     assert sum(piece.backward for piece in pieces) == whole.flops(4).backward
@@ -88,13 +85,13 @@ def test_flops_of_the_stages_add_up_to_the_whole_model(model: str) -> None:
 
 def test_resnet8_on_cifar_has_the_published_12_5_million_multiply_accumulates() -> None:
     # The ResNet-8 of MLPerf Tiny (Banbury et al. 2021) has the same convolutions.
-    (whole,) = split("resnet8", (3, 32, 32), CLASSES, ())
+    (whole,) = split(ModelSpec("resnet8", (3, 32, 32), CLASSES), ())
     assert whole.flops(1).forward == 2 * 12_501_632
 
 
 def test_kernels_charge_what_their_pass_costs() -> None:
-    client, server = split("lenet", (1, 28, 28), CLASSES, ("block1",))
-    (whole,) = split("lenet", (1, 28, 28), CLASSES, ())
+    client, server = split(ModelSpec("lenet", (1, 28, 28), CLASSES), ("block1",))
+    (whole,) = split(ModelSpec("lenet", (1, 28, 28), CLASSES), ())
     part, optimizer = Part(()), SGD()
     x, smashed, y = torch.zeros(32, 1, 28, 28), torch.zeros(32, 6, 12, 12), torch.zeros(32, dtype=torch.int64)
     behind = 32 * (sum(LENET.values()) - LENET["block1"])

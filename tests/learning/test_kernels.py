@@ -14,33 +14,30 @@ from tests.learning.plain import (
     CLASSES,
     batches,
     network,
+    places,
     same,
-    shape_of,
+    spec,
     torch_optimizer,
     train_step,
     values,
 )
 from wirelessfsl.learning.kernels import Kernel, backward, forward, serve, train
-from wirelessfsl.learning.models import MODELS
+from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
-from wirelessfsl.learning.stage import Part, Stage, block_names, initial_parts, split
+from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
 from wirelessfsl.learning.trace import halves
 
 SEED = 3
 MOMENTUM = SGD(lr=0.05, momentum=0.9, weight_decay=1e-3)
-CUTS = [
-    (model, cut)
-    for model in [*MODELS, "tests.learning.plain:depthwise"]
-    for cut in block_names(model, shape_of(model), CLASSES)[:-1]
-]
+CUTS = [(model, cut) for model in [*MODELS, "tests.learning.plain:depthwise"] for cut in places(model)]
 every_cut = pytest.mark.parametrize(("model", "cut"), CUTS)
 every_model = pytest.mark.parametrize("model", MODELS)
 every_optimizer = pytest.mark.parametrize("optimizer", [MOMENTUM, Adam()], ids=["momentum", "adam"])
 
 
 def cut_at(model: str, cut: str, optimizer: SGD | Adam) -> tuple[tuple[Stage, ...], tuple[Part, ...]]:
-    stages = split(model, shape_of(model), CLASSES, (cut,))
-    return stages, tuple(part.with_state(optimizer) for part in initial_parts(stages, SEED))
+    stages = split(spec(model), (cut,))
+    return stages, tuple(part.begin(optimizer, 1) for part in initial_parts(stages, SEED))
 
 
 def split_step(
@@ -70,8 +67,8 @@ def test_split_training_equals_autograd_of_the_unsplit_model_bit_for_bit(
 @every_model
 @every_optimizer
 def test_training_the_whole_model_in_one_kernel_equals_autograd_bit_for_bit(model: str, optimizer: SGD | Adam) -> None:
-    (stage,) = split(model, shape_of(model), CLASSES, ())
-    (part,) = (part.with_state(optimizer) for part in initial_parts((stage,), SEED))
+    (stage,) = split(spec(model), ())
+    (part,) = (part.begin(optimizer, 1) for part in initial_parts((stage,), SEED))
     net = network(model, SEED)
     plain = torch_optimizer(optimizer, list(net.parameters()))
     for x, y in batches(model, 4):
@@ -118,9 +115,9 @@ def test_kernels_write_into_none_of_their_inputs(model: str, optimizer: SGD | Ad
         assert all(same_or_equal(a, b) for a, b in zip(args, before, strict=True)), kernel.name
         return result
 
-    stages, (client, server) = cut_at(model, block_names(model, shape_of(model), CLASSES)[0], optimizer)
-    (whole,) = split(model, shape_of(model), CLASSES, ())
-    (part,) = (part.with_state(optimizer) for part in initial_parts((whole,), SEED))
+    stages, (client, server) = cut_at(model, places(model)[0], optimizer)
+    (whole,) = split(spec(model), ())
+    (part,) = (part.begin(optimizer, 1) for part in initial_parts((whole,), SEED))
     for x, y in batches(model, 2):  # twice, so that the optimiser's state is not all zeros
         client, smashed, tape = untouched(forward, stages[0], client, x)
         server, gradient, _ = untouched(serve, stages[1], optimizer, server, smashed, y)
@@ -130,7 +127,7 @@ def test_kernels_write_into_none_of_their_inputs(model: str, optimizer: SGD | Ad
 
 @every_model
 def test_the_same_arguments_give_the_same_result_again(model: str) -> None:
-    stages, parts = cut_at(model, block_names(model, shape_of(model), CLASSES)[0], MOMENTUM)
+    stages, parts = cut_at(model, places(model)[0], MOMENTUM)
     ((x, y),) = batches(model, 1)
     once, loss = split_step(stages, MOMENTUM, parts, x, y)
     torch.rand(7)  # another state of torch's own generator
@@ -161,8 +158,8 @@ def test_two_threads_at_once_get_the_results_of_one() -> None:
 
 @pytest.mark.parametrize("model", ["lenet", "small_cnn_bn", "resnet8"])
 def test_an_inner_stage_passes_the_gradient_of_its_input_on(model: str) -> None:
-    names = block_names(model, shape_of(model), CLASSES)
-    stages = split(model, shape_of(model), CLASSES, (names[0], names[1]))
+    names = places(model)
+    stages = split(spec(model), (names[0], names[1]))
     stage, part = stages[1], initial_parts(stages, SEED)[1]
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(8, *stages[0].output_shape(), generator=rng)
@@ -170,8 +167,8 @@ def test_an_inner_stage_passes_the_gradient_of_its_input_on(model: str) -> None:
 
     inputs = (*part.params, *part.buffers, x)
     ahead, back = halves(stage, x.shape, x.dtype)
-    output, *rest = ahead(*inputs)
-    gradients = back(*rest[len(part.buffers) :], gradient)
+    output, *rest = ahead(0, *inputs)
+    gradients = back(0, *rest[len(part.buffers) :], gradient)
 
     block = network(model, SEED)[1]
     block.train()
@@ -191,7 +188,7 @@ def test_a_client_part_without_parameters_sends_and_has_nothing_to_learn(optimiz
     for x, y in batches(model, 2):
         parts, loss = split_step(stages, optimizer, parts, x, y)
         assert same(loss, train_step(net, plain, x, y))
-    assert parts[0] == Part((), (), ())
+    assert parts[0] == Part((), (), (), key=3)  # from 1, two passes on
 
 
 def copy(value: Any) -> Any:
@@ -206,3 +203,59 @@ def copy(value: Any) -> Any:
 
 def same_or_equal(left: Any, right: Any) -> bool:
     return same(left, right) if isinstance(left, Tensor | tuple) else bool(left == right)
+
+
+# Dropout: random numbers that are named, and so are those of torch with the same generator.
+
+WOVEN = ModelSpec("tests.learning.plain:Woven", (1, 8, 8), CLASSES, (("p", 0.5),))
+
+
+def woven_step(cuts: tuple[str, ...], key: int, steps: int = 2) -> tuple[list[Tensor], list[Tensor]]:
+    """Losses and final parameters of two steps, on one side or on both sides of a cut."""
+    stages = split(WOVEN, cuts)
+    parts = tuple(part.begin(MOMENTUM, key) for part in initial_parts(stages, SEED))
+    losses = []
+    for x, y in batches("mlp", steps):
+        if cuts:
+            parts, loss = split_step(stages, MOMENTUM, parts, x, y)
+        else:
+            part, loss = train(stages[0], MOMENTUM, parts[0], x, y)
+            parts = (part,)
+        losses.append(loss)
+    return losses, [p for part in parts for p in part.params]
+
+
+def test_dropout_is_the_same_wherever_the_model_is_cut() -> None:
+    losses, params = woven_step((), key=5)
+    for cut in ("stem", "drop", "pool"):
+        cut_losses, cut_params = woven_step((cut,), key=5)
+        assert torch.allclose(torch.stack(losses), torch.stack(cut_losses), atol=1e-6)
+        assert max(float((a - b).abs().max()) for a, b in zip(params, cut_params, strict=True)) < 1e-6
+
+
+def test_dropout_follows_its_key_and_nothing_else() -> None:
+    first, _ = woven_step(("drop",), key=5)
+    torch.manual_seed(99)
+    again, _ = woven_step(("drop",), key=5)
+    other, _ = woven_step(("drop",), key=6)
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_dropout_leaves_torchs_own_generator_alone() -> None:
+    woven_step(("drop",), key=5)
+    before = torch.get_rng_state()
+    woven_step(("drop",), key=5)
+    assert same(torch.get_rng_state(), before)
+
+
+def test_dropout_draws_anew_in_every_pass_and_keeps_values_with_its_probability() -> None:
+    (stage,) = split(ModelSpec("torch.nn:Dropout", (1000,), 1000, (("p", 0.25),)), ())
+    part, x = Part((), key=1), torch.ones(10, 1000)
+    part, first, _ = forward(stage, part, x)
+    _, second, _ = forward(stage, part, x)
+    assert set(first.unique().tolist()) == {0.0, float(torch.tensor(1.0) / 0.75)}
+    kept = float((first > 0).double().mean())
+    assert kept == pytest.approx(0.75, abs=4 * (0.75 * 0.25 / 10_000) ** 0.5)  # four standard deviations
+    agree = float(((first > 0) == (second > 0)).double().mean())
+    assert agree == pytest.approx(0.75**2 + 0.25**2, abs=0.02)

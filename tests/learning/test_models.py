@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from tests.learning.plain import CLASSES, depthwise
-from wirelessfsl.learning.models import MODELS, builder
-from wirelessfsl.learning.stage import block_names
+from tests.learning.plain import CLASSES, Woven, spec
+from wirelessfsl.learning.models import MODELS, ModelSpec, make
+from wirelessfsl.learning.stage import check_fits
 
 PARAMETERS: dict[tuple[str, tuple[int, ...]], int] = {
     # weights + biases, by hand
@@ -23,30 +23,65 @@ PARAMETERS: dict[tuple[str, tuple[int, ...]], int] = {
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 17, 23)], ids=str)
 def test_a_model_answers_with_one_number_per_class(model: str, shape: tuple[int, ...]) -> None:
-    blocks = builder(model)(shape, 7)
-    assert nn.Sequential(*blocks.values())(torch.zeros(3, *shape)).shape == (3, 7)
+    assert make(ModelSpec(model, shape, 7))(torch.zeros(3, *shape)).shape == (3, 7)
 
 
 @pytest.mark.parametrize(("model", "shape"), PARAMETERS)
 def test_the_number_of_parameters_is_the_closed_form(model: str, shape: tuple[int, ...]) -> None:
-    blocks = builder(model)(shape, CLASSES)
-    counted = sum(p.numel() for block in blocks.values() for p in block.parameters())
+    counted = sum(p.numel() for p in make(ModelSpec(model, shape, CLASSES)).parameters())
     assert counted == PARAMETERS[model, shape]
 
 
-def test_block_names_are_the_builders_in_order() -> None:
-    assert block_names("lenet", (1, 28, 28), CLASSES) == ("block1", "block2", "fc1", "fc2", "head")
+def test_a_model_of_ones_own_is_a_class_or_a_function_named_by_import_path() -> None:
+    assert isinstance(make(ModelSpec("tests.learning.plain:depthwise", (1, 8, 8), CLASSES)), nn.Sequential)
+    assert isinstance(make(ModelSpec("tests.learning.plain:Woven", (1, 8, 8), CLASSES)), Woven)
 
 
-def test_a_model_of_ones_own_is_named_by_import_path() -> None:
-    assert builder("tests.learning.plain:depthwise") is depthwise
+def test_arguments_reach_the_model_beside_shape_and_classes() -> None:
+    model = make(ModelSpec("tests.learning.plain:Woven", (3, 8, 8), 5, (("width", 6),)))
+    assert isinstance(model, Woven)
+    assert model.stem.weight.shape == (6, 3, 3, 3)
+    assert model.head.out_features == 5
 
 
-def test_an_unknown_model_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"got 'vgg', allowed: lenet, mlp, .* or an import path"):
-        builder("vgg")
+def test_a_class_without_shape_and_classes_gets_neither() -> None:
+    model = make(ModelSpec("torch.nn:Linear", (4,), 3, (("in_features", 4), ("out_features", 3))))
+    assert isinstance(model, nn.Linear)
 
 
-def test_a_model_that_cannot_take_the_images_says_which_shape() -> None:
-    with pytest.raises(ValueError, match=r"model lenet cannot take inputs of shape \(1, 8, 8\)"):
-        block_names("lenet", (1, 8, 8), CLASSES)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vgg", r"got 'vgg', allowed: lenet, mlp, .* or an import path"),
+        ("tests.learning.plain:nothing", "got 'tests.learning.plain:nothing': .*no attribute 'nothing'"),
+        ("tests.learning.nowhere:net", "got 'tests.learning.nowhere:net': No module named"),
+        ("tests.learning.plain:CLASSES", "got 'tests.learning.plain:CLASSES': 10 is not a callable object"),
+        ("tests.learning.plain:shape_of", "which makes a tuple: must be a torch.nn.Module"),
+    ],
+)
+def test_what_makes_no_model_is_refused(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(ModelSpec(name, (1, 8, 8), CLASSES, (("model", "mlp"),) if name.endswith("shape_of") else ()))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_can_be_trained_here(model: str) -> None:
+    check_fits(spec(model))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (ModelSpec("lenet", (1, 8, 8), CLASSES), r"model lenet cannot take inputs of shape \(1, 8, 8\)"),
+        (
+            ModelSpec("torch.nn:Flatten", (1, 4, 4), CLASSES),
+            r"model torch.nn:Flatten answers two samples with shape \(2, 16\): must be \(2, 10\)",
+        ),
+        (ModelSpec("tests.learning.plain:Noisy", (4,), 4), "aten.rand_like.default draws random numbers that no seed"),
+        (ModelSpec("tests.learning.plain:Undecided", (4,), 4), "draws random numbers in evaluation"),
+    ],
+    ids=["shape", "classes", "noise", "evaluation"],
+)
+def test_a_model_that_cannot_be_trained_here_says_why(model: ModelSpec, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_fits(model)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from tests.learning.plain import same, torch_optimizer
-from wirelessfsl.learning.optim import SGD, Adam
+from wirelessfsl.learning.optim import SGD, Adam, Constant, Cosine, Schedule, StepDecay
 
 RULES = [
     SGD(lr=0.1),
@@ -71,3 +74,24 @@ def test_first_adam_step_moves_every_weight_by_the_learning_rate() -> None:
     start = (torch.zeros(3),)
     (moved,), _ = rule.step(start, (torch.tensor([5.0, -0.3, 100.0]),), rule.init(start))
     torch.testing.assert_close(moved, torch.tensor([-0.01, 0.01, -0.01]))
+
+
+SCHEDULES: list[tuple[Schedule, Callable[[torch.optim.Optimizer], LRScheduler]]] = [
+    (Constant(), lambda sgd: torch.optim.lr_scheduler.ConstantLR(sgd, factor=1.0)),
+    (StepDecay(every_rounds=3, factor_per_step=0.5), lambda sgd: torch.optim.lr_scheduler.StepLR(sgd, 3, 0.5)),
+    (Cosine(), lambda sgd: torch.optim.lr_scheduler.CosineAnnealingLR(sgd, 10)),
+    (Cosine(final_fraction=0.1), lambda sgd: torch.optim.lr_scheduler.CosineAnnealingLR(sgd, 10, eta_min=0.02)),
+]
+
+
+@pytest.mark.parametrize(("schedule", "torchs"), SCHEDULES, ids=[str(schedule) for schedule, _ in SCHEDULES])
+def test_the_rates_of_ten_rounds_are_torchs(
+    schedule: Schedule, torchs: Callable[[torch.optim.Optimizer], LRScheduler]
+) -> None:
+    sgd = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.2)
+    plain = torchs(sgd)
+    for t in range(1, 11):
+        assert SGD(lr=0.2, schedule=schedule).at(t, 10).lr == pytest.approx(plain.get_last_lr()[0], rel=1e-9)
+        assert Adam(lr=0.2, schedule=schedule).at(t, 10).lr == pytest.approx(plain.get_last_lr()[0], rel=1e-9)
+        sgd.step()
+        plain.step()

@@ -7,60 +7,64 @@ import pickle
 import pytest
 import torch
 
-from tests.learning.plain import CLASSES, network, same, shape_of
-from wirelessfsl.learning.models import MODELS
+from tests.learning.plain import CLASSES, network, places, same, shape_of, spec
+from wirelessfsl.learning.evaluate import apply
+from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
-from wirelessfsl.learning.stage import Part, block_names, initial_parts, split
+from wirelessfsl.learning.stage import Part, initial_parts, split
 
 every_model = pytest.mark.parametrize("model", MODELS)
 
 
 def cuts_of(model: str) -> list[tuple[str, ...]]:
     """No cut, every single cut, and the cut everywhere."""
-    names = block_names(model, shape_of(model), CLASSES)[:-1]
+    names = places(model)
     return [(), *((name,) for name in names), names]
 
 
 @every_model
 def test_stages_follow_each_other_and_cover_the_model(model: str) -> None:
     for cuts in cuts_of(model):
-        stages = split(model, shape_of(model), CLASSES, cuts)
+        stages = split(spec(model), cuts)
         assert len(stages) == len(cuts) + 1
         assert stages[0].takes_data
         assert not any(stage.takes_data for stage in stages[1:])
-        covered = [block for stage in stages for block in range(stage.start, stage.stop)]
-        assert covered == list(range(len(block_names(model, shape_of(model), CLASSES))))
+        x = torch.rand(2, *shape_of(model))
+        net = network(model, seed=5).eval()
+        through = x
+        for stage, part in zip(stages, initial_parts(stages, seed=5), strict=True):
+            through = apply(stage, part, through)
+        assert same(through, net(x))
 
 
 @every_model
 def test_initial_values_are_torchs_of_the_whole_model_whatever_the_cut(model: str) -> None:
     net = network(model, seed=5)
     for cuts in cuts_of(model):
-        parts = initial_parts(split(model, shape_of(model), CLASSES, cuts), seed=5)
+        parts = initial_parts(split(spec(model), cuts), seed=5)
         assert same([p for part in parts for p in part.params], [p.detach() for p in net.parameters()])
         assert same([b for part in parts for b in part.buffers], list(net.buffers()))
 
 
 def test_another_seed_gives_other_initial_values() -> None:
-    stages = split("mlp", (1, 8, 8), CLASSES, ())
+    stages = split(ModelSpec("mlp", (1, 8, 8), CLASSES), ())
     assert not same(initial_parts(stages, 1)[0].params, initial_parts(stages, 2)[0].params)
 
 
 @pytest.mark.parametrize("seed", [0, 2**63 - 1, 2**64 - 1])
 def test_any_64_bit_key_is_a_seed(seed: int) -> None:
-    initial_parts(split("mlp", (1, 8, 8), CLASSES, ()), seed)
+    initial_parts(split(ModelSpec("mlp", (1, 8, 8), CLASSES), ()), seed)
 
 
 def test_initial_values_leave_torchs_own_generator_alone() -> None:
     before = torch.get_rng_state()
-    initial_parts(split("mlp", (1, 8, 8), CLASSES, ()), 1)
+    initial_parts(split(ModelSpec("mlp", (1, 8, 8), CLASSES), ()), 1)
     assert same(torch.get_rng_state(), before)
 
 
 @every_model
 def test_the_output_shape_is_what_comes_out(model: str) -> None:
-    names = block_names(model, shape_of(model), CLASSES)
-    stages = split(model, shape_of(model), CLASSES, names[:-1])
+    stages = split(spec(model), places(model))
     x = torch.zeros(2, *shape_of(model))
     for stage, block in zip(stages, network(model, seed=0), strict=True):
         x = block(x)
@@ -69,7 +73,7 @@ def test_the_output_shape_is_what_comes_out(model: str) -> None:
 
 
 def test_a_stage_holds_no_values_and_travels() -> None:
-    stage = split("small_cnn_bn", (1, 8, 8), CLASSES, ("block1",))[1]
+    stage = split(ModelSpec("small_cnn_bn", (1, 8, 8), CLASSES), ("block1",))[1]
     assert all(p.is_meta for p in stage.module().parameters())
     assert pickle.loads(pickle.dumps(stage)) == stage
     assert len({stage, pickle.loads(pickle.dumps(stage))}) == 1
@@ -78,18 +82,18 @@ def test_a_stage_holds_no_values_and_travels() -> None:
 @pytest.mark.parametrize("cut", ["head", "block9", ""])
 def test_a_cut_that_does_not_exist_is_refused_with_those_that_do(cut: str) -> None:
     with pytest.raises(ValueError, match=rf"got '{cut}', allowed cuts of small_cnn: block1, block2$"):
-        split("small_cnn", (1, 8, 8), CLASSES, (cut,))
+        split(ModelSpec("small_cnn", (1, 8, 8), CLASSES), (cut,))
 
 
 @pytest.mark.parametrize("cuts", [("block2", "block1"), ("block1", "block1")])
 def test_cuts_out_of_order_or_twice_are_refused(cuts: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="must be different and in the model's order: block1, block2"):
-        split("small_cnn", (1, 8, 8), CLASSES, cuts)
+        split(ModelSpec("small_cnn", (1, 8, 8), CLASSES), cuts)
 
 
 def test_loading_weights_keeps_the_optimisers_state() -> None:
-    stages = split("small_cnn_bn", (1, 8, 8), CLASSES, ("block1",))
-    mine, other = (initial_parts(stages, seed)[0].with_state(Adam()) for seed in (1, 2))
+    stages = split(ModelSpec("small_cnn_bn", (1, 8, 8), CLASSES), ("block1",))
+    mine, other = (initial_parts(stages, seed)[0].begin(Adam(), 1) for seed in (1, 2))
     mine = mine._replace(optimizer=tuple(torch.ones_like(t) for t in mine.optimizer))
     loaded = mine.load(other.weights)
     assert same(loaded.weights, other.weights)
@@ -99,6 +103,12 @@ def test_loading_weights_keeps_the_optimisers_state() -> None:
 
 def test_a_fresh_state_is_zero() -> None:
     part = Part((torch.ones(3), torch.ones(2, 2)))
-    assert part.with_state(SGD(lr=0.1)).optimizer == ()
-    state = part.with_state(SGD(lr=0.1, momentum=0.5)).optimizer
+    assert part.begin(SGD(lr=0.1), 1).optimizer == ()
+    state = part.begin(SGD(lr=0.1, momentum=0.5), 1).optimizer
     assert same(state, (torch.zeros(3), torch.zeros(2, 2)))
+
+
+def test_random_operations_are_numbered_through_the_whole_model() -> None:
+    model = ModelSpec("tests.learning.plain:Woven", (1, 8, 8), CLASSES, (("p", 0.5),))
+    assert [stage.first_draw() for stage in split(model, ("stem", "drop"))] == [0, 0, 1]
+    assert [stage.first_draw() for stage in split(spec("mlp"), ("fc1",))] == [0, 0]

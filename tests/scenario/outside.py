@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Annotated
 
 import numpy as np
@@ -39,7 +40,8 @@ class First:
 def net(shape, classes):  # type: ignore[no-untyped-def]
     """Two blocks: body, head."""
     nn = torch.nn
-    return {"body": nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU()), "head": nn.Linear(8, classes)}
+    body = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU())
+    return nn.Sequential(OrderedDict(body=body, head=nn.Linear(8, classes)))
 
 
 def broken(shape, classes):  # type: ignore[no-untyped-def]

@@ -52,9 +52,9 @@ def knobs(cls: type = Scenario, fields: tuple[str, ...] = (), chosen: tuple[type
 
 
 GIVEN: dict[type, dict[str, Any]] = {
-    Scenario: {"data": Data(name="mnist"), "model": Model(name="mlp"), "algorithm": SplitFedV1()},
+    Scenario: {"data": Data(name="mnist"), "model": Model(name="my_pkg.nets:net"), "algorithm": SplitFedV1()},
     Data: {"name": "mnist"},
-    Model: {"name": "mlp"},
+    Model: {"name": "my_pkg.nets:net"},
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
     FailAt: {"repair_s": 5.0},
@@ -85,6 +85,8 @@ def others(value: Any, hint: Any) -> Iterator[Any]:
         yield from others(value, next(part for part in parts if part is not NoneType))
     elif get_origin(hint) is Literal:
         yield from parts
+    elif get_origin(hint) is dict:
+        yield {"width": 3}
     elif get_origin(hint) is tuple:
         yield from ((*(value or ()), more) for more in others(value[-1] if value else None, parts[0]))
     elif hint is str:
@@ -134,7 +136,13 @@ IDLE = {
     "own hardware": {"server": {"processor": {"kind": "cmos"}, "radio": {"sleep_after_s": 1.0}}},
 }
 """Scenarios in which some knobs have no effect."""
-SOME = {"model.cuts": ["fc1"], "data.root": "x", "server.radio": {}, "devices": [{"count": 10}]}
+SOME = {
+    "model.cuts": ["fc1"],
+    "model.arguments": {"width": 3},
+    "data.root": "x",
+    "server.radio": {},
+    "devices": [{"count": 10}],
+}
 """Values to give where the default is nothing."""
 
 

@@ -34,17 +34,18 @@ class Centralised:
     optimizer: Optimizer = SGD()
 
     def train(self, world: World) -> Steps:
-        part = world.initial[0].with_state(self.optimizer)
-        for _ in world.rounds(self.rounds):
-            done = yield from world.together({world.server: self.session(world, part)})
+        part = world.initial[0].begin(self.optimizer, world.key(world.server))
+        for t in world.rounds(self.rounds):
+            rule = self.optimizer.at(t, self.rounds)
+            done = yield from world.together({world.server: self.session(world, rule, part)})
             part, losses = done[world.server]
             world.close_round((part,), {world.server: losses})
 
-    def session(self, world: World, part: Part) -> Steps:
+    def session(self, world: World, rule: Optimizer, part: Part) -> Steps:
         """One round: the model and the loss of every batch."""
         (stage,) = world.stages
         losses = []
         for x, y in world.batches(world.server, self.local_steps, self.batch_size):
-            part, loss = yield from world.server.compute(train, stage, self.optimizer, part, x, y)
+            part, loss = yield from world.server.compute(train, stage, rule, part, x, y)
             losses.append(float(loss))
         return part, losses

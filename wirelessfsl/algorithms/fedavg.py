@@ -52,10 +52,11 @@ class FedAvg:
 
     def train(self, world: World) -> Steps:
         (model,) = world.initial
-        parts = {k: model.with_state(self.optimizer) for k in world.clients}
-        for _ in world.rounds(self.rounds):
+        parts = {k: model.begin(self.optimizer, world.key(k)) for k in world.clients}
+        for t in world.rounds(self.rounds):
+            rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.available()
-            sessions = {k: self.session(world, k, model.weights, parts[k]) for k in clients}
+            sessions = {k: self.session(world, k, rule, model.weights, parts[k]) for k in clients}
             done = yield from world.together(sessions, self.deadline_s)
             if done:
                 shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
@@ -64,13 +65,13 @@ class FedAvg:
                 parts |= {k: part for k, (part, _, _) in done.items()}
             world.close_round((model,), {k: losses for k, (_, _, losses) in done.items()})
 
-    def session(self, world: World, client: Node, weights: Weights, part: Part) -> Steps:
+    def session(self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part) -> Steps:
         """One client's round: its part, the uploaded weights, the loss of every batch."""
         (stage,) = world.stages
         losses = []
         part = part.load((yield from world.transfer(world.server, client, model_download=weights)))
         for x, y in world.batches(client, self.local_steps, self.batch_size):
-            part, loss = yield from client.compute(train, stage, self.optimizer, part, x, y)
+            part, loss = yield from client.compute(train, stage, rule, part, x, y)
             losses.append(float(loss))
         upload = yield from world.transfer(client, world.server, model_upload=part.weights)
         return part, upload, losses

@@ -59,12 +59,13 @@ class SplitFedV1:
 
     def train(self, world: World) -> Steps:
         client_part, server_part = world.initial
-        parts = {k: client_part.with_state(self.optimizer) for k in world.clients}
-        replicas = {k: server_part.with_state(self.optimizer) for k in world.clients}
-        for _ in world.rounds(self.rounds):
+        parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
+        replicas = {k: server_part.begin(self.optimizer, world.key(k)) for k in world.clients}
+        for t in world.rounds(self.rounds):
+            rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.available()
             sessions = {
-                k: self.session(world, k, client_part.weights, parts[k], replicas[k].load(server_part.weights))
+                k: self.session(world, k, rule, client_part.weights, parts[k], replicas[k].load(server_part.weights))
                 for k in clients
             }
             done = yield from world.together(sessions, self.deadline_s)
@@ -78,7 +79,9 @@ class SplitFedV1:
                 replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
             world.close_round((client_part, server_part), {k: losses for k, (_, _, _, losses) in done.items()})
 
-    def session(self, world: World, client: Node, weights: Weights, part: Part, replica: Part) -> Steps:
+    def session(
+        self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part, replica: Part
+    ) -> Steps:
         """One client's round: its part, the server's replica, the uploaded weights, the loss of every batch."""
         server, (client_stage, server_stage) = world.server, world.stages
         losses = []
@@ -86,11 +89,9 @@ class SplitFedV1:
         for x, y in world.batches(client, self.local_steps, self.batch_size):
             part, smashed, tape = yield from client.compute(forward, client_stage, part, x)
             smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)
-            replica, gradient, loss = yield from server.compute(
-                serve, server_stage, self.optimizer, replica, smashed, labels
-            )
+            replica, gradient, loss = yield from server.compute(serve, server_stage, rule, replica, smashed, labels)
             gradient = yield from world.transfer(server, client, gradients=gradient)
-            part = yield from client.compute(backward, client_stage, self.optimizer, part, tape, x, gradient)
+            part = yield from client.compute(backward, client_stage, rule, part, tape, x, gradient)
             losses.append(float(loss))
         upload = yield from world.transfer(client, server, model_upload=part.weights)
         return part, replica, upload, losses

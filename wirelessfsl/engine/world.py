@@ -146,6 +146,10 @@ class World:
             yield batch
         session.step = -1
 
+    def key(self, client: Node) -> int:
+        """Key of a client's random numbers in training (dropout), for :meth:`Part.begin`."""
+        return self.data[client].key
+
     def samples(self, client: Node) -> int:
         """Number of training samples of a client."""
         return len(self.data[client])

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
-from wirelessfsl.streams import stream
+from wirelessfsl.streams import key, stream
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +55,11 @@ class ClientData:
     def __init__(self, inputs: Tensor, labels: Tensor, name: str, seed: int) -> None:
         self.inputs, self.labels, self.name, self.seed = inputs, labels, name, seed
         self._order = lru_cache(maxsize=2)(self._shuffled)
+
+    @property
+    def key(self) -> int:
+        """Key of the random numbers that training on these samples needs (dropout)."""
+        return key(self.seed, "dropout", self.name)
 
     def __len__(self) -> int:
         return len(self.labels)

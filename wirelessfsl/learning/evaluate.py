@@ -45,7 +45,7 @@ class Evaluation:
 
 def evaluate(stages: Sequence[Stage], parts: Sequence[Part], inputs: Tensor, labels: Tensor) -> Evaluation:
     """Run the whole model, stage after stage, in evaluation mode over the test set."""
-    classes = stages[-1].classes
+    classes = stages[-1].model.classes
     loss, correct = torch.zeros(classes, dtype=torch.float64), torch.zeros(classes, dtype=torch.float64)
     with torch.inference_mode():
         for x, y in zip(torch.split(inputs, _CHUNK), torch.split(labels, _CHUNK), strict=True):

@@ -40,9 +40,9 @@ def kernel(phase: str, flops: Callable[..., float]) -> Callable[[Callable[..., A
 @kernel("client_forward", flops=lambda stage, part, x: stage.flops(len(x)).forward)
 def forward(stage: Stage, part: Part, x: Tensor) -> tuple[Part, Tensor, tuple[Tensor, ...]]:
     """Client's forward pass in training mode: part (with new buffers), smashed data, and the tape for ``backward``."""
-    output, *rest = halves(stage, x.shape, x.dtype)[0](*part.params, *part.buffers, x)
+    output, *rest = halves(stage, x.shape, x.dtype)[0](part.key, *part.params, *part.buffers, x)
     count = len(part.buffers)
-    return part._replace(buffers=tuple(rest[:count])), output, tuple(rest[count:])
+    return part._replace(buffers=tuple(rest[:count]), key=part.key + 1), output, tuple(rest[count:])
 
 
 @kernel("client_backward", flops=lambda stage, optimizer, part, tape, x, gradient: stage.flops(len(x)).backward)
@@ -50,7 +50,7 @@ def backward(
     stage: Stage, optimizer: Optimizer, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor
 ) -> Part:
     """Client's backward pass from the cut gradient, and the optimiser's step."""
-    gradients = halves(stage, x.shape, x.dtype)[1](*tape, gradient)
+    gradients = halves(stage, x.shape, x.dtype)[1](part.key, *tape, gradient)
     return _step(optimizer, part, gradients)
 
 
@@ -85,9 +85,9 @@ def _wide(tensor: Tensor) -> torch.dtype:
 
 
 def _whole(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part, list[Tensor]]:
-    loss, *rest = whole(stage, x.shape, x.dtype)(*part.params, *part.buffers, x, y)
+    loss, *rest = whole(stage, x.shape, x.dtype)(part.key, *part.params, *part.buffers, x, y)
     count = len(part.buffers)
-    return loss, part._replace(buffers=tuple(rest[:count])), rest[count:]
+    return loss, part._replace(buffers=tuple(rest[:count]), key=part.key + 1), rest[count:]
 
 
 def _step(optimizer: Optimizer, part: Part, gradients: Sequence[Tensor]) -> Part:

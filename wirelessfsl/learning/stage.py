@@ -1,19 +1,19 @@
-"""A model split at named blocks: stages (what is computed) and parts (with which numbers).
+"""A model split at named modules: stages (what is computed) and parts (with which numbers).
 
-A :class:`Stage` is a stretch of a model's blocks. It holds no weights, is hashable and picklable, and can say what it
-costs. A :class:`Part` is the values of one stage at one place: parameters, buffers (BatchNorm statistics) and the
-optimiser's state. Tensors are values: nobody writes into them.
+A :class:`Stage` is one piece of a model. It holds no weights, is hashable and picklable, and can say what it costs. A
+:class:`Part` is the values of one stage at one place: parameters, buffers (BatchNorm statistics), the optimiser's state
+and the key of its random numbers (dropout). Tensors are values: nobody writes into them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wirelessfsl.lazy import torch
-from wirelessfsl.learning.models import Shape, builder
+from wirelessfsl.learning.graph import cut, cut_points, random_operations, trace
+from wirelessfsl.learning.models import ModelSpec, Shape, make
 from wirelessfsl.learning.optim import Optimizer
 
 if TYPE_CHECKING:
@@ -23,25 +23,29 @@ Weights = tuple["Tensor", ...]
 
 
 class Part(NamedTuple):
-    """Values of one stage: parameters and buffers in the module's order, and the optimiser's state."""
+    """Values of one stage: parameters and buffers in the module's order, the optimiser's state, and a key.
+
+    The key names the random numbers of the next forward pass, which returns a part with another key.
+    """
 
     params: tuple[Tensor, ...]
     buffers: tuple[Tensor, ...] = ()
     optimizer: tuple[Tensor, ...] = ()
+    key: int = 0
 
     @property
     def weights(self) -> Weights:
         """What travels and is averaged: parameters and buffers."""
         return self.params + self.buffers
 
-    def with_state(self, optimizer: Optimizer) -> Part:
-        """This part with a fresh state of the optimiser."""
-        return self._replace(optimizer=optimizer.init(self.params))
+    def begin(self, optimizer: Optimizer, key: int) -> Part:
+        """This part at the beginning of a training: with a fresh state of the optimiser, and a key."""
+        return self._replace(optimizer=optimizer.init(self.params), key=key)
 
     def load(self, weights: Weights) -> Part:
-        """This part with other parameters and buffers and its own optimiser state."""
+        """This part with other parameters and buffers and its own optimiser state and key."""
         count = len(self.params)
-        return Part(tuple(weights[:count]), tuple(weights[count:]), self.optimizer)
+        return Part(tuple(weights[:count]), tuple(weights[count:]), self.optimizer, self.key)
 
 
 @dataclass(frozen=True)
@@ -54,22 +58,20 @@ class Flops:
 
 @dataclass(frozen=True)
 class Stage:
-    """Blocks ``start`` to ``stop`` (exclusive) of a model for inputs of ``shape`` (without the batch dimension)."""
+    """Piece ``index`` (from 0) of a model that is cut after the modules named ``cuts``."""
 
-    model: str
-    shape: Shape
-    classes: int
-    start: int
-    stop: int
+    model: ModelSpec
+    cuts: tuple[str, ...] = ()
+    index: int = 0
 
     @property
     def takes_data(self) -> bool:
         """Whether this stage begins at the model's input, where no gradient goes further back."""
-        return self.start == 0
+        return self.index == 0
 
     def module(self, training: bool = True) -> nn.Module:
         """The stage as a module without values (on the meta device)."""
-        return _module(self, training)
+        return _pieces(self.model, self.cuts, training)[self.index]
 
     def flops(self, batch: int) -> Flops:
         """FLOPs of the convolutions and matrix products for ``batch`` samples, counted from the real module.
@@ -81,69 +83,121 @@ class Stage:
 
     def output_shape(self) -> Shape:
         """Shape of one sample's output."""
-        return _output_shape(self)
+        return tuple(_output(self).shape[1:])
+
+    def first_draw(self) -> int:
+        """Number of random operations in the stages before this one, so that each has a number in the whole model."""
+        return 0 if self.takes_data else _random_operations(replace(self, index=self.index - 1))
 
 
-def split(model: str, shape: Shape, classes: int, cuts: tuple[str, ...]) -> tuple[Stage, ...]:
-    """Stages of a model cut after the named blocks, in order; one more stage than cuts.
+def split(model: ModelSpec, cuts: tuple[str, ...]) -> tuple[Stage, ...]:
+    """Stages of a model cut after the named modules, in order; one more stage than cuts.
 
-    Raises ValueError if a cut does not exist or the cuts are not in order; the message lists the cuts that do.
+    Raises ValueError if a cut does not exist (the message lists those that do), if the cuts are not in order, or if
+    both sides of a cut would share a parameter.
     """
-    names = block_names(model, shape, classes)
-    for cut in cuts:
-        if cut not in names[:-1]:
-            raise ValueError(f"got {cut!r}, allowed cuts of {model}: {', '.join(names[:-1])}")
-    ends = [names.index(cut) + 1 for cut in cuts]
-    if sorted(set(ends)) != ends:
-        raise ValueError(f"got {list(cuts)}, must be different and in the model's order: {', '.join(names[:-1])}")
-    bounds = [0, *ends, len(names)]
-    return tuple(Stage(model, shape, classes, a, b) for a, b in pairwise(bounds))
+    if cuts:
+        points = cut_points_of(model)
+        for name in cuts:
+            if name not in points:
+                raise ValueError(f"got {name!r}, allowed cuts of {model.name}: {', '.join(outermost(points))}")
+        ends = [points[name] for name in cuts]
+        if sorted(set(ends)) != ends:
+            raise ValueError(
+                f"got {list(cuts)}, must be different and in the model's order: {', '.join(outermost(points))}"
+            )
+        _pieces(model, cuts, True)
+    return tuple(Stage(model, cuts, index) for index in range(len(cuts) + 1))
 
 
 @cache
-def block_names(model: str, shape: Shape, classes: int) -> tuple[str, ...]:
-    """Names of a model's blocks, in order. Raises ValueError if the model cannot take inputs of this shape."""
+def cut_points_of(model: ModelSpec) -> dict[str, int]:
+    """Names of the modules that a cut can follow, in the model's order, each with its position.
+
+    Raises ValueError if the model cannot be cut at all.
+    """
+    points = cut_points(trace(_on_meta(model)).graph)
+    if not points:
+        raise ValueError("cannot be cut: no module's output is all that the modules after it need")
+    return points
+
+
+def outermost(points: dict[str, int]) -> tuple[str, ...]:
+    """Of the modules that a cut can follow those that stand for themselves: one a place, not inside of another.
+
+    >>> outermost({"block1.0": 1, "block1": 2, "block1.1": 2, "head": 3})
+    ('block1', 'head')
+    """
+    ends = {end: name for name, end in reversed(points.items()) if "." not in name}
+    return tuple(reversed(ends.values())) or tuple(points)
+
+
+def check_fits(model: ModelSpec) -> None:
+    """Raises ValueError if the model cannot be trained here.
+
+    That is: if it does not take inputs of its shape, does not answer with one number per class, or draws random numbers
+    where none should be (in evaluation) or that no seed could name.
+    """
     try:
-        with torch.device("meta"):
-            blocks = builder(model)(shape, classes)
-            torch.nn.Sequential(*blocks.values())(torch.empty(2, *shape))
+        out = _output(Stage(model))
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f"model {model} cannot take inputs of shape {shape}: {error}") from error
-    return tuple(blocks)
+        raise ValueError(f"model {model.name} cannot take inputs of shape {model.shape}: {error}") from error
+    if out.shape != (2, model.classes):
+        raise ValueError(
+            f"model {model.name} answers two samples with shape {tuple(out.shape)}: must be {(2, model.classes)}"
+        )
+    _random_operations(Stage(model))
+    if _random_operations(Stage(model), training=False):
+        raise ValueError(f"model {model.name} draws random numbers in evaluation")
 
 
 def initial_parts(stages: tuple[Stage, ...], seed: int) -> tuple[Part, ...]:
-    """Freshly initialised values of consecutive stages, as torch initialises the whole model under this seed."""
-    first, last = stages[0], stages[-1]
+    """Freshly initialised values of a model's stages, as torch initialises the whole model under this seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed & (2**63 - 1))
-        blocks = list(builder(first.model)(first.shape, first.classes).values())
-    assert last.stop == len(blocks)
-    parts = []
-    for stage in stages:
-        chain = torch.nn.Sequential(*blocks[stage.start : stage.stop])
-        parts.append(Part(tuple(p.detach() for p in chain.parameters()), tuple(b.detach() for b in chain.buffers())))
-    return tuple(parts)
+        module = make(stages[0].model)
+    pieces = cut(module, stages[0].cuts)
+    return tuple(Part(tuple(p.detach() for p in each.parameters()), tuple(each.buffers())) for each in pieces)
+
+
+def _lasting() -> torch.inference_mode:
+    """For what outlives the kernel that happened to ask first: tensors of inference mode could not be trained."""
+    return torch.inference_mode(False)
+
+
+def _on_meta(model: ModelSpec) -> nn.Module:
+    with _lasting(), torch.device("meta"):
+        return make(model)
 
 
 @cache
-def _module(stage: Stage, training: bool) -> nn.Module:
-    with torch.device("meta"):
-        blocks = list(builder(stage.model)(stage.shape, stage.classes).values())
-    return torch.nn.Sequential(*blocks[stage.start : stage.stop]).train(training)
+def _pieces(model: ModelSpec, cuts: tuple[str, ...], training: bool) -> tuple[nn.Module, ...]:
+    with _lasting():
+        return tuple(piece.train(training) for piece in cut(_on_meta(model).train(training), cuts))
 
 
 @cache
-def _input_shape(stage: Stage) -> Shape:
-    if stage.start == 0:
-        return stage.shape
-    return _output_shape(Stage(stage.model, stage.shape, stage.classes, 0, stage.start))
+def _output(stage: Stage, batch: int = 2) -> Tensor:
+    """Output for a batch, on the meta device."""
+    with _lasting(), torch.no_grad():
+        out: Tensor = stage.module()(_input(stage, batch))
+    return out
+
+
+def _input(stage: Stage, batch: int) -> Tensor:
+    if stage.takes_data:
+        return torch.empty(batch, *stage.model.shape, device="meta")
+    return _output(replace(stage, index=stage.index - 1), batch)
 
 
 @cache
-def _output_shape(stage: Stage) -> Shape:
-    out = stage.module()(torch.empty(2, *_input_shape(stage), device="meta"))
-    return tuple(out.shape[1:])
+def _random_operations(stage: Stage, training: bool = True) -> int:
+    """Number of random operations from the model's beginning to the end of a stage."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    with _lasting():
+        graph = make_fx(stage.module(training))(_input(stage, 2)).graph
+    return stage.first_draw() + len(random_operations(graph))
 
 
 @cache
@@ -151,7 +205,7 @@ def _flops(stage: Stage, batch: int) -> Flops:
     from torch.utils.flop_counter import FlopCounterMode
 
     module = stage.module()
-    x = torch.empty(batch, *_input_shape(stage), device="meta", requires_grad=not stage.takes_data)
+    x = _input(stage, batch).detach().requires_grad_(not stage.takes_data)
     costs = {torch.ops.aten.convolution_backward: _convolution_backward}
     with (
         torch.inference_mode(False),

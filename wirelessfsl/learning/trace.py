@@ -5,7 +5,8 @@ cut in two where the gradient of the output comes in: the forward half returns t
 needs (the tape), so nothing is computed twice and no autograd graph lives through simulated time. A traced pass changes
 no module, is thread-safe, and on small models runs faster than the imperative loop (see benchmarks).
 
-A pass with random operations (dropout) would freeze its numbers here; random numbers must come in as data.
+Random operations (dropout) draw from generators that come in with the call, one an operation: the number of the
+operation in the whole model and the caller's key name its stream, wherever the model is cut.
 """
 
 from __future__ import annotations
@@ -16,20 +17,35 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.graph import random_operations
 from wirelessfsl.learning.stage import Stage
+from wirelessfsl.streams import subkey
 
 if TYPE_CHECKING:
     from torch import Tensor, fx
 
-Pass = Callable[..., tuple["Tensor", ...]]
+
+class Pass:
+    """A traced pass: ``run(key, *tensors)``; the key names its random numbers and is of no account if it has none."""
+
+    def __init__(self, graph: fx.Graph, first_draw: int) -> None:
+        from torch.fx import GraphModule
+
+        self._draws = tuple(first_draw + i for i in range(_seed(graph)))
+        self._function = GraphModule({}, graph).forward
+
+    def __call__(self, key: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        generators = [torch.Generator().manual_seed(subkey(key, draw)) for draw in self._draws]
+        results: tuple[Tensor, ...] = self._function(*tensors, *generators)
+        return results
 
 
 @cache
 def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, Pass]:
     """Forward and backward half of a stage for inputs x of this shape (batch included) and dtype.
 
-    forward(*params, *buffers, x) -> (output, *new buffers, *tape)
-    backward(*tape, gradient of output) -> (gradient of x unless x is data, *gradients of params)
+    forward(key, *params, *buffers, x) -> (output, *new buffers, *tape)
+    backward(key, *tape, gradient of output) -> (gradient of x unless x is data, *gradients of params)
     """
 
     def joint(*tensors: Tensor) -> list[Tensor]:
@@ -41,14 +57,15 @@ def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, P
         example = _example(stage, shape, dtype)
         output, buffers, _ = _forward(stage, example)
         graph = _trace(joint, [*example, torch.ones_like(output)])
-    return _cut(graph, gradients=1, outputs=1 + len(buffers))
+    forward, backward = _cut(graph, gradients=1, outputs=1 + len(buffers))
+    return Pass(forward, stage.first_draw()), Pass(backward, 0)
 
 
 @cache
 def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
     """Forward, mean cross-entropy and backward of a stage that ends the model, in one pass.
 
-    pass(*params, *buffers, x, labels) -> (loss, *new buffers, gradient of x unless x is data, *gradients of params)
+    run(key, *params, *buffers, x, labels) -> (loss, *new buffers, gradient of x unless x is data, *gradients of params)
     """
 
     def joint(*tensors: Tensor) -> list[Tensor]:
@@ -60,7 +77,7 @@ def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
     with torch.inference_mode(False), torch.enable_grad():
         labels = torch.zeros(shape[0], dtype=torch.int64)
         graph = _trace(joint, [*_example(stage, shape, dtype), labels])
-    return _callable(graph.graph)
+    return Pass(graph.graph, stage.first_draw())
 
 
 def _forward(stage: Stage, tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
@@ -105,7 +122,7 @@ def _tidy(graph: fx.Graph) -> None:
             graph.erase_node(node)
 
 
-def _cut(traced: fx.GraphModule, gradients: int, outputs: int) -> tuple[Pass, Pass]:
+def _cut(traced: fx.GraphModule, gradients: int, outputs: int) -> tuple[fx.Graph, fx.Graph]:
     """Cut a joint graph where the last ``gradients`` inputs come in; the first ``outputs`` outputs are forward's."""
     nodes = list(traced.graph.nodes)
     inputs = [n for n in nodes if n.op == "placeholder"]
@@ -120,7 +137,7 @@ def _cut(traced: fx.GraphModule, gradients: int, outputs: int) -> tuple[Pass, Pa
             tape.update((source, None) for source in node.all_input_nodes if source not in late)
     forward = _part(traced.graph, inputs[:-gradients], [*results[:outputs], *tape])
     backward = _part(traced.graph, [*tape, *inputs[-gradients:]], results[outputs:])
-    return _callable(forward), _callable(backward)
+    return forward, backward
 
 
 def _part(graph: fx.Graph, inputs: Sequence[fx.Node], outputs: Sequence[fx.Node]) -> fx.Graph:
@@ -143,8 +160,12 @@ def _part(graph: fx.Graph, inputs: Sequence[fx.Node], outputs: Sequence[fx.Node]
     return part
 
 
-def _callable(graph: fx.Graph) -> Pass:
-    from torch.fx import GraphModule
-
-    function: Pass = GraphModule({}, graph).forward
-    return function
+def _seed(graph: fx.Graph) -> int:
+    """Let random operations draw from generators that are further inputs, in order; returns their number."""
+    random = random_operations(graph)
+    last_input = [node for node in graph.nodes if node.op == "placeholder"][-1]
+    for number, node in enumerate(random):
+        with graph.inserting_after(last_input):
+            last_input = graph.placeholder(f"generator_{number}")
+        node.update_kwarg("generator", last_input)
+    return len(random)

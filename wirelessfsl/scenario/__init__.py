@@ -7,7 +7,7 @@ A file is read with the place of every node kept (``document``), validated by py
 
 from __future__ import annotations
 
-from wirelessfsl.scenario.checks import dataset_of, deal, unused
+from wirelessfsl.scenario.checks import cuts_of, dataset_of, deal, model_of, unused
 from wirelessfsl.scenario.json_schema import describe_fields, schema
 from wirelessfsl.scenario.loading import load_scenario
 from wirelessfsl.scenario.problems import ScenarioError
@@ -39,11 +39,13 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Server",
+    "cuts_of",
     "dataset_of",
     "deal",
     "describe_fields",
     "digest",
     "load_scenario",
+    "model_of",
     "resolve",
     "schema",
     "to_yaml",

@@ -7,7 +7,7 @@ from typing import Any
 
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import NEEDS_ROOT, Dataset, load
-from wirelessfsl.learning.models import MODELS
+from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.records import MESSAGE_KINDS
 from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.settings import Devices, Scenario, Server
@@ -49,6 +49,20 @@ def deal(s: Scenario, dataset: Dataset) -> list[Any]:
     return s.data.partition.deal(dataset.labels.numpy(), s.data.clients, stream(s.seed, "partition"))
 
 
+def model_of(s: Scenario, dataset: Dataset) -> ModelSpec:
+    """The scenario's model for its data."""
+    return ModelSpec(s.model.name, dataset.shape, dataset.classes, tuple((s.model.arguments or {}).items()))
+
+
+def cuts_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
+    """Where the scenario's model is cut: as it says, or after the first modules that a cut can follow."""
+    from wirelessfsl.learning.stage import cut_points_of, outermost
+
+    if not s.algorithm.cuts or s.model.cuts is not None:
+        return s.model.cuts or ()
+    return tuple(outermost(cut_points_of(model_of(s, dataset))))[: s.algorithm.cuts]
+
+
 def _owners(s: Scenario) -> list[tuple[Path, Devices | Server]]:
     return [*((("devices", i), group) for i, group in enumerate(s.devices)), (("server",), s.server)]
 
@@ -65,6 +79,8 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
             yield ("codecs", message), f"{scheme.kind} sends no {message}", _ALGORITHM
     if not scheme.cuts:
         yield ("model", "cuts"), f"{scheme.kind} does not cut the model", _ALGORITHM
+    if s.model.name in MODELS:
+        yield ("model", "arguments"), f"{s.model.name} takes none", ("model", "name")
     if s.data.name not in NEEDS_ROOT:
         yield ("data", "root"), f"{s.data.name} reads no files", ("data", "name")
     if medium.kind == "constant":
@@ -112,33 +128,34 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
 
 
 def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...]) -> Iterator[Problem]:
-    from wirelessfsl.learning.stage import block_names, split
+    from wirelessfsl.learning.stage import check_fits, cut_points_of, outermost, split
 
-    model, cuts = s.model.name, s.model.cuts
-    if model not in MODELS and ":" not in model:
-        known = f"allowed: {', '.join(MODELS)} or an import path{near(model, MODELS)}"
-        yield Problem(("model", "name"), f"got {model!r}, {known}")
+    name, cuts, wanted = s.model.name, s.model.cuts, s.algorithm.cuts
+    if name not in MODELS and ":" not in name:
+        known = f"allowed: {', '.join(MODELS)} or an import path{near(name, MODELS)}"
+        yield Problem(("model", "name"), f"got {name!r}, {known}")
         return
+    model = model_of(s, dataset)
     try:
-        names = block_names(model, dataset.shape, dataset.classes)
+        check_fits(model)
+        points = cut_points_of(model) if wanted else {}
     except ValueError as error:
         yield Problem(("model", "name"), str(error).partition("\n")[0], reads=source)
         return
     except Exception as error:  # a model of the user's own may raise anything
-        yield Problem(("model", "name"), f"got {model!r}, which cannot be made: {type(error).__name__}: {error}")
+        yield Problem(("model", "name"), f"got {name!r}, which cannot be made: {type(error).__name__}: {error}")
         return
-    if not s.algorithm.cuts or cuts is None:
+    if not wanted or cuts is None:
         return
     reads = (*source, ("model", "name"), _ALGORITHM)
-    wrong = [i for i, cut in enumerate(cuts) if cut not in names[:-1]]
+    wrong = [i for i, cut in enumerate(cuts) if cut not in points]
     for i in wrong:
-        known = f"allowed cuts of {model}: {', '.join(names[:-1])}{near(cuts[i], names[:-1])}"
-        yield Problem(("model", "cuts", i), f"got {cuts[i]!r}, {known}", reads=reads)
-    if len(cuts) != s.algorithm.cuts:
-        text = f"got {len(cuts)} cuts, {s.algorithm.kind} takes {s.algorithm.cuts}"
-        yield Problem(("model", "cuts"), text, reads=reads)
+        text = f"got {cuts[i]!r}, allowed cuts of {name}: {', '.join(outermost(points))}{near(cuts[i], points)}"
+        yield Problem(("model", "cuts", i), text, reads=reads)
+    if len(cuts) != wanted:
+        yield Problem(("model", "cuts"), f"got {len(cuts)} cuts, {s.algorithm.kind} takes {wanted}", reads=reads)
     elif not wrong:
         try:
-            split(model, dataset.shape, dataset.classes, cuts)
+            split(model, cuts)
         except ValueError as error:
             yield Problem(("model", "cuts"), str(error), reads=reads)

@@ -49,12 +49,15 @@ class Data:
 class Model:
     """Which network is trained, and where it is cut.
 
-    name: a model of the package, or (with --allow-code) an import path package.module:function.
-    cuts: names of the blocks after which the model is cut; by default after the first block.
+    name: a model of the package, or (with --allow-code) an import path package.module:name of a class or function that
+        makes a torch.nn.Module.
+    cuts: names of the modules after which the model is cut; by default after the first that a cut can follow.
+    arguments: keyword arguments of a model named by import path, beside shape and classes.
     """
 
     name: str
     cuts: tuple[str, ...] | None = None
+    arguments: dict[str, bool | int | float | str] | None = None
 
 
 @settings
