@@ -18,16 +18,17 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
 
 Payload: TypeAlias = bytes
 """What flies. Its length is the size of the message: there is no other."""
-Body: TypeAlias = bytes | memoryview
+Body: TypeAlias = "bytes | NDArray[Any]"
 """The bytes of one tensor in a frame."""
 
 CHECKSUM = struct.Struct("<I")
@@ -114,9 +115,10 @@ class Frame:
     def headers(self) -> Iterator[tuple[torch.dtype, tuple[int, ...]]]:
         """Dtype and shape of each tensor; its body must be taken before the next one is asked for."""
         for index in range(self._tensors):
-            fixed = self.take(TENSOR_HEADER.size)
+            at, ndim = self._at, self.take(TENSOR_HEADER.size)[1]
             try:
-                yield _read_header(bytes(fixed) + bytes(self.take(DIM_BYTES * fixed[1])))
+                self.take(DIM_BYTES * ndim)
+                yield _read_header(bytes(self._bytes[at : self._at]))
             except CorruptPayload as error:
                 raise CorruptPayload(f"tensor {index}: {error}") from None
         if self._at != len(self._bytes):
@@ -132,15 +134,15 @@ class Frame:
         return taken
 
 
-def raw(tensor: torch.Tensor) -> memoryview:
-    """The values of a tensor in row-major order, as something with bytes; not copied if they lie so already.
+def raw(tensor: torch.Tensor) -> NDArray[Any]:
+    """The values of a tensor in row-major order, as an array; not copied if they lie so already.
 
     >>> raw(torch.tensor([1, 2], dtype=torch.int16)).tobytes().hex()
     '01000200'
     """
     if tensor.dtype is torch.bfloat16:  # NumPy has no such type
         tensor = tensor.contiguous().view(torch.int16)
-    return tensor.contiguous().reshape(-1).numpy(force=True).view(np.uint8).data
+    return np.ascontiguousarray(tensor.reshape(-1).numpy(force=not tensor.is_cpu or tensor.requires_grad))
 
 
 def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
@@ -153,9 +155,12 @@ def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> tor
     >>> restore(memoryview(bytes([1, 0, 2, 0])), torch.int16, (2, 1)).tolist()
     [[1], [2]]
     """
-    flat = torch.empty(len(body), dtype=torch.uint8)
-    flat.numpy()[:] = np.frombuffer(body, np.uint8)
-    return flat.view(dtype).view(shape)
+    if dtype is torch.bfloat16:
+        return restore(body, torch.int16, shape).view(dtype)
+    tensor = torch.empty(shape, dtype=dtype)
+    values = tensor.view(-1).numpy()
+    values[:] = np.frombuffer(body, values.dtype)
+    return tensor
 
 
 @cache

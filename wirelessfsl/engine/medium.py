@@ -153,7 +153,7 @@ class Air(Protocol):
 
 
 class RadioAir:
-    """One direction of the radio channel: SNR over the whole band, and the rate of one of n equal shares of it.
+    """One direction of the radio channel, and the rate of one of n equal shares of its band.
 
     With the power P in a share B/n the SNR is P g / (N0 B/n): an uplink sender has all its power there, so its SNR
     grows with n; the downlink's power is spread over the band (``spread``), so each share has P/n and the SNR stays.
@@ -169,12 +169,13 @@ class RadioAir:
         self._everyone = np.arange(len(transmit_w), dtype=np.intp)
 
     def quality(self, time_s: float) -> Floats:
-        """SNR of every link over the whole band, linear."""
-        return self._per_gain * self._links.gain(self._everyone, time_s)
+        """What the rate depends on: SNR of every link over the whole band or, if that is all, its efficiency."""
+        snr = self._per_gain * self._links.gain(self._everyone, time_s)
+        return self._phy.efficiency(snr) if self._spread else snr
 
     def rate_bit_s(self, quality: Floats, sharing: int) -> Floats:
-        snr = quality if self._spread else quality * sharing
-        return self._phy.efficiency(snr) * (self._bandwidth_hz / sharing)
+        efficiency = quality if self._spread else self._phy.efficiency(quality * sharing)
+        return efficiency * (self._bandwidth_hz / sharing)
 
     def next_change_s(self, time_s: float) -> float:
         return self._links.next_change_s(time_s)
@@ -201,15 +202,15 @@ class Band:
     """A fluid server: at most ``width`` flights share the band equally, the others wait in line.
 
     The flights in the air stand, in the order of their take-off, in the first columns of ``_table``: bits still to fly,
-    quality of the link, and rate.
+    and quality of the link. ``_rate`` is what they have had since the last plan.
     """
 
     def __init__(self, env: Environment, air: Air, width: float, latency_s: float) -> None:
         self.env, self.air, self.width, self.latency_s = env, air, width, latency_s
         self._waiting: deque[Flight] = deque()
         self._flying: list[Flight] = []
-        self._table = np.empty((3, 8))
-        self._qualities = np.empty(0)
+        self._table = np.empty((2, 8))
+        self._rate = self._qualities = np.empty(0)
         self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
         self._timer: Event | None = None
 
@@ -230,6 +231,7 @@ class Band:
         at = self._flying.index(flight)
         left_bytes = max(0, ceil(self._table[0, at] / BITS_PER_BYTE))
         self._remove(at)
+        self._rate = np.delete(self._rate, at)
         self._wake_at(now)
         return flight.land(0.0, flight.size_bytes - left_bytes, False)
 
@@ -260,22 +262,21 @@ class Band:
             self._take_off(self._waiting.popleft())
         self._ends_s = inf
         if count := len(self._flying):
-            bits, quality, rate = self._table[:, :count]
-            rate[:] = self.air.rate_bit_s(quality, count)
-            self._ends_s = now + float(np.minimum.reduce(bits / rate))
+            bits, quality = self._table[:, :count]
+            self._rate = self.air.rate_bit_s(quality, count)
+            self._ends_s = now + (bits / self._rate).min().item()
             if (next_s := min(self._ends_s, self._changes_s)) < inf:
                 self._wake_at(next_s)
 
     def _advance(self, now: float) -> None:
         if self._flying and now > self._planned_s:
-            bits, _, rate = self._table[:, : len(self._flying)]
-            bits -= rate * (now - self._planned_s)
+            bits = self._table[0, : len(self._flying)]
+            bits -= self._rate * (now - self._planned_s)
         self._planned_s = now
 
     def _land(self, now: float) -> None:
         """End the flights whose bits have all flown, within the resolution of the clock."""
-        bits, _, rate = self._table[:, : len(self._flying)]
-        done = bits <= rate * (4 * ulp(now))
+        done = self._table[0, : len(self._flying)] <= self._rate * (4 * ulp(now))
         landed = [(at, self._flying[at]) for at in done.nonzero()[0].tolist()]
         for at, _ in reversed(landed):
             self._remove(at)

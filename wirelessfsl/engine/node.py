@@ -61,7 +61,8 @@ class Node:
         """Run a kernel here: wait for a slot, stay busy for its simulated seconds, return its result."""
         world = self.world
         check(self.name, kernel.name, args)
-        yield from self._acquire(kernel.phase)
+        if not self._free_slot():
+            yield from self._turn(kernel.phase)
         work = world.executor.submit(kernel, *args)
         try:
             yield from self._busy(kernel.phase, kernel.flops(*args))
@@ -74,17 +75,22 @@ class Node:
 
     def spend(self, phase: str, flops: float) -> Steps:
         """Be busy for ``flops`` operations whose result is made elsewhere (encoding, decoding)."""
-        if flops:
-            yield from self._acquire(phase)
-            try:
-                yield from self._busy(phase, flops)
-            finally:
-                self._release()
+        if not self._free_slot():
+            yield from self._turn(phase)
+        try:
+            yield from self._busy(phase, flops)
+        finally:
+            self._release()
 
-    def _acquire(self, phase: str) -> Steps:
-        if self._taken < self.processor.slots:
-            self._taken += 1
-            return
+    def _free_slot(self) -> bool:
+        """Take a slot if one is free."""
+        if self._taken == self.processor.slots:
+            return False
+        self._taken += 1
+        return True
+
+    def _turn(self, phase: str) -> Steps:
+        """Wait in line until a slot is handed over."""
         turn = self.env.event()
         self._queue.append(turn)
         begin = self.env.now

@@ -172,11 +172,13 @@ class World:
             elements = sum(tensor.numel() for tensor in tensors)
             encode_flops += codec.encode_flops(elements)
             decode_flops += codec.decode_flops(elements)
-        yield from sender.spend("encode", encode_flops)
+        if encode_flops:
+            yield from sender.spend("encode", encode_flops)
         sizes = {kind: len(payload) for kind, payload in payloads.items()}
         sizes[next(iter(sizes))] += self.transport.overhead_bytes
         yield from self._fly(sender, receiver, sizes)
-        yield from receiver.spend("decode", decode_flops)
+        if decode_flops:
+            yield from receiver.spend("decode", decode_flops)
         received = []
         for kind, payload in payloads.items():
             tensors = self.codecs[kind].decode(payload)
