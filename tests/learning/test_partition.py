@@ -1,4 +1,4 @@
-"""Dealing the training samples: none twice, and as skewed as said."""
+"""Dealing the samples: none twice, training samples as skewed as said, and test samples as the training samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from wirelessfsl.learning.partition import Classes, Dirichlet, Iid, Partition, Quantity, Shards
+from wirelessfsl.learning.partition import Classes, Dirichlet, Iid, Partition, Quantity, Shards, deal_test
 
 KINDS = [
     Iid(),
@@ -192,3 +192,62 @@ def test_quantity_gives_everybody_the_fewest_samples_or_says_that_it_cannot() ->
     assert min(len(part) for part in parts) >= 20
     with pytest.raises(ValueError, match=r"quantity\(alpha=1\) gave some of 4 clients fewer than 30 of 100 samples"):
         Quantity(alpha=1.0, min_samples=30).deal(labels_of(100), 4, np.random.default_rng(0))
+
+
+def owned(owner: NDArray[np.intp], labels: NDArray[np.int64], clients: int, classes: int) -> NDArray[np.int64]:
+    """Test samples of each client and class, shape (clients, classes)."""
+    return np.array([np.bincount(labels[owner == client], minlength=classes) for client in range(clients)])
+
+
+def test_test_parts_of_three_clients_are_those_done_by_hand() -> None:
+    # Class 0, 4 to deal by 5:2:0, is 2.86, 1.14, 0: 3, 1, 0. Class 1, 6 to deal by 1:1:6, is 0.75, 0.75, 4.5: 1, 1, 4.
+    # Nobody trains on class 2.
+    train = [np.repeat([0, 1], n) for n in ([5, 1], [2, 1], [0, 6])]
+    test = np.array([0, 1, 2, 1, 0, 1, 1, 2, 0, 0, 1, 1])
+    owner = deal_test(train, test, 3, np.random.default_rng(0))
+    assert owned(owner, test, 3, 3).tolist() == [[3, 1, 0], [1, 1, 0], [0, 4, 0]]
+    assert np.flatnonzero(owner < 0).tolist() == [2, 7]
+
+
+@hypothesis_settings(deadline=None, derandomize=True, max_examples=50)
+@given(clients=st.integers(1, 40), samples=st.integers(1, 300), seed=st.integers(0, 99))
+def test_each_class_of_the_test_set_is_shared_out_like_that_of_the_training_set(
+    clients: int, samples: int, seed: int
+) -> None:
+    train, test = labels_of(2000), np.random.default_rng(seed).integers(0, 12, samples)
+    parts = Dirichlet(alpha=0.5, min_samples=1).deal(train, clients, np.random.default_rng(seed))
+    owner = deal_test([train[part] for part in parts], test, 12, np.random.default_rng(seed))
+    assert owner.shape == test.shape
+    assert ((owner < 0) == (test >= 10)).all()  # nobody trains on classes 10 and 11
+    counts = np.pad(counts_of(train, parts), ((0, 0), (0, 2)))
+    fair = counts / np.maximum(counts.sum(axis=0), 1) * np.bincount(test, minlength=12)
+    dealt = owned(owner, test, clients, 12)
+    assert (np.abs(dealt - fair) < 1).all()
+    assert (dealt[counts == 0] == 0).all()
+
+
+def test_a_test_set_of_the_same_size_gives_each_client_as_much_as_it_trains_on() -> None:
+    labels = labels_of(500)
+    parts = Dirichlet(alpha=0.5).deal(labels, 7, np.random.default_rng(0))
+    owner = deal_test([labels[part] for part in parts], labels, 10, np.random.default_rng(1))
+    assert (owned(owner, labels, 7, 10) == counts_of(labels, parts)).all()
+
+
+def test_the_same_seed_deals_the_same_test_samples_and_another_seed_others() -> None:
+    train = [labels_of(100)[::2], labels_of(100)[1::2]]
+    once, again, other = (deal_test(train, labels_of(80), 10, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert (once == again).all()
+    assert (once != other).any()
+
+
+def test_a_tiny_test_set_leaves_some_clients_without_and_favours_none() -> None:
+    # 3 samples to 12 equal clients: each has one with probability 1/4; in 400 draws 100 times with a standard
+    # deviation of 8.7, and the largest of 12 such deviates exceeds 4 once in 1,300 seeds.
+    train, test = [np.zeros(5, dtype=int)] * 12, np.zeros(3, dtype=int)
+    drawn = [np.bincount(deal_test(train, test, 1, np.random.default_rng(seed)), minlength=12) for seed in range(400)]
+    assert np.max(drawn) == 1
+    assert (np.abs(np.sum(drawn, axis=0) - 100) < 4 * 8.7).all()
+
+
+def test_without_clients_the_test_samples_are_nobodys() -> None:
+    assert deal_test([], np.array([0, 1, 0]), 2, np.random.default_rng(0)).tolist() == [-1, -1, -1]

@@ -1,9 +1,9 @@
-"""How the training samples are dealt to the clients, no sample to two.
+"""How samples are dealt to the clients, no sample to two: training samples by a partition, test samples after it.
 
 A partition says in what clients differ: in nothing (``iid``), in their labels (``dirichlet``, ``classes``, ``shards``)
 or in how much they have (``quantity``), after McMahan et al. (AISTATS 2017) and Li et al. ("Federated Learning on
 Non-IID Data Silos: An Experimental Study", ICDE 2022). Clients whose samples of one class look different (feature skew)
-are left out.
+are left out. :func:`deal_test` gives each client a test part with the class mix of its training part.
 """
 
 from __future__ import annotations
@@ -151,6 +151,35 @@ class Quantity:
 
 
 Partition = Annotated[Iid | Dirichlet | Classes | Shards | Quantity, Kinds()]
+
+
+def deal_test(train: Sequence[Labels], test_labels: Labels, classes: int, rng: np.random.Generator) -> Indices:
+    """Whose each test sample is, so that every client's test part has the class mix of its training part.
+
+    The T test samples of a class, in random order, go to the clients in proportion to their training samples n_k of it:
+    client k gets T n_k / sum(n) of them, rounded by largest remainders (ties at random), so off by less than one. Of
+    a class that no client trains on nobody gets any, and a client with few samples may get none at all.
+
+    train: labels of each client's training part.
+    test_labels: labels of the test samples, shape (samples,).
+    classes: number of classes; labels are below it.
+    rng: the random order.
+
+    Returns the client of each test sample, an index into ``train`` or -1 for nobody, shape (samples,).
+
+    >>> deal_test([np.array([0, 0, 0, 1]), np.array([0])], np.array([0, 1, 0, 0, 2, 0]), 3, np.random.default_rng(0))
+    array([ 0,  0,  0,  0, -1,  1])
+    """
+    owner = np.full(len(test_labels), -1)
+    held = np.array([np.bincount(own, minlength=classes) for own in train], dtype=int).reshape(len(train), classes)
+    for label in np.flatnonzero(held.any(axis=0)):
+        own = rng.permutation(np.flatnonzero(test_labels == label))
+        share, remainder = np.divmod(held[:, label] * len(own), held[:, label].sum())
+        order = rng.permutation(len(train))
+        largest_first = order[np.argsort(-remainder[order], kind="stable")]
+        share[largest_first[: len(own) - share.sum()]] += 1
+        owner[own] = np.repeat(np.arange(len(train)), share)
+    return owner
 
 
 def _by_drawn_shares(
