@@ -61,8 +61,8 @@ class Event(NamedTuple):
 class Metric(NamedTuple):
     """One evaluation (columns of ``metrics.parquet``); ``client`` is None for the figure over all clients.
 
-    ``split`` is ``test`` (held-out data) or ``train`` (mean loss of the round's batches; no accuracy). Energy and
-    bytes are cumulative, of the client or of the whole network.
+    ``split`` is ``test`` (held-out data; a client's own part of it, and no row where that is empty) or ``train`` (mean
+    loss of the round's batches; no accuracy). Energy and bytes are cumulative, of the client or of the whole network.
     """
 
     round: int

@@ -16,9 +16,11 @@ from wirelessfsl.engine.world import Exhausted, Node, SimulationError, World
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import evaluate
 from wirelessfsl.learning.executor import Executor, Sequential, torch_threads
+from wirelessfsl.learning.partition import deal_test
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import Log, Metric
 from wirelessfsl.scenario import Scenario, dataset_of
+from wirelessfsl.streams import stream
 
 
 @contextmanager
@@ -75,13 +77,12 @@ class _Evaluator:
         self.client_steps = self.rounds = 0
         self.parts: tuple[Part, ...] = ()
         self.last = (float("nan"), float("nan"))
-        self.mixes: dict[Node, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
 
     def prepare(self, world: World) -> None:
         self.parts = world.initial
-        for client in world.clients:
-            counts = np.bincount(world.data[client].labels.numpy(), minlength=self.dataset.classes)
-            self.mixes[client] = counts.astype(np.float64)
+        train = [world.data[client].labels.numpy() for client in world.clients]
+        test, rng = self.dataset.test_labels.numpy(), stream(self.scenario.seed, "test-partition")
+        self.owner = deal_test(train, test, self.dataset.classes, rng)
 
     def __call__(self, world: World, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
         self.parts, self.rounds = tuple(parts), world.round
@@ -103,8 +104,8 @@ class _Evaluator:
             self.log.metric(
                 Metric(world.round, now, None, "test", loss, accuracy, energy_j, uplink_bytes, downlink_bytes)
             )
-            for client, mix in self.mixes.items():
-                loss, accuracy = result.mean(mix)
+            for k, (loss, accuracy) in result.mean_by_owner(self.owner).items():
+                client = world.clients[k]
                 own = (client.energy_j, client.uplink_bytes, client.downlink_bytes)
                 self.log.metric(Metric(world.round, now, client.name, "test", loss, accuracy, *own))
         self.report(Progress(world.round, world.rounds_planned, now, *self.last, energy_j))

@@ -53,7 +53,7 @@ def test_every_dtype_has_its_code_and_comes_back_bit_by_bit(name: str) -> None:
     payload, _ = Identity().encode((x,), None)
     assert payload[8] == DTYPES.index(name)
     assert torch.equal(Identity().decode(payload)[0], x)
-    assert torch.equal(restore(raw(x).data, x.dtype, (3, 2)), x)
+    assert torch.equal(restore(raw(x), x.dtype, (3, 2)), x)
 
 
 @pytest.mark.parametrize(

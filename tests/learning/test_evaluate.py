@@ -56,33 +56,30 @@ def test_a_stage_applies_its_running_statistics() -> None:
     assert same(apply(stage, parts_of(net)[0], x), net[0].eval()(x).detach())
 
 
-def evaluation() -> Evaluation:
-    """Three classes of 10, 30 and no test samples."""
-    return Evaluation(np.array([5.0, 60.0, 0.0]), np.array([9.0, 15.0, 0.0]), np.array([10.0, 30.0, 0.0]))
+def test_an_owners_mean_equals_torch_on_exactly_its_samples() -> None:
+    net = trained("small_cnn_bn")
+    stages = split(ModelSpec("small_cnn_bn", (1, 8, 8), CLASSES), ("block1", "block2"))
+    ((x, y),) = batches("small_cnn_bn", 1, batch_size=300, seed=9)
+    owner = np.random.default_rng(0).integers(-1, 4, 300)
+    owner[owner == 2] = 3  # owner 2 has none
+    means = evaluate(stages, parts_of(net), x, y).mean_by_owner(owner)
+    assert list(means) == [0, 1, 3]
+    net.eval()
+    for k, (loss, accuracy) in means.items():
+        with torch.no_grad():
+            logits = net(x[owner == k])
+        expected = torch.nn.functional.cross_entropy(logits.double(), y[owner == k])
+        assert loss == pytest.approx(float(expected), rel=1e-6)
+        assert accuracy == pytest.approx(float((logits.argmax(1) == y[owner == k]).double().mean()), abs=1e-12)
 
 
-def test_the_mean_is_over_samples() -> None:
-    assert evaluation().mean() == pytest.approx((65 / 40, 24 / 40))
+def test_the_owners_means_weighted_by_samples_are_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    result = Evaluation(rng.exponential(size=200), rng.random(200) < 0.7)
+    owner = rng.integers(0, 6, 200)
+    weights = np.bincount(owner) / 200
+    assert weights @ np.array(list(result.mean_by_owner(owner).values())) == pytest.approx(np.array(result.mean()))
 
 
-def test_weights_stand_for_other_class_frequencies() -> None:
-    # Losses of 0.5 and 2 a sample and accuracies of 0.9 and 0.5, mixed 3 to 1.
-    loss, accuracy = evaluation().mean(np.array([6.0, 2.0, 0.0]))
-    assert loss == pytest.approx(0.75 * 0.5 + 0.25 * 2.0)
-    assert accuracy == pytest.approx(0.75 * 0.9 + 0.25 * 0.5)
-
-
-def test_classes_that_the_test_set_lacks_are_left_out() -> None:
-    assert evaluation().mean(np.array([6.0, 2.0, 100.0])) == evaluation().mean(np.array([6.0, 2.0, 0.0]))
-
-
-def test_class_sums_add_up_to_the_test_set() -> None:
-    stages = split(ModelSpec("mlp", (1, 8, 8), CLASSES), ())
-    net = network("mlp", seed=1)
-    part = Part(tuple(p.detach() for p in net.parameters()))
-    ((x, y),) = batches("mlp", 1, batch_size=50)
-    y = y % 7  # classes 7 to 9 are missing
-    result = evaluate(stages, [part], x, y)
-    assert result.count.tolist() == y.bincount(minlength=CLASSES).tolist()
-    assert result.loss[7:].tolist() == result.correct[7:].tolist() == [0.0, 0.0, 0.0]
-    assert result.loss.sum() / 50 == pytest.approx(result.mean()[0])
+def test_where_all_samples_are_nobodys_there_is_no_mean_by_owner() -> None:
+    assert Evaluation(np.array([1.0]), np.array([True])).mean_by_owner(np.array([-1])) == {}

@@ -346,6 +346,11 @@ MALFORMED = [
         "data: {name: blobs, partition: {kind: dirichlet, alpha: 0}}\n",
         "1:57 data.partition.alpha: got 0, must be > 0",
     ),
+    Malformed(
+        "no class for a client",
+        "data: {name: blobs, partition: {kind: classes, classes_per_client: 0}}\n",
+        "1:68 data.partition.classes_per_client: got 0, must be >= 1",
+    ),
     Malformed("no threads", "host: {torch_threads: 0}\n", "1:23 host.torch_threads: got 0, must be >= 1"),
     # Choices
     Malformed(
@@ -356,7 +361,7 @@ MALFORMED = [
     Malformed(
         "no kind",
         "data: {name: blobs, partition: {alpha: 0.1}}\n",
-        "1:32 data.partition: has no kind, allowed: iid, dirichlet, shards (did you mean kind: dirichlet?)",
+        "1:32 data.partition: has no kind, allowed: iid, dirichlet, classes, shards, quantity (did you mean kind: dirichlet?)",
     ),
     Malformed(
         "kind that is null",
@@ -484,6 +489,21 @@ MALFORMED = [
         "partition that cannot be dealt",
         "data: {name: blobs, clients: 900, partition: {kind: shards}}\n",
         "1:46 data.partition: 1800 shards but 1600 samples; lower shards_per_client or have fewer clients",
+    ),
+    Malformed(
+        "more classes for a client than there are",
+        "data: {name: blobs, partition: {kind: classes, classes_per_client: 11}}\n",
+        "1:32 data.partition: got 11 classes_per_client, must be <= 10 classes",
+    ),
+    Malformed(
+        "more clients of a class than samples",
+        "data: {name: blobs, clients: 1600, partition: {kind: classes}}\n",
+        "1:47 data.partition: class 0 has 160 samples for 320 clients; lower classes_per_client or have fewer clients",
+    ),
+    Malformed(
+        "sizes that cannot be drawn",
+        "data: {name: blobs, partition: {kind: quantity, min_samples: 161}}\n",
+        "1:32 data.partition: quantity(alpha=0.5) gave some of 10 clients fewer than 161 of 1600 samples in 1000 draws; raise alpha, lower min_samples or have fewer clients",
     ),
     Malformed(
         "too few devices",

@@ -33,7 +33,7 @@ CHOICES = {
     "algorithm": ["{kind: fedavg, weighting: uniform}", "{kind: centralised}", "{kind: splitfed_v1, deadline_s: 1e-3}"],
     "algorithm.optimizer": ["{kind: adam, eps: 1e-12}", "{kind: sgd, momentum: 0.9}"],
     "codecs.model_upload": ["{kind: cast, dtype: bfloat16}", "[{kind: quantize, bits: 3}]"],
-    "data.partition": ["{kind: shards}", "{kind: iid}", "{kind: dirichlet, alpha: 1e5}"],
+    "data.partition": ["{kind: shards}", "{kind: iid}", "{kind: dirichlet, alpha: 1e5}", "{kind: classes}"],
     "data.clients": ["3"],
     "devices": ["[{count: 1}, {count: 2, profile: phone-mid}]", "[{count: 3, processor: {kind: dvfs}, radio: {}}]"],
     "devices.0": ["{count: 3, failures: {kind: at, times_s: [1, 2e9], repair_s: 5}}", "{battery: {kind: battery}}"],

@@ -18,17 +18,16 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from math import prod
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import xxhash
-from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
 
 Payload: TypeAlias = bytes
 """What flies. Its length is the size of the message: there is no other."""
-Body: TypeAlias = "bytes | NDArray[Any]"
+Body: TypeAlias = "bytes | memoryview"
 """The bytes of one tensor in a frame."""
 
 CHECKSUM = struct.Struct("<I")
@@ -134,15 +133,15 @@ class Frame:
         return taken
 
 
-def raw(tensor: torch.Tensor) -> NDArray[Any]:
-    """The values of a tensor in row-major order, as an array; not copied if they lie so already.
+def raw(tensor: torch.Tensor) -> memoryview:
+    """The values of a tensor in row-major order, as something with bytes; not copied if they lie so already.
 
     >>> raw(torch.tensor([1, 2], dtype=torch.int16)).tobytes().hex()
     '01000200'
     """
     if tensor.dtype is torch.bfloat16:  # NumPy has no such type
         tensor = tensor.contiguous().view(torch.int16)
-    return np.ascontiguousarray(tensor.reshape(-1).numpy(force=not tensor.is_cpu or tensor.requires_grad))
+    return np.ascontiguousarray(tensor.reshape(-1).numpy(force=not tensor.is_cpu or tensor.requires_grad)).data
 
 
 def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:

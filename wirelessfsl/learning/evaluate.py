@@ -21,41 +21,44 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of a model on the test set, class by class.
+    """Result of a model on the test set, sample by sample.
 
-    loss, correct: sum of cross-entropy and number of correct answers per class, shape (classes,).
-    count: test samples per class, shape (classes,).
+    loss: cross-entropy, shape (samples,).
+    correct: whether the answer was right, shape (samples,).
     """
 
     loss: Floats
-    correct: Floats
-    count: Floats
+    correct: NDArray[np.bool_]
 
-    def mean(self, weights: Floats | None = None) -> tuple[float, float]:
-        """Loss and accuracy over the test set, or as expected under other class frequencies ``weights``.
+    def mean(self) -> tuple[float, float]:
+        """Loss and accuracy over the whole test set."""
+        return float(self.loss.mean()), float(self.correct.mean())
 
-        With a client's own label counts as weights this is the figure on the client's own distribution; classes that
-        the test set does not have are left out.
+    def mean_by_owner(self, owner: NDArray[np.integer]) -> dict[int, tuple[float, float]]:
+        """Loss and accuracy of every owner over its own samples; an owner without samples is not in it.
+
+        owner: whose each sample is, shape (samples,); samples of -1 are nobody's.
+
+        >>> result = Evaluation(np.array([1.0, 2.0, 4.0, 8.0]), np.array([True, False, True, True]))
+        >>> result.mean_by_owner(np.array([3, 0, 3, -1]))
+        {0: (2.0, 0.0), 3: (2.5, 1.0)}
         """
-        per_class = np.maximum(self.count, 1.0)
-        share = np.where(self.count > 0, self.count if weights is None else weights, 0.0)
-        share = share / share.sum()
-        return float(share @ (self.loss / per_class)), float(share @ (self.correct / per_class))
+        owners, place, count = np.unique(owner, return_inverse=True, return_counts=True)
+        loss, accuracy = (np.bincount(place, weights=each) / count for each in (self.loss, self.correct))
+        means = zip(owners.tolist(), loss.tolist(), accuracy.tolist(), strict=True)
+        return {k: (mean_loss, share) for k, mean_loss, share in means if k >= 0}
 
 
 def evaluate(stages: Sequence[Stage], parts: Sequence[Part], inputs: Tensor, labels: Tensor) -> Evaluation:
     """Run the whole model, stage after stage, in evaluation mode over the test set."""
-    classes = stages[-1].model.classes
-    loss, correct = torch.zeros(classes, dtype=torch.float64), torch.zeros(classes, dtype=torch.float64)
+    loss, correct = [], []
     with torch.inference_mode():
         for x, y in zip(torch.split(inputs, _CHUNK), torch.split(labels, _CHUNK), strict=True):
             for stage, part in zip(stages, parts, strict=True):
                 x = apply(stage, part, x)
-            each = torch.nn.functional.cross_entropy(x, y, reduction="none").double()
-            loss.index_add_(0, y, each)
-            correct.index_add_(0, y, (x.argmax(1) == y).double())
-        count = torch.bincount(labels, minlength=classes).double()
-    return Evaluation(loss.numpy(), correct.numpy(), count.numpy())
+            loss.append(torch.nn.functional.cross_entropy(x, y, reduction="none").double())
+            correct.append(x.argmax(1) == y)
+    return Evaluation(torch.cat(loss).numpy(), torch.cat(correct).numpy())
 
 
 def apply(stage: Stage, part: Part, x: Tensor) -> Tensor:

@@ -1,7 +1,14 @@
-"""How the training samples are dealt to the clients: disjoint, nothing left over."""
+"""How samples are dealt to the clients, no sample to two: training samples by a partition, test samples after it.
+
+A partition says in what clients differ: in nothing (``iid``), in their labels (``dirichlet``, ``classes``, ``shards``)
+or in how much they have (``quantity``), after McMahan et al. (AISTATS 2017) and Li et al. ("Federated Learning on
+Non-IID Data Silos: An Experimental Study", ICDE 2022). Clients whose samples of one class look different (feature skew)
+are left out. :func:`deal_test` gives each client a test part with the class mix of its training part.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,6 +18,7 @@ from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import Count, Positive
 
 Indices = NDArray[np.intp]
+Labels = NDArray[np.integer]
 _TRIES = 1000
 
 
@@ -24,7 +32,7 @@ class Iid:
 
     kind: Literal["iid"] = "iid"
 
-    def deal(self, labels: NDArray[np.integer], clients: int, rng: np.random.Generator) -> list[Indices]:
+    def deal(self, labels: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
         """Sample indices of each client."""
         return [np.sort(part) for part in np.array_split(rng.permutation(len(labels)), clients)]
 
@@ -47,20 +55,54 @@ class Dirichlet:
     alpha: Positive = 0.5
     min_samples: Count = 10
 
-    def deal(self, labels: NDArray[np.integer], clients: int, rng: np.random.Generator) -> list[Indices]:
+    def deal(self, labels: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
         """Sample indices of each client. Raises ValueError if no draw gives everybody ``min_samples``."""
         by_class = [rng.permutation(np.flatnonzero(labels == c)) for c in np.unique(labels)]
-        for _ in range(_TRIES):
-            shares = rng.dirichlet(np.full(clients, self.alpha), size=len(by_class))
-            cuts = [(np.cumsum(share)[:-1] * len(own)).astype(int) for share, own in zip(shares, by_class, strict=True)]
-            pieces = [np.split(own, cut) for own, cut in zip(by_class, cuts, strict=True)]
-            parts = [np.sort(np.concatenate([piece[k] for piece in pieces])) for k in range(clients)]
-            if min(len(part) for part in parts) >= self.min_samples:
-                return parts
-        raise ValueError(
-            f"dirichlet(alpha={self.alpha:g}) gave some of {clients} clients fewer than {self.min_samples} of"
-            f" {len(labels)} samples in {_TRIES} draws; raise alpha, lower min_samples or have fewer clients"
-        )
+        return _by_drawn_shares(self, by_class, clients, rng)
+
+
+@settings
+class Classes:
+    """Label skew by count: every client has samples of the same number of classes (#C=k in Li et al., ICDE 2022).
+
+    Each client draws its classes from those that the fewest clients have so far, so the numbers of a class's clients
+    differ by one at most, and every class has a client if clients x classes_per_client >= classes. The samples of a
+    class are dealt evenly, at random, to the clients that have it; those of a class that nobody has are not used.
+
+    classes_per_client: classes of one client, from 1 to the number of classes; 1 is the most skewed.
+
+    >>> labels = np.arange(100) % 10
+    >>> [len(np.unique(labels[part])) for part in Classes().deal(labels, 5, np.random.default_rng(0))]
+    [2, 2, 2, 2, 2]
+    """
+
+    kind: Literal["classes"] = "classes"
+    classes_per_client: Count = 2
+
+    def deal(self, labels: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
+        """Sample indices of each client.
+
+        Raises ValueError if a client is to have more classes than there are, or a class has fewer samples than clients.
+        """
+        names = np.unique(labels)
+        if self.classes_per_client > len(names):
+            raise ValueError(f"got {self.classes_per_client} classes_per_client, must be <= {len(names)} classes")
+        chosen = np.empty((clients, self.classes_per_client), dtype=int)
+        clients_of = np.zeros(len(names), dtype=int)
+        for client in rng.permutation(clients):
+            order = rng.permutation(len(names))
+            chosen[client] = order[np.argsort(clients_of[order], kind="stable")][: self.classes_per_client]
+            clients_of[chosen[client]] += 1
+        owner = np.full(len(labels), -1)
+        for c in np.flatnonzero(clients_of):
+            own = rng.permutation(np.flatnonzero(labels == names[c]))
+            if clients_of[c] > len(own):
+                raise ValueError(
+                    f"class {names[c]} has {len(own)} samples for {clients_of[c]} clients;"
+                    " lower classes_per_client or have fewer clients"
+                )
+            owner[own] = np.resize(rng.permutation(np.flatnonzero((chosen == c).any(axis=1))), len(own))
+        return [np.flatnonzero(owner == client) for client in range(clients)]
 
 
 @settings
@@ -76,7 +118,7 @@ class Shards:
     kind: Literal["shards"] = "shards"
     shards_per_client: Count = 2
 
-    def deal(self, labels: NDArray[np.integer], clients: int, rng: np.random.Generator) -> list[Indices]:
+    def deal(self, labels: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
         """Sample indices of each client. Raises ValueError if there are more shards than samples."""
         count = clients * self.shards_per_client
         if count > len(labels):
@@ -86,4 +128,74 @@ class Shards:
         return [np.sort(np.concatenate([shards[i] for i in row])) for row in order]
 
 
-Partition = Annotated[Iid | Dirichlet | Shards, Kinds()]
+@settings
+class Quantity:
+    """Quantity skew: sizes drawn from Dirichlet(alpha), labels as in all samples (Li et al., ICDE 2022, quantity skew).
+
+    Drawn anew until every client has ``min_samples`` (Li et al. do the same with 10).
+
+    alpha: concentration > 0; small is skewed, 100 is close to equal sizes.
+    min_samples: fewest samples of a client, >= 1.
+
+    >>> [len(part) for part in Quantity(min_samples=1).deal(np.zeros(100, int), 3, np.random.default_rng(0))]
+    [14, 17, 69]
+    """
+
+    kind: Literal["quantity"] = "quantity"
+    alpha: Positive = 0.5
+    min_samples: Count = 10
+
+    def deal(self, labels: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
+        """Sample indices of each client. Raises ValueError if no draw gives everybody ``min_samples``."""
+        return _by_drawn_shares(self, [rng.permutation(len(labels))], clients, rng)
+
+
+Partition = Annotated[Iid | Dirichlet | Classes | Shards | Quantity, Kinds()]
+
+
+def deal_test(train: Sequence[Labels], test_labels: Labels, classes: int, rng: np.random.Generator) -> Indices:
+    """Whose each test sample is, so that every client's test part has the class mix of its training part.
+
+    The T test samples of a class, in random order, go to the clients in proportion to their training samples n_k of it:
+    client k gets T n_k / sum(n) of them, rounded by largest remainders (ties at random), so off by less than one. Of
+    a class that no client trains on nobody gets any, and a client with few samples may get none at all.
+
+    train: labels of each client's training part.
+    test_labels: labels of the test samples, shape (samples,).
+    classes: number of classes; labels are below it.
+    rng: the random order.
+
+    Returns the client of each test sample, an index into ``train`` or -1 for nobody, shape (samples,).
+
+    >>> deal_test([np.array([0, 0, 0, 1]), np.array([0])], np.array([0, 1, 0, 0, 2, 0]), 3, np.random.default_rng(0))
+    array([ 0,  0,  0,  0, -1,  1])
+    """
+    owner = np.full(len(test_labels), -1)
+    held = np.array([np.bincount(own, minlength=classes) for own in train], dtype=int).reshape(len(train), classes)
+    for label in np.flatnonzero(held.any(axis=0)):
+        own = rng.permutation(np.flatnonzero(test_labels == label))
+        share, remainder = np.divmod(held[:, label] * len(own), held[:, label].sum())
+        order = rng.permutation(len(train))
+        largest_first = order[np.argsort(-remainder[order], kind="stable")]
+        share[largest_first[: len(own) - share.sum()]] += 1
+        owner[own] = np.repeat(np.arange(len(train)), share)
+    return owner
+
+
+def _by_drawn_shares(
+    partition: Dirichlet | Quantity, pools: Sequence[Indices], clients: int, rng: np.random.Generator
+) -> list[Indices]:
+    """Each pool cut by shares drawn from Dirichlet(alpha), anew until every client has ``min_samples`` of them all."""
+    sizes = np.array([[len(pool)] for pool in pools])
+    for _ in range(_TRIES):
+        shares = rng.dirichlet(np.full(clients, partition.alpha), size=len(pools))
+        cuts = (np.cumsum(shares, axis=1)[:, :-1] * sizes).astype(int)
+        counts = np.diff(cuts, prepend=0, append=sizes).sum(axis=0)
+        if counts.min() >= partition.min_samples:
+            pieces = [np.split(pool, cut) for pool, cut in zip(pools, cuts, strict=True)]
+            return [np.sort(np.concatenate(own)) for own in zip(*pieces, strict=True)]
+    raise ValueError(
+        f"{partition.kind}(alpha={partition.alpha:g}) gave some of {clients} clients fewer than"
+        f" {partition.min_samples} of {sizes.sum()} samples in {_TRIES} draws; raise alpha, lower min_samples or have"
+        " fewer clients"
+    )

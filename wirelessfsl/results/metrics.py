@@ -158,7 +158,10 @@ def summarise(
 
 
 def fairness(evaluations: Evaluations) -> dict[str, float | None]:
-    """How evenly the last per-client evaluation turned out: mean, population std, worst, and cov = std / mean."""
+    """How evenly the last evaluation turned out among the clients, each on its own test samples.
+
+    Mean, population std, worst, and cov = std / mean of the accuracies; a client without test samples does not count.
+    """
     rows = evaluations.split.among("test") & (evaluations.client.codes >= 0) & ~np.isnan(evaluations.accuracy)
     if not rows.any():
         return {"mean": None, "std": None, "worst": None, "cov": None}
