@@ -55,6 +55,8 @@ TABLE = {
     "devices": row(BASE | {"devices"}, "numpy"),
     "codecs": row(TENSORS | {"codecs"}, "numpy torch xxhash"),
     "learning": row(TENSORS | {"learning"}, "numpy torch sklearn"),
+    "learning.images": row(TENSORS | {"learning"}, "numpy PIL"),
+    "learning.download": row(TENSORS | {"learning"}, "pooch"),
     "learning.models": row(TENSORS | {"learning"}, "torch importlib"),
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
@@ -71,7 +73,9 @@ TABLE = {
     "results.tables": row(FACTS | {"results"}, "numpy rich"),
     # Floor 4, where the wings meet
     "api": row({"scenario", "simulation", "learning.executor", "results"}),
-    "cli": row({"api", "catalogue", "scenario", "simulation", "results", "records", "units"}, "rich"),
+    "cli": row(
+        {"api", "catalogue", "learning.download", "scenario", "simulation", "results", "records", "units"}, "rich"
+    ),
     "": row({"api", "scenario", "results"}, "importlib"),
 }
 """The longest name that fits a module is its row; ``""`` is the package's own ``__init__``."""
@@ -82,6 +86,8 @@ HOMES = {
     "networkx": {"network"},
     "scipy": {"radio"},
     "sklearn": {"learning"},
+    "PIL": {"learning.images"},
+    "pooch": {"learning.download"},
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "matplotlib": {"results.plots"},

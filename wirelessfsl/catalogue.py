@@ -18,7 +18,7 @@ from wirelessfsl.devices.compute import Jitter, Processor
 from wirelessfsl.devices.failures import Failures
 from wirelessfsl.devices.profiles import Profile
 from wirelessfsl.engine.medium import MediumSettings
-from wirelessfsl.learning.data import DATASETS
+from wirelessfsl.learning.datasets import DATASETS
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import Optimizer, Schedule
 from wirelessfsl.learning.partition import Partition

@@ -88,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     lister = command("list", _list, "list algorithms, codecs, devices, models and other choices")
     lister.add_argument("what", metavar="WHAT", nargs="?", help="one group only, such as algorithms")
 
+    download = command("download", _download, "fetch mnist, fashion_mnist or cifar10, checked against its checksum")
+    download.add_argument("name", metavar="NAME")
+    download.add_argument("--to", metavar="DIR", type=Path, help="folder (default $WIRELESSFSL_DATA/NAME or data/NAME)")
+
     describe = command("describe", _describe, "fields, units and references of anything that list names")
     describe.add_argument("name", metavar="NAME")
 
@@ -127,6 +131,18 @@ def _load(path: Path, args: argparse.Namespace) -> Scenario:
     if args.allow_code:
         sys.path.insert(0, str(Path.cwd()))
     return load_scenario(path, args.set, args.seed, args.allow_code)
+
+
+def _download(args: argparse.Namespace) -> int:
+    from wirelessfsl.learning.download import DownloadError, download
+
+    try:
+        folder = download(args.name, args.to, report=print)
+    except DownloadError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{args.name} is in {folder}")
+    return 0
 
 
 def _run(args: argparse.Namespace) -> int:

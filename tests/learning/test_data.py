@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tests.learning.plain import same
-from wirelessfsl.learning.data import DATASETS, load
+from wirelessfsl.learning.data import load
+from wirelessfsl.learning.datasets import DATASETS
 
 Images = NDArray[np.uint8]
 

@@ -136,7 +136,7 @@ MALFORMED = [
     Malformed(
         "unknown key below",
         "data: {name: blobs, client: 4}\ndevices: [{count: 4}]\n",
-        "1:21 data.client: unknown key, allowed: name, clients, partition, test_fraction, root (did you mean clients?)",
+        "1:21 data.client: unknown key, allowed: name, clients, partition, test_fraction, root, image_size (did you mean clients?)",
     ),
     Malformed(
         "knob of another kind",
@@ -156,7 +156,7 @@ MALFORMED = [
     Malformed(
         "number as a key",
         "data: {name: blobs, 4: clients}\n",
-        "1:21 data.4: unknown key, allowed: name, clients, partition, test_fraction, root",
+        "1:21 data.4: unknown key, allowed: name, clients, partition, test_fraction, root, image_size",
     ),
     Malformed(
         "no such key anywhere",
@@ -216,7 +216,7 @@ MALFORMED = [
     Malformed(
         "list for a mapping",
         "data: [blobs, 4]\n",
-        "1:7 data: got a list, must be a mapping with keys of: name, clients, partition, test_fraction, root",
+        "1:7 data: got a list, must be a mapping with keys of: name, clients, partition, test_fraction, root, image_size",
     ),
     Malformed(
         "text for a mapping",
@@ -381,7 +381,7 @@ MALFORMED = [
     Malformed(
         "unknown data set",
         "data: {name: minst}\n",
-        "1:14 data.name: got 'minst', allowed: blobs, digits, mnist (did you mean mnist?)",
+        "1:14 data.name: got 'minst', allowed: blobs, cifar10, digits, fashion_mnist, images, mnist (did you mean mnist?)",
     ),
     Malformed(
         "unknown word",
@@ -532,7 +532,17 @@ MALFORMED = [
     Malformed(
         "no files",
         "data: {name: mnist, root: /nowhere}\n",
-        "1:27 data.root: no MNIST files in /nowhere: ...; set data.root or WIRELESSFSL_DATA to the folder that has them",
+        "1:27 data.root: no IDX files in /nowhere: ...; set data.root or WIRELESSFSL_DATA, or run: wirelessfsl download mnist",
+    ),
+    Malformed(
+        "no images",
+        "data: {name: images, root: /nowhere.zip}\n",
+        "1:28 data.root: /nowhere.zip cannot be read as a zip: ...",
+    ),
+    Malformed(
+        "images nowhere",
+        "data: {name: images}\n",
+        "1:14 data.name: .../data/images is neither a folder nor a zip",
     ),
     # Knobs without effect
     Malformed(

@@ -52,8 +52,8 @@ def knobs(cls: type = Scenario, fields: tuple[str, ...] = (), chosen: tuple[type
 
 
 GIVEN: dict[type, dict[str, Any]] = {
-    Scenario: {"data": Data(name="mnist"), "model": Model(name="my_pkg.nets:net"), "algorithm": SplitFedV1()},
-    Data: {"name": "mnist"},
+    Scenario: {"data": Data(name="images"), "model": Model(name="my_pkg.nets:net"), "algorithm": SplitFedV1()},
+    Data: {"name": "images"},
     Model: {"name": "my_pkg.nets:net"},
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
@@ -140,6 +140,7 @@ SOME = {
     "model.cuts": ["fc1"],
     "model.arguments": {"width": 3},
     "data.root": "x",
+    "data.image_size": 8,
     "server.radio": {},
     "devices": [{"count": 10}],
 }

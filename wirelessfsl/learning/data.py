@@ -1,31 +1,23 @@
-"""Data sets: real images from files that are there (nothing is downloaded), and one made from random numbers.
+"""Samples: training and test half of a data set, and the endless batches of one client.
 
-``digits`` ships with scikit-learn. ``mnist`` reads IDX files (plain or gzip). ``blobs`` is for tests and for timing.
-Inputs are float32 of shape (samples, channels, height, width), labels int64.
+Inputs are float32 of shape (samples, channels, height, width), labels int64. Where they come from is in
+:mod:`wirelessfsl.learning.datasets`.
 """
 
 from __future__ import annotations
 
-import gzip
-import os
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.datasets import Arrays, read
 from wirelessfsl.streams import key, stream
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Arrays = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -77,61 +69,14 @@ class ClientData:
         return torch.from_numpy(stream(self.seed, "batches", self.name, epoch).permutation(len(self.labels)))
 
 
-def digits(root: str | None) -> tuple[Arrays, Arrays | None]:
-    """Optical recognition of handwritten digits (UCI; 1,797 images of 8x8), as shipped with scikit-learn."""
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    return (images.reshape(-1, 1, 8, 8).astype(np.float32) / 16.0, labels.astype(np.int64)), None
-
-
-def mnist(root: str | None) -> tuple[Arrays, Arrays | None]:
-    """MNIST (LeCun et al. 1998) from IDX files ``{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]``.
-
-    ``root`` is the folder, by default $WIRELESSFSL_DATA/mnist. Pixels are scaled to [0, 1]. Raises ValueError that
-    names the missing file.
-    """
-    folder = Path(root) if root is not None else Path(os.environ.get("WIRELESSFSL_DATA", ".")) / "mnist"
-    halves = []
-    for half in ("train", "t10k"):
-        files = [_find(folder, f"{half}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1")]
-        if files[0] is not None and files[1] is not None:
-            images, labels = (_read_idx(file) for file in files if file is not None)
-            if images.ndim != 3 or labels.shape != images.shape[:1]:
-                raise ValueError(f"{folder}: {half} images of shape {images.shape} with labels of {labels.shape}")
-            halves.append((images[:, None].astype(np.float32) / 255.0, labels.astype(np.int64)))
-    if not halves:
-        raise ValueError(
-            f"no MNIST files in {folder}: looked for train-images-idx3-ubyte[.gz] and train-labels-idx1-ubyte[.gz], or"
-            " the same with t10k; set data.root or WIRELESSFSL_DATA to the folder that has them"
-        )
-    return (halves[0], halves[1]) if len(halves) == 2 else (halves[0], None)
-
-
-def blobs(root: str | None) -> tuple[Arrays, Arrays | None]:
-    """Ten Gaussian classes as 8x8 images, 2,000 samples: no meaning, no files; for tests and timing."""
-    rng = stream(0, "blobs")
-    labels = np.arange(2000, dtype=np.int64) % 10
-    centres = rng.normal(size=(10, 1, 8, 8))
-    return ((centres[labels] + rng.normal(size=(2000, 1, 8, 8))).astype(np.float32), labels), None
-
-
-DATASETS: dict[str, Callable[[str | None], tuple[Arrays, Arrays | None]]] = {
-    "blobs": blobs,
-    "digits": digits,
-    "mnist": mnist,
-}
-NEEDS_ROOT = ("mnist",)
-"""Data sets that are read from files of the user's, and so take ``root``."""
-
-
-def load(name: str, root: str | None, test_fraction: float | None, seed: int) -> Dataset:
+def load(name: str, root: str | None, test_fraction: float | None, seed: int, image_size: int | None = None) -> Dataset:
     """A data set, split into training and test samples.
 
+    name, root, image_size: as :func:`wirelessfsl.learning.datasets.read` takes them.
     test_fraction: None takes the data set's own test half, or 0.2 where it has none; a number pools all samples and
     holds this fraction out, class by class, in an order from stream (seed, "test-split").
     """
-    train, test = DATASETS[name](root)
+    train, test = read(name, root, image_size)
     if test is None or test_fraction is not None:
         pool = train if test is None else (np.concatenate([train[0], test[0]]), np.concatenate([train[1], test[1]]))
         train, test = _hold_out(pool, 0.2 if test_fraction is None else test_fraction, seed)
@@ -147,21 +92,3 @@ def _hold_out(pool: Arrays, fraction: float, seed: int) -> tuple[Arrays, Arrays]
         own = rng.permutation(np.flatnonzero(labels == label))
         held[own[: max(1, round(fraction * len(own)))]] = True
     return (inputs[~held], labels[~held]), (inputs[held], labels[held])
-
-
-def _find(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
-
-
-def _read_idx(path: Path) -> NDArray[np.uint8]:
-    """Array of an IDX file: two zero bytes, type 8 (unsigned byte), number of dimensions, sizes, data."""
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not a gzip file, or truncated: {error}") from error
-    dims = raw[3] if len(raw) >= 4 else 0
-    head = 4 + 4 * dims
-    sizes = [int.from_bytes(raw[at : at + 4]) for at in range(4, head, 4)]
-    if raw[:3] != b"\0\0\x08" or len(raw) != head + prod(sizes):
-        raise ValueError(f"{path}: not an IDX file of unsigned bytes, or truncated")
-    return np.frombuffer(raw, dtype=np.uint8, offset=head).reshape(sizes)

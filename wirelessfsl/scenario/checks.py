@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from wirelessfsl.devices.catalogue import PROFILES
-from wirelessfsl.learning.data import NEEDS_ROOT, Dataset, load
+from wirelessfsl.learning.data import Dataset, load
+from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.records import MESSAGE_KINDS
 from wirelessfsl.scenario.problems import Path, Problem, near
@@ -41,7 +42,7 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
 
 def dataset_of(s: Scenario) -> Dataset:
     """The scenario's data set. Raises ValueError if its files are not there."""
-    return load(s.data.name, s.data.root, s.data.test_fraction, s.seed)
+    return load(s.data.name, s.data.root, s.data.test_fraction, s.seed, s.data.image_size)
 
 
 def deal(s: Scenario, dataset: Dataset) -> list[Any]:
@@ -81,8 +82,10 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
         yield ("model", "cuts"), f"{scheme.kind} does not cut the model", _ALGORITHM
     if s.model.name in MODELS:
         yield ("model", "arguments"), f"{s.model.name} takes none", ("model", "name")
-    if s.data.name not in NEEDS_ROOT:
+    if s.data.name not in FILE_BASED:
         yield ("data", "root"), f"{s.data.name} reads no files", ("data", "name")
+    if s.data.name != "images":
+        yield ("data", "image_size"), f"images of {s.data.name} have one size", ("data", "name")
     if medium.kind == "constant":
         for part in "layout", "channel":
             yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
@@ -110,7 +113,8 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
 
 def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     data = s.data
-    source: tuple[Path, ...] = (("data", "name"), ("data", "root"), ("data", "test_fraction"), ("seed",))
+    fields = "name", "root", "image_size", "test_fraction"
+    source: tuple[Path, ...] = (*(("data", field) for field in fields), ("seed",))
     try:
         dataset = dataset_of(s)
     except (ValueError, OSError) as error:

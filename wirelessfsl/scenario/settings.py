@@ -30,19 +30,23 @@ CodecKind = Annotated[Identity | Cast | Quantize, Kinds()]
 class Data:
     """Which samples there are and who has them.
 
-    name: data set: digits (ships with scikit-learn), mnist (IDX files of yours) or blobs (random).
+    name: data set: digits (ships with scikit-learn), blobs (random), or files: mnist, fashion_mnist, cifar10 (all three
+        after wirelessfsl download), images (class folders of your own, or a zip of them).
     clients: number of clients.
     partition: how the training samples are dealt to the clients.
     test_fraction: share of all samples held out for testing, in (0, 1); by default the data set's own test half, or
         0.2 where it has none.
-    root: folder of the data set's files; by default $WIRELESSFSL_DATA/<name>.
+    root: folder of the data set's files, for images also a zip; by default $WIRELESSFSL_DATA/<name>, without that
+        variable data/<name>.
+    image_size: side in pixels to which images are resized, 1 to 4096; by default they stay as they are.
     """
 
-    name: Literal["blobs", "digits", "mnist"]
+    name: Literal["blobs", "cifar10", "digits", "fashion_mnist", "images", "mnist"]
     clients: Count = 10
     partition: Partition = Dirichlet()
     test_fraction: Annotated[float, Gt(0), Lt(1)] | None = None
     root: str | None = None
+    image_size: Annotated[int, Ge(1), Le(4096)] | None = None
 
 
 @settings
