@@ -15,7 +15,7 @@ from wirelessfsl.build import build
 from wirelessfsl.engine.world import Exhausted, Node, SimulationError, World
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import evaluate
-from wirelessfsl.learning.executor import Executor, Sequential, torch_threads
+from wirelessfsl.learning.executor import Executor, Sequential, keep_freed_memory, torch_threads
 from wirelessfsl.learning.partition import deal_test
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import Log, Metric
@@ -126,6 +126,7 @@ def play(
     Raises SimulationError when something fails inside the simulation.
     """
     executor = executor or Sequential()
+    keep_freed_memory()
     with torch_threads(scenario.host.torch_threads):
         dataset = dataset or dataset_of(scenario)
         world = build(scenario, dataset, executor, log)
