@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wirelessfsl.build import build
+from wirelessfsl.engine.medium import Stalled
 from wirelessfsl.engine.world import Exhausted, Node, SimulationError, World
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import evaluate
@@ -141,6 +142,8 @@ def play(
                 world.env.run(main)
             except Exhausted:
                 status = "exhausted"
+            except Stalled as error:
+                raise SimulationError(f"round {world.round}, simulated time {world.env.now:.6g} s: {error}") from error
             except RuntimeError as error:
                 if isinstance(error, SimulationError) or "until event was not triggered" not in str(error):
                     raise

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.worlds import DEVICE, STATION, ListLog, one_round, run, tell, tiny, world_of
+from tests.worlds import BATCH, DEVICE, STATION, ListLog, one_round, run, tell, tiny, world_of
+from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Delivery, Fdma, Medium, Tdma
-from wirelessfsl.engine.world import World
+from wirelessfsl.engine.world import SimulationError, World
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
 from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz
 from wirelessfsl.radio.phy import Shannon
 from wirelessfsl.records import LABELS, SERVER
+from wirelessfsl.simulation import play
 from wirelessfsl.units import dbm_to_watt
 
 NEAR = {"abs": 1e-9, "rel": 0}
@@ -234,3 +237,20 @@ def test_the_medium_is_the_only_one_who_knows_an_airtime() -> None:
     one_round(world, {client: session()})
     (row,) = log.rows(activity="transfer")
     assert row.end_s == pytest.approx(row.bytes * 8 / 8e3 + 0.5, **NEAR)
+
+
+def test_a_link_that_is_all_but_dead_ends_the_run_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wirelessfsl.engine.medium.PATIENCE", 300)
+    far = tiny(2, medium=Fdma(), layout=Fixed(distances_m=(100.0, 3e6)), channel=Channel(fading=Rayleigh()))
+    with pytest.raises(SimulationError, match=r"round 1, .* to client-1, .* 300 fading blocks .* Bring the"):
+        play(far, ListLog())
+    deadline = SplitFedV1(rounds=1, local_steps=1, batch_size=BATCH, deadline_s=1.0)
+    assert play(replace(far, algorithm=deadline), ListLog()).status == "completed"
+
+
+def test_patience_is_counted_anew_whenever_a_message_begins_or_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wirelessfsl.engine.medium.PATIENCE", 300)
+    near_by = tiny(2, medium=Fdma(bandwidth_hz=5e6), channel=Channel(fading=Rayleigh(coherence_time_s=1e-4)), rounds=20)
+    outcome = play(near_by, log := ListLog())
+    assert outcome.rounds == 20
+    assert max(event.end_s for event in log.events) > 2 * 300 * 1e-4

@@ -29,6 +29,14 @@ _LATE = EventPriority(2)
 """SimPy priority of a re-plan: after everything else at its instant, so that simultaneous arrivals share one."""
 
 
+PATIENCE = 1_000_000
+"""Fading blocks in a row in which no message of a band begins or ends, after which the run gives up."""
+
+
+class Stalled(RuntimeError):
+    """A band has been flying the same messages for :data:`PATIENCE` fading blocks."""
+
+
 @settings
 class Fdma:
     """Frequency division: all transfers at once, each on an equal share of the band.
@@ -213,6 +221,7 @@ class Band:
         self._rate = self._qualities = np.empty(0)
         self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
         self._timer: Event | None = None
+        self._blocks = 0
 
     def send(self, flight: Flight) -> None:
         """Put a flight in line; it takes off at this instant's re-plan if there is room."""
@@ -257,6 +266,9 @@ class Band:
         if now >= self._changes_s:
             self._qualities = self.air.quality(now)
             self._changes_s = self.air.next_change_s(now)
+            self._blocks += 1
+            if self._blocks > PATIENCE:
+                self._give_up(now)
             self._table[1, : len(self._flying)] = self._qualities[[flight.link for flight in self._flying]]
         while self._waiting and len(self._flying) < self.width:
             self._take_off(self._waiting.popleft())
@@ -267,6 +279,16 @@ class Band:
             self._ends_s = now + (bits / self._rate).min().item()
             if (next_s := min(self._ends_s, self._changes_s)) < inf:
                 self._wake_at(next_s)
+
+    def _give_up(self, now: float) -> None:
+        at = int(self._table[0, : len(self._flying)].argmax())
+        flight, left = self._flying[at], self._table[0, at] / BITS_PER_BYTE
+        raise Stalled(
+            f"the message from {flight.sender.name} to {flight.receiver.name}, {flight.size_bytes} bytes, on the air"
+            f" since {flight.start_s:.6g} s, has {left:.0f} bytes to go after {PATIENCE:,} fading blocks in which nothing"
+            " else happened: its link is all but dead. Bring the client nearer, or set network.transport.timeout_s or"
+            " algorithm.deadline_s"
+        )
 
     def _advance(self, now: float) -> None:
         if self._flying and now > self._planned_s:
@@ -283,6 +305,7 @@ class Band:
         for _, flight in landed:
             flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True)
             self.env.schedule(flight, delay=self.latency_s)
+            self._blocks = 0
 
     def _take_off(self, flight: Flight) -> None:
         at = len(self._flying)
@@ -291,6 +314,7 @@ class Band:
         self._table[0, at] = flight.size_bytes * BITS_PER_BYTE
         self._table[1, at] = self._qualities[flight.link]
         self._flying.append(flight)
+        self._blocks = 0
         flight.take_off()
 
     def _remove(self, at: int) -> None:

@@ -33,8 +33,8 @@ def torch_threads(count: int) -> Iterator[None]:
 def keep_freed_memory() -> None:
     """Let the C library of this process keep what is freed, up to 2 GiB, instead of handing it back to the system.
 
-    Tensors of some MB come and go with every kernel, and getting fresh pages for them took a tenth of the host's time on
-    a small ResNet. For glibc; elsewhere nothing happens.
+    Tensors of some MB come and go with every kernel, and getting fresh pages for them took a tenth of the host's time
+    on a small ResNet. For glibc; elsewhere nothing happens.
     """
     with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
