@@ -285,9 +285,9 @@ class Band:
         flight, left = self._flying[at], self._table[0, at] / BITS_PER_BYTE
         raise Stalled(
             f"the message from {flight.sender.name} to {flight.receiver.name}, {flight.size_bytes} bytes, on the air"
-            f" since {flight.start_s:.6g} s, has {left:.0f} bytes to go after {PATIENCE:,} fading blocks in which nothing"
-            " else happened: its link is all but dead. Bring the client nearer, or set network.transport.timeout_s or"
-            " algorithm.deadline_s"
+            f" since {flight.start_s:.6g} s, has {left:.0f} bytes to go after {PATIENCE:,} fading blocks in which"
+            " nothing else happened: its link is all but dead. Bring the client nearer, or set"
+            " network.transport.timeout_s or algorithm.deadline_s"
         )
 
     def _advance(self, now: float) -> None:
