@@ -21,7 +21,7 @@ import numpy as np
 import simpy
 import torch
 
-from wirelessfsl.codecs.identity import Identity
+from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import profile
 from wirelessfsl.devices.compute import LogNormalJitter
@@ -85,7 +85,7 @@ def world_of(devices: int, settings: Fdma | Tdma) -> World:
         air = RadioAir(links, channel.phy, watts, noise, settings.bandwidth_hz, spread)
         bands.append(Band(world.env, air, settings.width, settings.latency_s))
     world.medium = Medium(world.env, lambda sender, receiver: bands[sender is world.server])
-    world.codecs = {"activations": Identity(), "gradients": Identity()}
+    world.codecs = {"activations": Chain(), "gradients": Chain()}
     world.on_round = lambda *_: None
     return world
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from wirelessfsl.codecs.chain import chain
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.radio_power import RadioPower
@@ -38,7 +39,7 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
         for client, owner in zip(world.clients, owners, strict=True):
             world.watch(client, owner.compute_jitter, owner.failures)
         world.medium = _medium(scenario, world)
-        world.codecs = {kind: getattr(s.codecs, kind)[0] for kind in algorithm.messages}
+        world.codecs = {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages}
         world.data = {
             client: ClientData(dataset.inputs[own], dataset.labels[own], client.name, s.seed)
             for client, own in zip(world.clients, deal(s, dataset), strict=True)

@@ -8,42 +8,46 @@ import pytest
 import torch
 
 from tests.codecs.test_wire import seal
+from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.quantize import Quantize, pack, unpack
 from wirelessfsl.codecs.wire import CorruptPayload
 
 
 def through(codec: Quantize, x: torch.Tensor) -> torch.Tensor:
-    return codec.decode(codec.encode((x,), None)[0])[0]
+    chain = Chain((codec,))
+    return chain.decode(chain.encode((x,))[0])[0]
 
 
 def test_three_values_at_two_bits_byte_by_byte() -> None:
-    payload, _ = Quantize(bits=2).encode((torch.tensor([0.0, 1.2, 3.0]),), None)
+    payload, _ = Chain((Quantize(bits=2),)).encode((torch.tensor([0.0, 1.2, 3.0]),), None)
     contents = (
-        "01 12 0100"  # version 1, codec 16 + 2, one tensor
+        "0100"  # one tensor
         "02 01 03000000"  # float32, one dimension of 3
         "00000000 00004040"  # lo = 0.0, hi = 3.0 as float32
         "34"  # codes 0, 1, 3 from the least significant bit: 0b11_01_00
     )
-    assert payload == seal(contents)
-    assert Quantize(bits=2).decode(payload)[0].tolist() == [0.0, 1.0, 3.0]
+    assert payload == seal(contents, Chain((Quantize(bits=2),)))
+    assert Chain((Quantize(bits=2),)).decode(payload)[0].tolist() == [0.0, 1.0, 3.0]
 
 
 def test_ten_bits_run_across_bytes() -> None:
-    payload, _ = Quantize(bits=10).encode((torch.tensor([[0.0, 1.0], [513.0, 1023.0]]),), None)
+    payload, _ = Chain((Quantize(bits=10),)).encode((torch.tensor([[0.0, 1.0], [513.0, 1023.0]]),), None)
     # codes 0, 1, 513, 1023: bits 10-19 hold 1, 20-29 hold 0b1000000001, 30-39 hold ones
     assert payload[-5:] == bytes.fromhex("00 04 10 e0 ff")
 
 
 def test_the_grid_of_a_float64_tensor_flies_as_float64() -> None:
     x = torch.tensor([0.1, 0.3], dtype=torch.float64)
-    payload, _ = Quantize(bits=1).encode((x,), None)
+    payload, _ = Chain((Quantize(bits=1),)).encode((x,), None)
     assert payload[-17:] == struct.pack("<dd", 0.1, 0.3) + b"\x02"
-    assert Quantize().size_bytes([(2,)], [torch.float64]) == 8 + 6 + 16 + 2
+    assert Chain((Quantize(),)).size_bytes([(2,)], [torch.float64]) == 8 + 6 + 16 + 2
 
 
 def test_size_is_8_bytes_a_tensor_and_the_bits_rounded_up() -> None:
     for bits in range(1, 17):
-        size = Quantize(bits=bits).size_bytes([(7, 3), (0,), ()], [torch.float32, torch.float16, torch.bfloat16])
+        size = Chain((Quantize(bits=bits),)).size_bytes(
+            [(7, 3), (0,), ()], [torch.float32, torch.float16, torch.bfloat16]
+        )
         assert size == 8 + (2 + 8 + 8 + math.ceil(21 * bits / 8)) + (2 + 4 + 8) + (2 + 8 + math.ceil(bits / 8))
 
 
@@ -97,19 +101,20 @@ def test_the_whole_range_of_float32_has_a_grid() -> None:
 @pytest.mark.parametrize("values", [[1.0, math.nan], [math.inf, 0.0], [-math.inf], [-1.7e308, 1.7e308]])
 def test_values_without_a_finite_range_are_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match=r"quantize: values from .* must be finite"):
-        Quantize().encode((torch.tensor(values, dtype=torch.float64),), None)
+        Chain((Quantize(),)).encode((torch.tensor(values, dtype=torch.float64),), None)
 
 
 def test_a_grid_that_is_not_finite_is_refused_although_the_checksum_fits() -> None:
+    chain = Chain((Quantize(bits=8),))
     with pytest.raises(CorruptPayload, match="a grid from 0 to inf"):
-        Quantize(bits=8).decode(seal("01 18 0100 02 00 00000000 0000807f 00"))
+        chain.decode(seal("0100 02 00 00000000 0000807f 00", chain))
 
 
 def test_labels_and_counters_fly_raw() -> None:
     labels, counter = torch.tensor([2**40, -1]), torch.tensor(3)
-    payload, _ = Quantize(bits=1).encode((labels, counter), None)
+    payload, _ = Chain((Quantize(bits=1),)).encode((labels, counter), None)
     assert len(payload) == 8 + (2 + 4 + 16) + (2 + 8)
-    assert all(map(torch.equal, Quantize(bits=1).decode(payload), (labels, counter)))
+    assert all(map(torch.equal, Chain((Quantize(bits=1),)).decode(payload), (labels, counter)))
 
 
 @pytest.mark.parametrize("bits", range(1, 17))
@@ -130,5 +135,5 @@ def test_bits_outside_1_to_16_are_refused(bits: int) -> None:
 
 
 def test_cost_is_6_flops_an_element_to_encode_and_3_to_decode() -> None:
-    assert Quantize().encode_flops(100) == 600.0
-    assert Quantize().decode_flops(100) == 300.0
+    assert Chain((Quantize(),)).encode_flops([(10, 10), (3,)], [torch.float32, torch.int64]) == 600.0
+    assert Chain((Quantize(),)).decode_flops([(10, 10), (3,)], [torch.float32, torch.int64]) == 300.0

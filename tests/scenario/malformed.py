@@ -470,14 +470,34 @@ MALFORMED = [
         "1:39 network.transport.overhead_bytes: got -40, must be >= 0 (did you mean 40?)",
     ),
     Malformed(
-        "chain of codecs",
-        "codecs:\n  activations: [{kind: cast}, {kind: quantize}]\n",
-        "2:16 codecs.activations: got 2 codecs, must be one: chains of several are not there yet",
+        "codec of packed bits",
+        "codecs:\n  activations: [{kind: quantize}, {kind: top_k}]\n",
+        "2:35 codecs.activations.1: got 'top_k': top_k takes numbers, and quantize before it leaves packed bits",
+    ),
+    Malformed(
+        "deflate in the middle",
+        "codecs:\n  activations: [{kind: deflate}, {kind: cast}]\n",
+        "2:17 codecs.activations.0: got 'deflate': deflate must be the last of its chain",
+    ),
+    Malformed(
+        "feedback in the middle",
+        "codecs:\n  gradients: [{kind: cast}, {kind: error_feedback}]\n",
+        "2:29 codecs.gradients.1: got 'error_feedback': error_feedback must be the first of its chain",
+    ),
+    Malformed(
+        "feedback of nothing",
+        "codecs:\n  gradients: [{kind: error_feedback}]\n",
+        "2:15 codecs.gradients.0: got 'error_feedback': error_feedback needs a codec that loses something",
+    ),
+    Malformed(
+        "labels quantised",
+        "codecs: {labels: {kind: quantize}}\n",
+        "1:18 codecs.labels.0: quantize has no effect: labels are integers, which fly as they are; remove it",
     ),
     Malformed(
         "no codec",
         "codecs: {activations: []}\n",
-        "1:23 codecs.activations: got an empty list, must be a list of one codec",
+        "1:23 codecs.activations: got an empty list, must be a list of one codec or more",
     ),
     # What cannot be together
     Malformed(

@@ -81,7 +81,7 @@ def test_a_scenario_of_the_package_fits(path: Path) -> None:
         ("codecs", {"activations": {"kind": "quantize", "bits": 8}}, True),
         ("codecs", {"activations": [{"kind": "quantize", "bits": 8}]}, True),
         ("codecs", {"activations": [{"kind": "quantize", "bits": 17}]}, False),
-        ("codecs", {"activations": [{"kind": "cast"}, {"kind": "cast"}]}, False),
+        ("codecs", {"activations": [{"kind": "cast"}, {"kind": "deflate"}]}, True),
         ("network", {"medium": {"kind": "fdma", "bandwidth_hz": 20}}, False),
         ("network", {"medium": {"bandwidth_hz": 20e6}}, False),
         ("network", {"channel": {"fading": {"kind": "rayleigh", "k_factor_db": 3.0}}}, False),

@@ -1,18 +1,15 @@
 """Half precision on the air: float32 and float64 tensors fly as IEEE 754 binary16 or as bfloat16.
 
 The receiver gets the original dtype back, with the precision of the narrow one. Tensors of 16-bit floating-point
-numbers fly raw, for the other format would only lose digits or range, and so do integers and bools (labels, counters
-of batches). Loss scaling is left out: what does not fit is an error, not an infinity.
+numbers fly raw, for the other format would only lose digits or range. Loss scaling is left out: what does not fit is an
+error, not an infinity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
 from typing import Literal
 
-from wirelessfsl.codecs.codec import Memory
-from wirelessfsl.codecs.wire import CAST_IDS, Body, Frame, Payload, frame_bytes, raw, restore, write
+from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
 
@@ -31,23 +28,33 @@ class Cast:
 
     ``encode`` raises ValueError, naming the value, if a finite value is too large for ``dtype``.
 
-    >>> payload, _ = Cast().encode((torch.tensor([0.1, 65504.0]),), None)
-    >>> len(payload), Cast().decode(payload)[0].tolist()
-    (18, [0.0999755859375, 65504.0])
+    >>> Cast().encode(torch.tensor([0.1, 65504.0]), None).values.tolist()
+    [0.0999755859375, 65504.0]
     """
 
     kind: Literal["cast"] = "cast"
     dtype: Literal["float16", "bfloat16"] = "float16"
 
-    def encode(self, tensors: tuple[torch.Tensor, ...], memory: Memory) -> tuple[Payload, Memory]:
-        return write(CAST_IDS[self.dtype], tensors, map(self._body, tensors)), memory
+    def begin(self, key: int) -> Memory:
+        return None
 
-    def decode(self, payload: Payload) -> tuple[torch.Tensor, ...]:
-        frame = Frame(payload, CAST_IDS[self.dtype])
-        return tuple(
-            restore(frame.take(self._body_bytes(shape, dtype)), self._flown(dtype), shape).to(dtype)
-            for dtype, shape in frame.headers()
-        )
+    def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
+        flown = self._flown(x.dtype)
+        narrow = x.detach().to(flown)
+        if flown != x.dtype and (infinite := narrow.isinf()).any():
+            too_large = x[infinite & x.isfinite()]
+            if too_large.numel():
+                raise ValueError(
+                    f"cast: {too_large[0].item():g} is too large for {self.dtype} (at most "
+                    f"{torch.finfo(flown).max:g}); use a codec that carries it, such as quantize"
+                )
+        return Coded(b"", narrow)
+
+    def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
+        return Opened(self._flown(dtype), shape, lambda values: values.to(dtype))
+
+    def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
+        return Layout(0, self._flown(dtype), shape)
 
     def encode_flops(self, elements: int) -> float:
         return 1.0 * elements
@@ -55,26 +62,6 @@ class Cast:
     def decode_flops(self, elements: int) -> float:
         return 1.0 * elements
 
-    def size_bytes(self, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]) -> int:
-        return frame_bytes(shapes) + sum(
-            self._body_bytes(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
-        )
-
-    def _body_bytes(self, shape: tuple[int, ...], dtype: torch.dtype) -> int:
-        return prod(shape) * self._flown(dtype).itemsize
-
     def _flown(self, dtype: torch.dtype) -> torch.dtype:
         narrow: torch.dtype = getattr(torch, self.dtype)
         return narrow if dtype in (torch.float32, torch.float64) else dtype
-
-    def _body(self, tensor: torch.Tensor) -> Body:
-        flown = self._flown(tensor.dtype)
-        narrow = tensor.detach().to(flown)
-        if flown != tensor.dtype and (infinite := narrow.isinf()).any():
-            too_large = tensor[infinite & tensor.isfinite()]
-            if too_large.numel():
-                raise ValueError(
-                    f"cast: {too_large[0].item():g} is too large for {self.dtype} (at most "
-                    f"{torch.finfo(flown).max:g}); use a codec that carries it, such as quantize"
-                )
-        return raw(narrow)

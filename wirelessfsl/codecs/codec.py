@@ -1,70 +1,91 @@
-"""What a codec is: tensors to the bytes that fly, and back.
+"""What a codec is: one step of turning a tensor into bytes, and back.
 
-Nothing is simulated here. The payload *is* bytes, so its length is the size of the message, and what the receiver
-decodes is what it learns from. Every codec writes the frame of :mod:`wirelessfsl.codecs.wire`; a chain of codecs,
-error feedback and stochastic rounding need no more than this interface, because what a codec remembers from one
-message to the next goes in and comes out as data. Who encodes, when, and what that costs is the engine's business.
+A codec takes the floating-point values of one tensor, writes what it must say about them into a *head* of bytes and
+leaves *values*, a tensor that is smaller or has cheaper elements: positions and the kept numbers, a grid and its codes,
+a seed and what was drawn. The next codec of a chain takes those; what the last one leaves flies as it lies in memory.
+Nothing is simulated here, and no codec knows of messages, links or clocks: :mod:`wirelessfsl.codecs.chain` makes
+payloads of them, and who encodes, when, and what that costs is the engine's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
-
-from wirelessfsl.codecs.wire import Payload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import torch
 
+Shape: TypeAlias = tuple[int, ...]
+Take: TypeAlias = Callable[[int], memoryview]
+"""Gives the next so many bytes of what was received."""
 Memory: TypeAlias = "int | torch.Tensor | tuple[Memory, ...] | None"
-"""What a codec carries between the messages of one link: None at first and for a codec without memory; otherwise
-residuals (tensors), the key or counter of a random stream (int), or a tuple of these, one entry a codec of a chain."""
+"""What a codec carries from one message of a link to the next, as data: the key of a random stream (int), a residual
+(tensor), a tuple of such things, or None for a codec that forgets."""
+
+
+class Coded(NamedTuple):
+    """One tensor after a codec: bytes to be sent first, values for the next codec, memory for the next message."""
+
+    head: bytes
+    values: torch.Tensor
+    memory: Memory = None
+
+
+class Layout(NamedTuple):
+    """What a codec makes of a tensor before any value is known.
+
+    head_bytes: length of the head. dtype, shape: of the values that it leaves.
+    fixed: whether that is certain; otherwise it depends on the values, and this is the most that it can be.
+    """
+
+    head_bytes: int
+    dtype: torch.dtype
+    shape: Shape
+    fixed: bool = True
+
+
+class Opened(NamedTuple):
+    """A head that was read: dtype and shape of the values that follow, and how to get the tensor back from them."""
+
+    dtype: torch.dtype
+    shape: Shape
+    restore: Callable[[torch.Tensor], torch.Tensor]
 
 
 class Codec(Protocol):
-    """Tensors to bytes and back; a value object, so that both ends of a link may share one.
+    """One step of a chain; a value object, so that both ends of a link may share one.
 
-    Round trip: ``decode(encode(tensors, memory)[0])`` has the shapes and dtypes of ``tensors`` and values within the
-    bound that the codec documents; the same input gives the same bytes.
+    Only floating-point tensors come here: integers and bools (labels, counters of batches) fly as they are.
     """
 
-    def encode(self, tensors: tuple[torch.Tensor, ...], memory: Memory) -> tuple[Payload, Memory]:
-        """Payload of a message and the memory for the next one.
+    @property
+    def kind(self) -> str: ...
 
-        tensors: of a dtype in :data:`wirelessfsl.codecs.wire.DTYPES`, any shape, strides and device.
-        memory: what the previous call returned; None for the first message.
+    def begin(self, key: int) -> Memory:
+        """Memory for a link's first message; ``key`` names the random numbers of this codec on this link."""
+        ...
 
-        Raises ValueError for a dtype without a code and for a value that the codec cannot carry.
+    def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
+        """Head, values and new memory; the same arguments give the same bytes.
+
+        x: floating-point, any shape. memory: of :meth:`begin`, or of the message before.
+
+        Raises ValueError for a value that the codec cannot carry.
         """
         ...
 
-    def decode(self, payload: Payload) -> tuple[torch.Tensor, ...]:
-        """Tensors of a payload, on the CPU and owning their memory.
+    def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
+        """Read the head of a tensor of this dtype and shape. Raises CorruptPayload if it makes no sense."""
+        ...
 
-        payload: what ``encode`` of an equal codec returned.
-
-        Raises CorruptPayload, a ValueError, for anything else.
-        """
+    def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
+        """What encoding a tensor of this dtype and shape gives, in closed form."""
         ...
 
     def encode_flops(self, elements: int) -> float:
-        """Floating-point operations that encoding costs the sender.
-
-        elements: number of elements of all tensors, >= 0.
-        """
+        """Floating-point operations that encoding so many elements costs the sender."""
         ...
 
     def decode_flops(self, elements: int) -> float:
-        """Floating-point operations that decoding costs the receiver.
-
-        elements: number of elements of all tensors, >= 0.
-        """
-        ...
-
-    def size_bytes(self, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]) -> int:
-        """Length of the payload in bytes, in closed form, for runs that only ask for time.
-
-        shapes: one a tensor.
-        dtypes: one a tensor, in the same order.
-        """
+        """Floating-point operations that decoding to so many elements costs the receiver."""
         ...

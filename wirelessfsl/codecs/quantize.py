@@ -1,21 +1,19 @@
-"""Uniform quantisation: every floating-point tensor on an even grid between its own least and greatest value.
+"""Uniform quantisation: values on an even grid between the least and the greatest of their tensor, channel or sample.
 
-The grid of 2^bits values is laid per tensor and travels with it. Integer and bool tensors (labels, counters of
-batches) fly raw. Left out: grids per channel, stochastic rounding (QSGD), clipping of outliers. Packing follows the
-little-endian order of bits that Arrow and NumPy (``packbits(bitorder="little")``) use.
+The grid of 2^bits values travels with the codes. Left out: clipping of outliers; stochastic rounding is QSGD's. Packing
+follows the little-endian order of bits that Arrow and NumPy (``packbits(bitorder="little")``) use.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wirelessfsl.codecs.codec import Memory
-from wirelessfsl.codecs.wire import QUANTIZE_ID, Body, CorruptPayload, Frame, Payload, frame_bytes, raw, restore, write
+from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
+from wirelessfsl.codecs.wire import CorruptPayload
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
 from wirelessfsl.units import BITS_PER_BYTE, Ge, Le
@@ -30,35 +28,76 @@ _GROUP = 8
 class Quantize:
     """Min-max quantisation, q = round((x - lo) / (hi - lo) L), x' = lo + q / L (hi - lo), with L = 2^bits - 1.
 
-    lo and hi are the least and the greatest value of the tensor; a tie rounds to the even code; a constant tensor
-    comes back exactly. |x - x'| <= (hi - lo) / (2 L) + 8 eps max(|lo|, |hi|) + s, where eps is the spacing of the
-    tensor's dtype at 1 and s its smallest subnormal: the grid is computed in float64, the result rounded to the dtype.
-    Size = frame + sum over tensors of 8 + ceil(n bits / 8) bytes: lo and hi as float32 (as float64, 16 bytes, for a
-    float64 tensor), then the codes, bit-packed (integers and bool: n itemsize). Cost 6 FLOPs per element to encode
-    (two comparisons, subtract, divide, scale, round), 3 to decode; packing has no floating-point operations. Source:
-    Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, CVPR
-    2018, sec. 2.1 and 3, without the nudge that makes zero representable.
+    lo and hi are the least and the greatest value of a group; a tie rounds to the even code; a constant group comes
+    back exactly. |x - x'| <= (hi - lo) / (2 L) + 8 eps max(|lo|, |hi|) + s, where eps is the spacing of the tensor's
+    dtype at 1 and s its smallest subnormal: the grid is computed in float64, the result rounded to the dtype. Size =
+    frame + sum over tensors of 8 G + ceil(n bits / 8) bytes for G groups: lo and hi of each as float32 (as float64,
+    16 bytes, for a float64 tensor), then the codes, bit-packed. Cost 6 FLOPs per element to encode (two comparisons,
+    subtract, divide, scale, round), 3 to decode; packing has no floating-point operations. Source: Jacob et al.,
+    Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, CVPR 2018, sec. 2.1
+    and 3, without the nudge that makes zero representable.
 
     bits: bits per element, 1-16.
+    per: what has a grid of its own: the tensor, every channel (second dimension) or every sample (first dimension);
+        a tensor without that dimension has one grid.
 
     ``encode`` raises ValueError for NaN and infinities, and where hi - lo overflows float64.
 
-    >>> payload, _ = Quantize(bits=2).encode((torch.tensor([0.0, 0.4, 3.0]),), None)
-    >>> len(payload), Quantize(bits=2).decode(payload)[0].tolist()
-    (23, [0.0, 0.0, 3.0])
+    >>> head, values, _ = Quantize(bits=2).encode(torch.tensor([0.0, 0.4, 3.0]), None)
+    >>> len(head), values.tolist()
+    (8, [48])
     """
 
     kind: Literal["quantize"] = "quantize"
     bits: Annotated[int, Ge(1), Le(16)] = 8
+    per: Literal["tensor", "channel", "sample"] = "tensor"
 
-    def encode(self, tensors: tuple[torch.Tensor, ...], memory: Memory) -> tuple[Payload, Memory]:
-        return write(QUANTIZE_ID + self.bits, tensors, map(self._body, tensors)), memory
+    def begin(self, key: int) -> Memory:
+        return None
 
-    def decode(self, payload: Payload) -> tuple[torch.Tensor, ...]:
-        frame = Frame(payload, QUANTIZE_ID + self.bits)
-        return tuple(
-            self._restore(frame.take(self._body_bytes(shape, dtype)), dtype, shape) for dtype, shape in frame.headers()
-        )
+    def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
+        values = self._grouped(x.detach().cpu())
+        lo, hi = values.aminmax(dim=1) if values.shape[1] else (values.new_zeros(values.shape[0]),) * 2
+        low, high = lo.to(torch.float64).numpy(), hi.to(torch.float64).numpy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            span = high - low
+        if not np.isfinite(span).all():
+            at = int(np.argmin(np.isfinite(span)))
+            raise ValueError(
+                f"quantize: values from {low[at]:g} to {high[at]:g} cannot be laid on a grid: they and their range must"
+                " be finite"
+            )
+        grid = values.to(torch.float64, copy=True).numpy()
+        grid -= low[:, None]
+        # Divided before it is scaled: levels / span would overflow for subnormal values.
+        grid /= np.where(span, span, 1.0)[:, None]
+        grid *= 2**self.bits - 1
+        codes = np.rint(grid, out=grid).astype(np.uint16).reshape(-1)
+        limits = np.stack((low, high), axis=1).astype(_limit_type(x.dtype)).tobytes()
+        return Coded(limits, torch.from_numpy(np.frombuffer(bytearray(pack(codes, self.bits)), np.uint8)))
+
+    def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
+        limit, layout = _limit_type(dtype), self.layout(dtype, shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            limits = np.frombuffer(take(layout.head_bytes), limit).astype(np.float64).reshape(-1, 2)
+            lo = limits[:, :1]
+            span = limits[:, 1:] - lo
+        if not np.isfinite(span).all():
+            raise CorruptPayload(f"quantize: a grid from {lo.min():g} to {limits[:, 1].max():g}")
+
+        def restore(packed: torch.Tensor) -> torch.Tensor:
+            values = unpack(packed.numpy().data, math.prod(shape), self.bits).astype(np.float64)
+            values = values.reshape(len(limits), -1) if len(limits) else values.reshape(0, 1)
+            values /= 2**self.bits - 1
+            values *= span
+            values += lo
+            return self._ungrouped(torch.from_numpy(values).to(dtype, copy=True), shape)
+
+        return Opened(torch.uint8, layout.shape, restore)
+
+    def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
+        packed = -(-math.prod(shape) * self.bits // BITS_PER_BYTE)
+        return Layout(2 * _limit_type(dtype).itemsize * self._groups(shape), torch.uint8, (packed,))
 
     def encode_flops(self, elements: int) -> float:
         return 6.0 * elements
@@ -66,47 +105,28 @@ class Quantize:
     def decode_flops(self, elements: int) -> float:
         return 3.0 * elements
 
-    def size_bytes(self, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]) -> int:
-        return frame_bytes(shapes) + sum(
-            self._body_bytes(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
-        )
+    def _axis(self, shape: Shape) -> int | None:
+        """The dimension whose every index has a grid of its own."""
+        axis = {"tensor": None, "channel": 1, "sample": 0}[self.per]
+        return axis if axis is not None and axis < len(shape) else None
 
-    def _body_bytes(self, shape: tuple[int, ...], dtype: torch.dtype) -> int:
-        elements = math.prod(shape)
-        if not dtype.is_floating_point:
-            return elements * dtype.itemsize
-        return 2 * _limit_type(dtype).itemsize + -(-elements * self.bits // BITS_PER_BYTE)
+    def _groups(self, shape: Shape) -> int:
+        axis = self._axis(shape)
+        return 1 if axis is None else shape[axis]
 
-    def _body(self, tensor: torch.Tensor) -> Body:
-        if not tensor.is_floating_point():
-            return raw(tensor)
-        values = tensor.detach().cpu().reshape(-1)
-        lo, hi = (float(limit) for limit in values.aminmax()) if values.numel() else (0.0, 0.0)
-        span = hi - lo
-        if not math.isfinite(span):
-            raise ValueError(
-                f"quantize: values from {lo:g} to {hi:g} cannot be laid on a grid: they and their range must be finite"
-            )
-        grid = values.to(torch.float64, copy=True).numpy()
-        grid -= lo
-        # Divided before it is scaled: levels / span would overflow for subnormal values.
-        grid /= span or 1.0
-        grid *= 2**self.bits - 1
-        codes = np.rint(grid, out=grid).astype(np.uint16)
-        return np.array([lo, hi], _limit_type(tensor.dtype)).tobytes() + pack(codes, self.bits)
+    def _grouped(self, x: torch.Tensor) -> torch.Tensor:
+        """Values as rows, one a group."""
+        axis = self._axis(tuple(x.shape))
+        if axis is None:
+            return x.reshape(1, -1)
+        return x.movedim(axis, 0).reshape(x.shape[axis], -1 if x.numel() else 0)
 
-    def _restore(self, body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
-        if not dtype.is_floating_point:
-            return restore(body, dtype, shape)
-        limit = _limit_type(dtype)
-        lo, hi = np.frombuffer(body, limit, count=2).tolist()
-        if not math.isfinite(hi - lo):
-            raise CorruptPayload(f"quantize: a grid from {lo:g} to {hi:g}")
-        values = unpack(body[2 * limit.itemsize :], math.prod(shape), self.bits).astype(np.float64)
-        values /= 2**self.bits - 1
-        values *= hi - lo
-        values += lo
-        return torch.from_numpy(values).to(dtype, copy=True).view(shape)
+    def _ungrouped(self, rows: torch.Tensor, shape: Shape) -> torch.Tensor:
+        axis = self._axis(shape)
+        if axis is None:
+            return rows.view(shape)
+        moved = (shape[axis], *shape[:axis], *shape[axis + 1 :])
+        return rows.view(moved).movedim(0, axis).contiguous()
 
 
 def pack(codes: Codes, bits: int) -> bytes:

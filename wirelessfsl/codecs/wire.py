@@ -1,21 +1,21 @@
-"""The frame that payloads fly in: a small self-describing header, then a header and a body a tensor.
+"""The frame that payloads fly in: a small self-describing header, then the bodies that the codecs wrote.
 
 ::
 
-    message   checksum u32 | format version u8 | codec id u8 | tensor count u16
-    tensor    dtype code u8 | ndim u8 | dims u32 each | body, as the codec writes it
+    message   checksum u32 | fingerprint of format and codecs u16 | tensor count u16
+    tensor    dtype code u8 | ndim u8 | dims u32 each                        (one after another)
+    bodies    one a tensor, as the codecs write them
 
 All integers and values are little-endian, nothing is padded. The checksum is XXH3-64 (Collet, xxHash 0.8
 specification) of everything behind it, truncated to its low 32 bits: on a 110 KB activation it takes 2 us where XXH32
-takes 15 us. It finds damage, not forgery. The codec id names the codec and the setting that its layout depends on, so
-a payload cannot be read with the wrong one. Fragmentation, retransmission and the headers of the network layers below
-belong to the transport.
+takes 15 us. It finds damage, not forgery. The fingerprint is a digest of the codecs' settings, so a payload cannot be
+read with other ones. Fragmentation, retransmission and the headers of the network layers below belong to the transport.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from math import prod
 from typing import TypeAlias
@@ -31,25 +31,21 @@ Body: TypeAlias = "bytes | memoryview"
 """The bytes of one tensor in a frame."""
 
 CHECKSUM = struct.Struct("<I")
-PREAMBLE = struct.Struct("<BBH")
+PREAMBLE = struct.Struct("<HH")
 TENSOR_HEADER = struct.Struct("<BB")
 MESSAGE_HEADER_BYTES = CHECKSUM.size + PREAMBLE.size
 TENSOR_HEADER_BYTES = TENSOR_HEADER.size
 DIM_BYTES = 4
 MAX_TENSORS = 0xFFFF
-FORMAT_VERSION = 1
+MAX_ELEMENTS = 2**31 - 1
+FORMAT_VERSION = 2
 
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
 """Names of the dtypes that can fly; the code on the wire is the position."""
 
-IDENTITY_ID = 1
-CAST_IDS = {"float16": 2, "bfloat16": 3}
-QUANTIZE_ID = 16
-"""Quantisation to b bits has the id 16 + b."""
-
 
 class CorruptPayload(ValueError):
-    """A payload that was damaged, cut short, or written by another codec."""
+    """A payload that was damaged, cut short, or written with other settings."""
 
 
 def frame_bytes(shapes: Sequence[tuple[int, ...]]) -> int:
@@ -63,74 +59,84 @@ def frame_bytes(shapes: Sequence[tuple[int, ...]]) -> int:
     return MESSAGE_HEADER_BYTES + sum(TENSOR_HEADER_BYTES + DIM_BYTES * len(shape) for shape in shapes)
 
 
-def write(codec_id: int, tensors: Sequence[torch.Tensor], bodies: Iterable[Body]) -> Payload:
-    """Frame of tensors whose bodies a codec has written; one pass for the checksum, one copy.
+def write(fingerprint: int, tensors: Sequence[torch.Tensor], bodies: Iterable[Body]) -> Payload:
+    """Frame of tensors whose bodies have been written; one pass for the checksum, one copy.
 
-    codec_id: 0-255, the codec and the setting that its layout depends on.
+    fingerprint: 0-65535, of the codecs' settings.
     tensors: give the dtypes and shapes; at most 65535.
-    bodies: one a tensor, in the same order.
+    bodies: in the order in which they will be read.
 
     Raises ValueError for more tensors, and for a dtype that has no code.
 
-    >>> write(IDENTITY_ID, (torch.zeros(3, dtype=torch.uint8),), [bytes(3)])[4:].hex(" ", 1)
-    '01 01 01 00 04 01 03 00 00 00 00 00 00'
+    >>> write(0, (torch.zeros(3, dtype=torch.uint8),), [bytes(3)])[4:].hex(" ", 1)
+    '02 00 01 00 04 01 03 00 00 00 00 00 00'
     """
     if len(tensors) > MAX_TENSORS:
         raise ValueError(f"a message of {len(tensors)} tensors: at most {MAX_TENSORS} fit")
-    parts: list[Body] = [PREAMBLE.pack(FORMAT_VERSION, codec_id, len(tensors))]
-    for tensor, body in zip(tensors, bodies, strict=True):
-        parts += (_tensor_header(tensor.dtype, tensor.shape), body)
+    headers = (_tensor_header(tensor.dtype, tensor.shape) for tensor in tensors)
+    parts = (PREAMBLE.pack(fingerprint ^ FORMAT_VERSION, len(tensors)), *headers, *bodies)
     checksum = xxhash.xxh3_64()
     for part in parts:
         checksum.update(part)
     return b"".join((_truncated(checksum.intdigest()), *parts))
 
 
-class Frame:
-    """A received payload, checked and read from front to back.
+class Reader:
+    """Received bytes, taken from front to back."""
 
-    payload: what :func:`write` made.
-    codec_id: the codec id that it must have.
-
-    Raises CorruptPayload where the length, checksum, version, codec id, a dtype code or a size does not fit.
-
-    >>> frame = Frame(write(IDENTITY_ID, (torch.zeros(2, 1),), [bytes(8)]), IDENTITY_ID)
-    >>> [(dtype, shape, len(frame.take(8))) for dtype, shape in frame.headers()]
-    [(torch.float32, (2, 1), 8)]
-    """
-
-    def __init__(self, payload: Payload, codec_id: int) -> None:
-        self._bytes = memoryview(payload)
+    def __init__(self, received: memoryview) -> None:
+        self._bytes = received
         self._at = 0
-        stated = self.take(CHECKSUM.size)
-        if stated != _truncated(xxhash.xxh3_64_intdigest(self._bytes[CHECKSUM.size :])):
-            raise CorruptPayload(f"the checksum of a payload of {len(payload)} bytes does not match its contents")
-        version, written_by, self._tensors = PREAMBLE.unpack(self.take(PREAMBLE.size))
-        if version != FORMAT_VERSION:
-            raise CorruptPayload(f"payload of format version {version}: this package reads {FORMAT_VERSION}")
-        if written_by != codec_id:
-            raise CorruptPayload(f"payload of the codec with id {written_by}, read with the one with id {codec_id}")
-
-    def headers(self) -> Iterator[tuple[torch.dtype, tuple[int, ...]]]:
-        """Dtype and shape of each tensor; its body must be taken before the next one is asked for."""
-        for index in range(self._tensors):
-            at, ndim = self._at, self.take(TENSOR_HEADER.size)[1]
-            try:
-                self.take(DIM_BYTES * ndim)
-                yield _read_header(bytes(self._bytes[at : self._at]))
-            except CorruptPayload as error:
-                raise CorruptPayload(f"tensor {index}: {error}") from None
-        if self._at != len(self._bytes):
-            raise CorruptPayload(f"{len(self._bytes) - self._at} bytes are left over behind the last tensor")
 
     def take(self, size_bytes: int) -> memoryview:
-        """The next bytes of the frame, not copied."""
+        """The next bytes, not copied. Raises CorruptPayload if there are not so many."""
         end = self._at + size_bytes
         if end > len(self._bytes):
             raise CorruptPayload(f"payload ends at byte {len(self._bytes)}, inside a field of bytes {self._at}-{end}")
         taken = self._bytes[self._at : end]
         self._at = end
         return taken
+
+    def rest(self) -> memoryview:
+        """All that has not been taken."""
+        return self.take(len(self._bytes) - self._at)
+
+    def finish(self) -> None:
+        """Raises CorruptPayload if bytes are left."""
+        if self._at != len(self._bytes):
+            raise CorruptPayload(f"{len(self._bytes) - self._at} bytes are left over behind the last tensor")
+
+
+class Frame(Reader):
+    """A received payload, its checksum verified and its headers read: the bodies are next.
+
+    payload: what :func:`write` made.
+    fingerprint: the one that it must have.
+
+    Raises CorruptPayload where the length, checksum, fingerprint, a dtype code or a size does not fit.
+
+    >>> frame = Frame(write(7, (torch.zeros(2, 1),), [bytes(8)]), 7)
+    >>> frame.headers, len(frame.take(8))
+    ([(torch.float32, (2, 1))], 8)
+    """
+
+    def __init__(self, payload: Payload, fingerprint: int) -> None:
+        super().__init__(memoryview(payload))
+        stated = self.take(CHECKSUM.size)
+        if stated != _truncated(xxhash.xxh3_64_intdigest(self._bytes[CHECKSUM.size :])):
+            raise CorruptPayload(f"the checksum of a payload of {len(payload)} bytes does not match its contents")
+        written_with, count = PREAMBLE.unpack(self.take(PREAMBLE.size))
+        if written_with != fingerprint ^ FORMAT_VERSION:
+            raise CorruptPayload("payload written with other codecs, other settings or another version of the format")
+        self.headers = [self._header(index) for index in range(count)]
+
+    def _header(self, index: int) -> tuple[torch.dtype, tuple[int, ...]]:
+        at, ndim = self._at, self.take(TENSOR_HEADER.size)[1]
+        self.take(DIM_BYTES * ndim)
+        try:
+            return _read_header(bytes(self._bytes[at : self._at]))
+        except CorruptPayload as error:
+            raise CorruptPayload(f"tensor {index}: {error}") from None
 
 
 def raw(tensor: torch.Tensor) -> memoryview:
@@ -167,6 +173,8 @@ def _tensor_header(dtype: torch.dtype, shape: tuple[int, ...]) -> bytes:
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise ValueError(f"a tensor of dtype {name} cannot be sent: allowed are {', '.join(DTYPES)}")
+    if prod(max(dim, 1) for dim in shape) > MAX_ELEMENTS:
+        raise ValueError(f"a tensor of shape {tuple(shape)} cannot be sent: at most {MAX_ELEMENTS} elements")
     return struct.pack(f"<BB{len(shape)}I", DTYPES.index(name), len(shape), *shape)
 
 
@@ -176,9 +184,9 @@ def _read_header(header: bytes) -> tuple[torch.dtype, tuple[int, ...]]:
     shape = struct.unpack_from(f"<{ndim}I", header, TENSOR_HEADER.size)
     if code >= len(DTYPES):
         raise CorruptPayload(f"unknown dtype code {code}, the last one is {len(DTYPES) - 1}")
-    # An empty tensor passes every check of sizes, but torch still needs its strides to fit 63 bits.
-    if prod(max(dim, 1) for dim in shape) >= 2**63:
-        raise CorruptPayload(f"no tensor has the shape {shape}")
+    # A sparse tensor says little about its size, and an empty one still has strides.
+    if prod(max(dim, 1) for dim in shape) > MAX_ELEMENTS:
+        raise CorruptPayload(f"no tensor has the shape {shape}: at most {MAX_ELEMENTS} elements")
     return getattr(torch, DTYPES[code]), shape
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from simpy import Environment, Event, Interrupt, Process
 
-from wirelessfsl.codecs.codec import Codec
+from wirelessfsl.codecs.chain import Chain
+from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.devices.compute import Jitter, NoJitter
 from wirelessfsl.devices.failures import Failures
 from wirelessfsl.engine.custody import check, claim
@@ -26,6 +27,7 @@ from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.records import DROP, IDLE, RECEIVE, TRANSFER, WAIT, Log
 from wirelessfsl.records import Event as Fact
 from wirelessfsl.settings import settings
+from wirelessfsl.streams import key
 from wirelessfsl.units import Ge, Positive
 
 if TYPE_CHECKING:
@@ -81,12 +83,12 @@ class World:
         self.clients: tuple[Node, ...] = ()
         self.server: Node
         self.medium: Medium
-        self.codecs: Mapping[str, Codec] = {}
+        self.codecs: Mapping[str, Chain] = {}
         self.stages: tuple[Stage, ...] = ()
         self.initial: tuple[Part, ...] = ()
         self.data: Mapping[Node, ClientData] = {}
         self.on_round: Callable[[World, Sequence[Part], Mapping[Node, Sequence[float]]], None] = lambda *_: None
-        self._memory: dict[tuple[str, str, str], Any] = {}
+        self._memory: dict[tuple[str, str, str], Memory] = {}
         self._jitter: dict[Node, Jitter] = {}
         self._sessions: dict[Process | None, Session] = {}
         self._running: dict[Node, Process] = {}
@@ -164,14 +166,16 @@ class World:
         for kind, value in messages.items():
             check(sender.name, f"{kind} sent", value)
             tensors = value if isinstance(value, tuple) else (value,)
-            codec, at = self.codecs[kind], (sender.name, receiver.name, kind)
+            chain, at = self.codecs[kind], (sender.name, receiver.name, kind)
             try:
-                payloads[kind], self._memory[at] = codec.encode(tensors, self._memory.get(at))
+                payloads[kind], memory = chain.encode(tensors, self._codec_memory(at) if chain else None)
             except ValueError as error:
                 self._fail(sender, f"encoding {kind}", error)
-            elements = sum(tensor.numel() for tensor in tensors)
-            encode_flops += codec.encode_flops(elements)
-            decode_flops += codec.decode_flops(elements)
+            if chain:
+                self._memory[at] = memory
+                shapes, dtypes = [tuple(tensor.shape) for tensor in tensors], [tensor.dtype for tensor in tensors]
+                encode_flops += chain.encode_flops(shapes, dtypes)
+                decode_flops += chain.decode_flops(shapes, dtypes)
         if encode_flops:
             yield from sender.spend("encode", encode_flops)
         sizes = {kind: len(payload) for kind, payload in payloads.items()}
@@ -268,6 +272,12 @@ class World:
         if self.env.now > client.free_since_s:
             self.log_event(client.free_since_s, self.env.now, client, WAIT, IDLE)
             client.free_since_s = self.env.now
+
+    def _codec_memory(self, at: tuple[str, str, str]) -> Memory:
+        """What the codecs of a link and kind remember; for its first message the key of their random numbers."""
+        if at not in self._memory:
+            self._memory[at] = key(self.seed, "codec", *at)
+        return self._memory[at]
 
     def _fly(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Steps:
         asked_s = self.env.now

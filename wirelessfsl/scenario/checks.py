@@ -9,7 +9,7 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS, ModelSpec
-from wirelessfsl.records import MESSAGE_KINDS
+from wirelessfsl.records import LABELS, MESSAGE_KINDS
 from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.settings import Devices, Scenario, Server
 from wirelessfsl.streams import stream
@@ -37,6 +37,8 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
         counts = tuple(("devices", i, "count") for i in range(len(s.devices)))
         text = f"got {counted} devices, must be data.clients = {s.data.clients}"
         yield Problem(("devices",), text, reads=(("data", "clients"), *counts))
+    if networked:
+        yield from _conflicts_of_codecs(s)
     yield from _conflicts_of_learning(s, networked)
 
 
@@ -109,6 +111,22 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
             yield (*radio, "sleep_w"), "the radio never sleeps: sleep_after_s is not given", (*radio, "sleep_after_s")
         if medium.kind == "constant" or channel.phy.kind == "fixed":
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
+
+
+def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
+    from wirelessfsl.codecs.chain import Misfit, chain
+
+    for message in s.algorithm.messages:
+        kinds = getattr(s.codecs, message)
+        try:
+            made = chain(kinds)
+        except Misfit as misfit:
+            yield Problem(("codecs", message, misfit.at), f"got {kinds[misfit.at].kind!r}: {misfit}")
+            continue
+        if message == LABELS and made.codecs:
+            at = kinds.index(made.codecs[0])
+            text = f"{made.codecs[0].kind} has no effect: labels are integers, which fly as they are; remove it"
+            yield Problem(("codecs", message, at), text)
 
 
 def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:

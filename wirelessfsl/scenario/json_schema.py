@@ -22,8 +22,8 @@ def schema() -> dict[str, Any]:
         if "const" in section.get("properties", {}).get("kind", {}):
             section["required"] = ["kind"]
     for field in made["$defs"]["Codecs"]["properties"].values():
-        listed = {key: field.pop(key) for key in ("type", "prefixItems", "minItems", "maxItems")}
-        field["anyOf"] = [*listed["prefixItems"], listed]
+        listed = {key: field.pop(key) for key in ("type", "items")} | {"minItems": 1}
+        field["anyOf"] = [listed["items"], listed]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 

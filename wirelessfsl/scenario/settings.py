@@ -9,7 +9,10 @@ from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.identity import Identity
+from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
 from wirelessfsl.codecs.quantize import Quantize
+from wirelessfsl.codecs.sparse import Dropout, RandomK, RandTopK, Threshold, TopK
+from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
 from wirelessfsl.devices.battery import BatteryModel, NoBattery
 from wirelessfsl.devices.compute import Jitter, NoJitter, Processor
 from wirelessfsl.devices.failures import Failures, NoFailures
@@ -23,7 +26,22 @@ from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
 
 Algorithm = Annotated[SplitFedV1 | FedAvg | Centralised, Kinds()]
-CodecKind = Annotated[Identity | Cast | Quantize, Kinds()]
+CodecKind = Annotated[
+    Identity
+    | Cast
+    | Quantize
+    | QSGD
+    | Sign
+    | Ternary
+    | TopK
+    | RandTopK
+    | RandomK
+    | Threshold
+    | Dropout
+    | Deflate
+    | ErrorFeedback,
+    Kinds(),
+]
 
 
 @settings
@@ -66,7 +84,7 @@ class Model:
 
 @settings
 class Codecs:
-    """What each kind of message is encoded with; a list of one codec.
+    """What each kind of message is encoded with: a list of codecs, one after the other.
 
     activations: smashed data, client to server.
     labels: labels, client to server.
@@ -75,11 +93,16 @@ class Codecs:
     model_download: model weights, server to client.
     """
 
-    activations: tuple[CodecKind] = (Identity(),)
-    labels: tuple[CodecKind] = (Identity(),)
-    gradients: tuple[CodecKind] = (Identity(),)
-    model_upload: tuple[CodecKind] = (Identity(),)
-    model_download: tuple[CodecKind] = (Identity(),)
+    activations: tuple[CodecKind, ...] = (Identity(),)
+    labels: tuple[CodecKind, ...] = (Identity(),)
+    gradients: tuple[CodecKind, ...] = (Identity(),)
+    model_upload: tuple[CodecKind, ...] = (Identity(),)
+    model_download: tuple[CodecKind, ...] = (Identity(),)
+
+    def __post_init__(self) -> None:
+        for message, codecs in vars(self).items():
+            if not codecs:
+                raise ValueError(f"{message}: got an empty list, must be a list of one codec or more")
 
 
 @settings

@@ -46,12 +46,8 @@ def problem(data: Any, error: Any) -> Problem:
             return _verdict(str(context["error"]), place)
         case "union_tag_invalid" | "union_tag_not_found":
             return _kindless(got, place)
-        case "missing" if isinstance(location[-1], int):
-            return Problem(place.path[:-1], "got an empty list, must be a list of one codec")
         case "missing":
             return Problem(place.path, "missing, must be given", reads=(place.path,))
-        case "too_long":
-            return Problem(place.path, f"got {len(got)} codecs, must be one: chains of several are not there yet")
         case "literal_error":
             allowed = re.findall(r"'([^']*)'", context["expected"])
             return Problem(place.path, f"got {_show(got)}, allowed: {', '.join(allowed)}{near(got, allowed)}")

@@ -1,0 +1,97 @@
+"""What several codecs share: positions of kept elements, one flag an element, random numbers of a key.
+
+Of k positions among n either a bitmap flies (ceil(n / 8) bytes) or each as a number of ceil(log2 n) bits
+(ceil(k ceil(log2 n) / 8) bytes), whichever is shorter; which one follows from n and k and need not be said.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wirelessfsl.codecs.wire import CorruptPayload
+
+KEY_BYTES = 8
+"""A key of a random stream on the wire."""
+
+
+def flags_bytes(count: int) -> int:
+    """Bytes of one bit an element."""
+    return -(-count // 8)
+
+
+def pack_flags(flags: NDArray[np.bool_]) -> bytes:
+    """One bit an element, the first in the lowest bit."""
+    return np.packbits(flags, bitorder="little").tobytes()
+
+
+def unpack_flags(packed: memoryview, count: int) -> NDArray[np.bool_]:
+    """The flags that :func:`pack_flags` packed. Raises CorruptPayload if a bit behind the last is set."""
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")
+    if bits[count:].any():
+        raise CorruptPayload("bits are set behind the last flag")
+    return bits[:count].astype(bool)
+
+
+def index_bits(count: int) -> int:
+    """Bits of a position among ``count``: ceil(log2 count).
+
+    >>> [index_bits(n) for n in (1, 2, 3, 9216)]
+    [0, 1, 2, 14]
+    """
+    return max(count - 1, 0).bit_length()
+
+
+def as_bitmap(count: int, kept: int) -> bool:
+    """Whether a bitmap is no longer than the numbers of the positions."""
+    return flags_bytes(count) <= -(-kept * index_bits(count) // 8)
+
+
+def positions_bytes(count: int, kept: int) -> int:
+    """Bytes of the positions of ``kept`` elements among ``count``.
+
+    >>> positions_bytes(9216, 10), positions_bytes(9216, 5000)
+    (18, 1152)
+    """
+    return flags_bytes(count) if as_bitmap(count, kept) else -(-kept * index_bits(count) // 8)
+
+
+def pack_positions(positions: NDArray[np.intp], count: int) -> bytes:
+    """Ascending positions among ``count``."""
+    if as_bitmap(count, len(positions)):
+        flags = np.zeros(count, dtype=bool)
+        flags[positions] = True
+        return pack_flags(flags)
+    digits = positions[:, None] >> np.arange(index_bits(count)) & 1
+    return pack_flags(digits.astype(bool).reshape(-1))
+
+
+def unpack_positions(packed: memoryview, count: int, kept: int) -> NDArray[np.intp]:
+    """The positions that :func:`pack_positions` packed. Raises CorruptPayload if they make no sense."""
+    if as_bitmap(count, kept):
+        positions = np.flatnonzero(unpack_flags(packed, count))
+    else:
+        width = index_bits(count)
+        digits = unpack_flags(packed, kept * width).reshape(kept, width)
+        positions = digits.astype(np.intp) @ (1 << np.arange(width))
+    if len(positions) != kept or (np.diff(positions) <= 0).any() or (kept and positions[-1] >= count):
+        raise CorruptPayload(f"positions that are not {kept} different ones among {count}")
+    return positions
+
+
+def numbers(key: int) -> np.random.Generator:
+    """The random numbers of a key; another one for every message."""
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def as_key(memory: Any) -> int:
+    """The key that a codec with random numbers remembers."""
+    assert isinstance(memory, int)
+    return memory
+
+
+def next_key(key: int) -> int:
+    """Key of the next message."""
+    return (key + 1) % 2**64

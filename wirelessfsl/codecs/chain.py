@@ -1,0 +1,198 @@
+"""From the tensors of a message to the bytes that fly, through a chain of codecs, and back.
+
+The payload *is* bytes: its length is the size of the message and there is no other. A chain without codecs sends values
+as they are. Error feedback (Karimireddy et al., ICML 2019) is a matter of the whole chain: what it lost of one message
+is added to the next of the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from math import prod
+from typing import TypeAlias
+
+from wirelessfsl.codecs.codec import Codec, Layout, Memory, Shape, Take
+from wirelessfsl.codecs.identity import Identity
+from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
+from wirelessfsl.codecs.wire import Body, Frame, Payload, Reader, frame_bytes, raw, restore, write
+from wirelessfsl.lazy import torch
+from wirelessfsl.streams import subkey
+
+Link: TypeAlias = "Codec | Deflate | ErrorFeedback"
+"""What can stand in a scenario's list."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A message's codecs, in order; a value object.
+
+    codecs: the steps.
+    lossless: what packs their bytes at the end, if anything does.
+    feedback: whether what was lost is added to the next message.
+    """
+
+    codecs: tuple[Codec, ...] = ()
+    lossless: Deflate | None = None
+    feedback: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether it does anything."""
+        return bool(self.codecs or self.lossless)
+
+    def encode(self, tensors: tuple[torch.Tensor, ...], memory: Memory = None) -> tuple[Payload, Memory]:
+        """Payload of a message and the memory for the next one.
+
+        tensors: of a dtype in :data:`wirelessfsl.codecs.wire.DTYPES`, any shape, strides and device.
+        memory: what the previous call returned; for a link's first message a key (None stands for the key 0).
+
+        Raises ValueError for a dtype without a code and for a value that a codec cannot carry.
+        """
+        bodies: list[Body] = []
+        states = []
+        for index, x in enumerate(tensors):
+            if self.codecs and x.is_floating_point():
+                parts, state = self._encode(x, self._state(memory, index))
+                bodies += parts
+                states.append(state)
+            else:
+                bodies.append(raw(x))
+                states.append(None)
+        if self.lossless is not None:
+            bodies = [self.lossless.pack(b"".join(bodies))]
+        remembered = memory if all(state is None for state in states) else tuple(states)
+        return write(self.fingerprint, tensors, bodies), remembered
+
+    def decode(self, payload: Payload) -> tuple[torch.Tensor, ...]:
+        """Tensors of a payload, on the CPU and owning their memory.
+
+        payload: what ``encode`` of an equal chain returned.
+
+        Raises CorruptPayload, a ValueError, for anything else.
+        """
+        frame = Frame(payload, self.fingerprint)
+        reader: Reader = frame
+        if self.lossless is not None:
+            dtypes, shapes = zip(*frame.headers, strict=True) if frame.headers else ((), ())
+            reader = Reader(memoryview(self.lossless.unpack(frame.rest(), self._most_body(shapes, dtypes))))
+        tensors = tuple(self._decode(dtype, shape, reader.take) for dtype, shape in frame.headers)
+        reader.finish()
+        return tensors
+
+    def encode_flops(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> float:
+        """Floating-point operations of encoding such tensors (of the most values that can be left, if that varies)."""
+        flops = self._flops(shapes, dtypes, lambda codec, elements: codec.encode_flops(elements))
+        if self.feedback:
+            flops += sum(
+                2.0 * prod(shape) for shape, dtype in zip(shapes, dtypes, strict=True) if dtype.is_floating_point
+            )
+        return flops + (self.lossless.pack_flops(self._most_body(shapes, dtypes)) if self.lossless else 0.0)
+
+    def decode_flops(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> float:
+        """Floating-point operations of decoding to such tensors."""
+        flops = self._flops(shapes, dtypes, lambda codec, elements: codec.decode_flops(elements))
+        return flops + (self.lossless.unpack_flops(self._most_body(shapes, dtypes)) if self.lossless else 0.0)
+
+    def size_bytes(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> int | None:
+        """Length of the payload in closed form; None where it depends on the values."""
+        fixed = all(layout.fixed for _, layout in self._layouts(shapes, dtypes)) and self.lossless is None
+        return frame_bytes(shapes) + self._most_body(shapes, dtypes) if fixed else None
+
+    @cached_property
+    def fingerprint(self) -> int:
+        """16 bits that go with every payload, so that one is not read with other settings than it was written with."""
+        return int.from_bytes(blake2b(repr(self).encode(), digest_size=2).digest(), "little") if self else 0
+
+    def _state(self, memory: Memory, index: int) -> tuple[Memory, ...]:
+        """Residual and memory of every codec for one tensor."""
+        if isinstance(memory, tuple) and isinstance(state := memory[index], tuple):
+            return state
+        key = subkey(memory if isinstance(memory, int) else 0, index)
+        return (None, *(codec.begin(subkey(key, step)) for step, codec in enumerate(self.codecs)))
+
+    def _encode(self, x: torch.Tensor, state: tuple[Memory, ...]) -> tuple[list[Body], tuple[Memory, ...] | None]:
+        residual, *memories = state
+        if self.feedback and residual is not None:
+            x = x + residual  # type: ignore[operator]
+        parts: list[Body] = []
+        values, new = x, []
+        for codec, memory in zip(self.codecs, memories, strict=True):
+            head, values, memory = codec.encode(values, memory)
+            parts += [head] if head else []
+            new.append(memory)
+        parts.append(raw(values))
+        if self.feedback:
+            residual = x - self._decode(x.dtype, tuple(x.shape), Reader(memoryview(b"".join(parts))).take)
+        forgetful = residual is None and all(memory is None for memory in new)
+        return parts, None if forgetful else (residual, *new)
+
+    def _decode(self, dtype: torch.dtype, shape: Shape, take: Take) -> torch.Tensor:
+        restores = []
+        if dtype.is_floating_point:
+            for codec in self.codecs:
+                dtype, shape, back = codec.open(dtype, shape, take)
+                restores.append(back)
+        values = restore(take(prod(shape) * dtype.itemsize), dtype, shape)
+        for back in reversed(restores):
+            values = back(values)
+        return values
+
+    def _layouts(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> Iterator[tuple[int, Layout]]:
+        """For every tensor and codec: elements that come in, and what goes out."""
+        for shape, dtype in zip(shapes, dtypes, strict=True):
+            layout = Layout(0, dtype, shape)
+            for codec in self.codecs if dtype.is_floating_point else ():
+                elements = prod(layout.shape)
+                layout = codec.layout(layout.dtype, layout.shape)
+                yield elements, layout
+
+    def _flops(
+        self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype], each: Callable[[Codec, int], float]
+    ) -> float:
+        if not self.codecs:
+            return 0.0
+        incoming = [elements for elements, _ in self._layouts(shapes, dtypes)]
+        count = len(self.codecs)
+        return sum(each(self.codecs[at % count], elements) for at, elements in enumerate(incoming))
+
+    def _most_body(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> int:
+        """Bytes behind the headers, the most that they can be."""
+        total = 0
+        for shape, dtype in zip(shapes, dtypes, strict=True):
+            layouts = [layout for _, layout in self._layouts([shape], [dtype])]
+            last = layouts[-1] if layouts else Layout(0, dtype, shape)
+            total += sum(layout.head_bytes for layout in layouts) + prod(last.shape) * last.dtype.itemsize
+        return total
+
+
+def chain(kinds: Sequence[Link]) -> Chain:
+    """The chain of a scenario's list of codecs. Raises ValueError, with position and reason, if they do not fit."""
+    steps: list[Codec] = []
+    dtype = torch.float32
+    for at, kind in enumerate(kinds):
+        if isinstance(kind, ErrorFeedback):
+            if at:
+                raise Misfit(at, "error_feedback must be the first of its chain")
+        elif isinstance(kind, Deflate):
+            if at < len(kinds) - 1:
+                raise Misfit(at, "deflate must be the last of its chain")
+        elif not isinstance(kind, Identity):
+            if not dtype.is_floating_point:
+                raise Misfit(at, f"{kind.kind} takes numbers, and {steps[-1].kind} before it leaves packed bits")
+            dtype = kind.layout(dtype, (8, 8)).dtype
+            steps.append(kind)
+    packing = kinds[-1] if kinds and isinstance(kinds[-1], Deflate) else None
+    feedback = bool(kinds) and isinstance(kinds[0], ErrorFeedback)
+    if feedback and not steps:
+        raise Misfit(0, "error_feedback needs a codec that loses something")
+    return Chain(tuple(steps), packing, feedback)
+
+
+class Misfit(ValueError):
+    """Codecs that cannot follow each other; ``at`` is the position of the one that is wrong."""
+
+    def __init__(self, at: int, reason: str) -> None:
+        super().__init__(reason)
+        self.at = at
