@@ -10,12 +10,20 @@ import pytest
 
 from tests.algorithms.ideal import Played, ideal
 from tests.learning.plain import same
+from tests.worlds import ListLog
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.codecs.cast import Cast
+from wirelessfsl.codecs.chain import Link
+from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
 from wirelessfsl.codecs.quantize import Quantize
+from wirelessfsl.codecs.sparse import Dropout, RandomK, RandTopK, Threshold, TopK
+from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
 from wirelessfsl.learning.optim import SGD
+from wirelessfsl.learning.partition import Iid
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
-from wirelessfsl.scenario import Codecs
+from wirelessfsl.scenario import Codecs, Data, Model, Scenario
+from wirelessfsl.simulation import Outcome, play
 
 BUDGET: dict[str, Any] = {"rounds": 2, "local_steps": 3, "batch_size": 16, "optimizer": SGD(lr=0.1)}
 TWO_BITS, FINE = Quantize(bits=2), Quantize(bits=16)
@@ -76,3 +84,73 @@ def test_the_models_codec_reaches_fedavg(kind: str) -> None:
     assert lossy.losses[:first] == exact.losses[:first]
     assert lossy.losses[first:] != exact.losses[first:]
     assert same(lossy.inputs, exact.inputs)
+
+
+CHAINS: list[tuple[Link, ...]] = [
+    (Cast(),),
+    (Quantize(bits=4),),
+    (Quantize(bits=4, per="sample"),),
+    (QSGD(levels=15),),
+    (Sign(),),
+    (Ternary(),),
+    (TopK(fraction=0.1),),
+    (RandTopK(fraction=0.1),),
+    (RandomK(fraction=0.1),),
+    (Threshold(at_least=0.05),),
+    (Dropout(p=0.5),),
+    (TopK(fraction=0.2), Quantize(bits=8), Deflate()),
+]
+
+
+def on_air(codecs: Codecs) -> tuple[ListLog, Outcome]:
+    """Two rounds of three clients on digits over a fading channel."""
+    scenario = Scenario(
+        data=Data(name="digits", clients=3, partition=Iid()),
+        model=Model(name="small_cnn"),
+        algorithm=SplitFedV1(rounds=2, local_steps=2, batch_size=16, optimizer=SGD(lr=0.1)),
+        codecs=codecs,
+    )
+    log = ListLog()
+    return log, play(scenario, log)
+
+
+@cache
+def uncompressed() -> tuple[ListLog, Outcome]:
+    return on_air(Codecs())
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=lambda chain: "-".join(codec.kind for codec in chain))
+@pytest.mark.parametrize("kind", [ACTIVATIONS, GRADIENTS])
+def test_one_knob_has_its_effects_on_bytes_airtime_energy_and_loss(kind: str, chain: tuple[Link, ...]) -> None:
+    log, _ = on_air(replace(Codecs(), **{kind: chain}))
+    plain, _ = uncompressed()
+
+    def of(log: ListLog, attribute: str, *phases: str) -> float:
+        rows = [row for phase in phases for row in log.rows(activity="transfer", phase=phase)]
+        return sum(row.end_s - row.start_s if attribute == "airtime" else getattr(row, attribute) for row in rows)
+
+    for attribute in ("bytes", "airtime", "energy_j"):
+        assert of(log, attribute, kind) < of(plain, attribute, kind)
+    others = {ACTIVATIONS, GRADIENTS, LABELS, MODEL_UPLOAD, MODEL_DOWNLOAD} - {kind}
+    for other in others:
+        assert of(log, "bytes", other) == of(plain, "bytes", other)
+    costs = [row for phase in ("encode", "decode") for row in log.rows(activity="compute", phase=phase)]
+    assert costs
+    assert all(row.flops > 0 and row.end_s > row.start_s for row in costs)
+    assert [m.loss for m in log.metrics] != [m.loss for m in plain.metrics]
+
+
+def test_error_feedback_changes_what_is_learnt_and_not_what_flies() -> None:
+    chain = (TopK(fraction=0.05),)
+    with_memory, _ = on_air(replace(Codecs(), gradients=(ErrorFeedback(), *chain)))
+    without, _ = on_air(replace(Codecs(), gradients=chain))
+    sizes = [[row.bytes for row in log.rows(phase=GRADIENTS)] for log in (with_memory, without)]
+    assert sorted(sizes[0]) == sorted(sizes[1])
+    assert [m.loss for m in with_memory.metrics] != [m.loss for m in without.metrics]
+
+
+def test_codecs_that_draw_give_the_same_run_twice() -> None:
+    codecs = Codecs(activations=(Dropout(p=0.3),), gradients=(ErrorFeedback(), QSGD(levels=3)))
+    (first, _), (second, _) = on_air(codecs), on_air(codecs)
+    assert first.events == second.events
+    assert first.metrics == second.metrics
