@@ -74,7 +74,19 @@ TABLE = {
     # Floor 4, where the wings meet
     "api": row({"scenario", "simulation", "learning.executor", "results"}),
     "cli": row(
-        {"api", "catalogue", "learning.download", "scenario", "simulation", "results", "records", "units"}, "rich"
+        {
+            "api",
+            "catalogue",
+            "codecs.chain",
+            "codecs.measure",
+            "learning.download",
+            "scenario",
+            "simulation",
+            "results",
+            "records",
+            "units",
+        },
+        "rich",
     ),
     "": row({"api", "scenario", "results"}, "importlib"),
 }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from wirelessfsl import open_run
@@ -45,6 +46,38 @@ def test_the_resolved_scenario_of_a_run_gives_the_same_run(folder: Path, tmp_pat
     assert again.events.equals(first.events)
     assert again.metrics.equals(first.metrics)
     assert {**again.summary, "host": 0} == {**first.summary, "host": 0}
+
+
+def test_codecs_are_measured_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", np.ones((4, 25), np.float32))
+    assert main(["codec", "quantize", "--set", "codecs.activations.0.bits=4", "--file", str(tmp_path / "x.npy")]) == 0
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert row[:2] == ["quantize", str(8 + 2 + 8 + 8 + 50)]
+    assert float(row[2]) == pytest.approx(400 / 58, abs=0.01)
+    assert float(row[3]) == 0.0
+    assert main(["codec", "[{kind: top_k, fraction: 0.1}, {kind: cast}]", "--shape", "10,10"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["top_k", "cast", str(8 + 2 + 8 + 9 + 20)]
+    assert main(["codec", QUICK]) == 0
+    kinds = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:-1]]
+    assert kinds == ["activations", "gradients", "model_upload", "model_download"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuch"], "got 'nosuch', allowed: identity, cast"),
+        (["[{kind: sign}, {kind: sign}]"], "sign takes numbers"),
+        (["sign", "--file", "nowhere.npy"], "nowhere.npy: not a .npy file"),
+        (["sign", "--file", "nowhere.npy", "--shape", "3"], "give --shape or --file, not both"),
+    ],
+)
+def test_codecs_that_cannot_be_measured_say_why(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["codec", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert out == ""
 
 
 def test_run_refuses_a_folder_that_holds_something(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

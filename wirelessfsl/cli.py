@@ -9,7 +9,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -95,6 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     describe = command("describe", _describe, "fields, units and references of anything that list names")
     describe.add_argument("name", metavar="NAME")
 
+    codec = command("codec", _codec, "measure codecs on a tensor: bytes, error, time; without a network")
+    codec.add_argument(
+        "what", metavar="SCENARIO|CODECS", help="a scenario's codecs, or a kind, or a list such as '[{kind: sign}]'"
+    )
+    codec.add_argument("--shape", metavar="N,N,...", type=_shape, help="of standard normal numbers (default 20,9216)")
+    codec.add_argument("--file", metavar="X.npy", help="measure this array instead")
+    _scenario_options(codec)
+
     command("schema", _schema, "JSON Schema of a scenario")
 
     new = command("new", _new, "print a commented scenario to start from")
@@ -116,6 +124,16 @@ def _scenario_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-code", action="store_true", help="let the scenario import code (kind: my_pkg.mod:Name)"
     )
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(size) for size in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, must be numbers with commas, such as 20,9216") from None
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, every size must be at least 1")
+    return sizes
 
 
 def _share(text: str) -> float:
@@ -229,6 +247,43 @@ def _schema(args: argparse.Namespace) -> int:
 
     print(json.dumps(schema(), indent=2))
     return 0
+
+
+def _codec(args: argparse.Namespace) -> int:
+    from wirelessfsl.codecs.chain import chain
+    from wirelessfsl.codecs.measure import measure, read, sample
+
+    if args.file is not None and args.shape is not None:
+        raise ValueError("codec: give --shape or --file, not both")
+    lists = _codec_lists(args)
+    x = read(args.file) if args.file is not None else sample(args.shape or (20, 9216))
+    print(f"{'':16} {'bytes':>12} {'ratio':>8} {'error':>9} {'encode ms':>10} {'decode ms':>10} {'FLOPs':>20}")
+    for label, kinds in lists:
+        found = measure(chain(kinds), x)
+        body = found.size_bytes - found.header_bytes
+        flops = f"{found.encode_flops:.3g} + {found.decode_flops:.3g}"
+        print(
+            f"{label:16} {found.size_bytes:12} {found.raw_bytes / max(body, 1):8.2f} {found.relative_error:9.2e}"
+            f" {found.encode_s * 1e3:10.3f} {found.decode_s * 1e3:10.3f} {flops:>20}"
+        )
+    print(f"float tensor of shape {tuple(x.shape)}, {x.numel() * x.element_size()} bytes; bytes include a frame of"
+          f" {found.header_bytes}, the ratio does not; error is |x - x'| / |x|; ms are this machine's")  # fmt: skip
+    return 0
+
+
+def _codec_lists(args: argparse.Namespace) -> list[tuple[str, Any]]:
+    """Every message kind of a scenario with its codecs, or the one list that was given."""
+    from wirelessfsl.scenario import load_scenario
+
+    if args.what.endswith((".yaml", ".yml")):
+        scenario = _load(Path(args.what), args)
+        return [(kind, getattr(scenario.codecs, kind)) for kind in scenario.algorithm.messages if kind != "labels"]
+    given = args.what if args.what.startswith(("[", "{")) else f"[{{kind: {args.what}}}]"
+    with as_file(files("wirelessfsl") / "templates" / "minimal.yaml") as path:
+        sets = [f"codecs.activations={given}", *args.set]
+        scenario = load_scenario(path, sets, args.seed, args.allow_code)
+    kinds = scenario.codecs.activations
+    return [(" ".join(kind.kind for kind in kinds), kinds)]
 
 
 def _new(args: argparse.Namespace) -> int:

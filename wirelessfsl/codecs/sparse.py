@@ -303,7 +303,12 @@ def _representable(name: str, values: torch.Tensor) -> torch.Tensor:
 
 def _greatest(score: NDArray[np.float64], kept: int) -> NDArray[np.intp]:
     """Ascending positions of the greatest scores; of equal ones the first."""
-    return np.sort(np.argsort(-score, kind="stable")[:kept])
+    if kept == len(score):
+        return np.arange(kept)
+    last = np.partition(score, len(score) - kept)[len(score) - kept]
+    chosen = score > last
+    chosen[np.flatnonzero(score == last)[: kept - int(chosen.sum())]] = True
+    return np.flatnonzero(chosen)
 
 
 def _spread(values: torch.Tensor, positions: NDArray[np.intp], shape: Shape) -> torch.Tensor:
