@@ -11,6 +11,7 @@ from wirelessfsl.codecs.chain import chain
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Medium, RadioAir
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
@@ -39,7 +40,7 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
         for client, owner in zip(world.clients, owners, strict=True):
             world.watch(client, owner.compute_jitter, owner.failures)
         world.medium = _medium(scenario, world)
-        world.codecs = {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages}
+        world.coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages})
         world.data = {
             client: ClientData(dataset.inputs[own], dataset.labels[own], client.name, s.seed)
             for client, own in zip(world.clients, deal(s, dataset), strict=True)

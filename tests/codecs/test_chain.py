@@ -9,10 +9,11 @@ import torch
 
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Chain, Link, Misfit, chain
+from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
 from wirelessfsl.codecs.quantize import Quantize
-from wirelessfsl.codecs.sparse import Dropout, TopK
+from wirelessfsl.codecs.sparse import TopK
 from wirelessfsl.codecs.stochastic import Sign
 from wirelessfsl.codecs.wire import CorruptPayload, write
 

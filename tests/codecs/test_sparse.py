@@ -11,8 +11,9 @@ import torch
 from wirelessfsl.codecs.bits import as_bitmap, pack_positions, positions_bytes, unpack_positions
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Chain
-from wirelessfsl.codecs.sparse import Dropout, RandomK, RandTopK, Threshold, TopK
-from wirelessfsl.codecs.wire import CorruptPayload
+from wirelessfsl.codecs.dropout import Dropout
+from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
+from wirelessfsl.codecs.wire import CorruptPayload, frame_bytes
 
 X = torch.tensor([[0.5, -3.0, 0.0], [2.0, -2.0, 1.0]])
 
@@ -140,7 +141,7 @@ def test_what_is_not_finite_is_refused(codec: TopK, value: float) -> None:
 
 def test_scaling_beyond_the_dtype_is_refused() -> None:
     for codec in (RandomK(fraction=0.1), Dropout(p=0.9)):
-        with pytest.raises(ValueError, match=r"too large to be scaled in torch\.float16"):
+        with pytest.raises(ValueError, match=r"too large to be multiplied by 10 in torch\.float16"):
             Chain((codec,)).encode((torch.full((1000,), 60_000.0).half(),))
 
 
@@ -148,3 +149,28 @@ def test_kept_values_are_coded_on_by_the_next_codec() -> None:
     payload, _ = Chain((TopK(fraction=0.5), Cast())).encode((X,))
     assert len(payload) == 8 + 2 + 8 + 1 + 3 * 2
     assert through(Chain((TopK(fraction=0.5), Cast())), X).tolist() == [[0.0, -3.0, 0.0], [2.0, -2.0, 0.0]]
+
+
+@pytest.mark.parametrize(("samples", "count", "kept"), [(20, 1280, 4), (20, 1280, 2), (64, 300, 9), (3, 9216, 92)])
+def test_per_sample_sizes_are_those_of_the_paper(samples: int, count: int, kept: int) -> None:
+    # k (32 + ceil(log2 d)) bits a sample (Zheng et al., IJCAI 2023, table 1), positions rounded up to whole bytes once.
+    x = torch.randn(samples, count, generator=torch.Generator().manual_seed(1))
+    bits = math.ceil(math.log2(count))
+    for codec in TopK(fraction=kept / count, per="sample"), RandTopK(fraction=kept / count, per="sample"):
+        payload, _ = Chain((codec,)).encode((x,), 1)
+        size = samples * kept * 4 + math.ceil(samples * kept * bits / 8)
+        assert len(payload) == frame_bytes([(samples, count)]) + size
+        (decoded,) = Chain((codec,)).decode(payload)
+        assert ((decoded != 0).sum(1) == kept).all()
+
+
+def test_every_sample_keeps_its_own_greatest() -> None:
+    x = torch.tensor([[1.0, -3.0, 2.0, 0.5], [10.0, 20.0, -40.0, 30.0]])
+    assert through(Chain((TopK(fraction=0.5, per="sample"),)), x).tolist() == [[0, -3, 2, 0], [0, 0, -40, 30]]
+    assert through(Chain((TopK(fraction=0.5),)), x).tolist() == [[0, 0, 0, 0], [10, 20, -40, 30]]
+    assert TopK(per="sample").layout(torch.float32, (7,)) == TopK().layout(torch.float32, (7,))
+
+
+def test_in_evaluation_rand_top_k_is_top_k_and_dropout_is_off() -> None:
+    drawing = Chain((RandTopK(fraction=0.5, alpha=0.9), Dropout(p=0.5), Cast()))
+    assert drawing.at_test() == Chain((TopK(fraction=0.5), Cast()))

@@ -17,9 +17,10 @@ from hypothesis.extra import numpy as hnp
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.codec import Memory
+from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.lossless import Deflate
 from wirelessfsl.codecs.quantize import Quantize
-from wirelessfsl.codecs.sparse import Dropout, RandomK, RandTopK, Threshold, TopK
+from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
 from wirelessfsl.codecs.wire import CorruptPayload
 

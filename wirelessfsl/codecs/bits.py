@@ -1,17 +1,20 @@
 """What several codecs share: positions of kept elements, one flag an element, random numbers of a key.
 
 Of k positions among n either a bitmap flies (ceil(n / 8) bytes) or each as a number of ceil(log2 n) bits
-(ceil(k ceil(log2 n) / 8) bytes), whichever is shorter; which one follows from n and k and need not be said.
+(ceil(k ceil(log2 n) / 8) bytes), whichever is shorter; which one follows from n and k and need not be said. Where every
+sample has positions of its own they are numbered within it: rows of n.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.codecs.wire import CorruptPayload
+
+Positions: TypeAlias = NDArray[np.intp]
 
 KEY_BYTES = 8
 """A key of a random stream on the wire."""
@@ -44,40 +47,40 @@ def index_bits(count: int) -> int:
     return max(count - 1, 0).bit_length()
 
 
-def as_bitmap(count: int, kept: int) -> bool:
-    """Whether a bitmap is no longer than the numbers of the positions."""
-    return flags_bytes(count) <= -(-kept * index_bits(count) // 8)
+def as_bitmap(count: int, kept: int, rows: int = 1) -> bool:
+    """Whether bitmaps of all rows are no longer than the numbers of their positions."""
+    return flags_bytes(rows * count) <= -(-rows * kept * index_bits(count) // 8)
 
 
-def positions_bytes(count: int, kept: int) -> int:
-    """Bytes of the positions of ``kept`` elements among ``count``.
+def positions_bytes(count: int, kept: int, rows: int = 1) -> int:
+    """Bytes of the positions of ``kept`` elements among ``count`` in every one of some rows.
 
-    >>> positions_bytes(9216, 10), positions_bytes(9216, 5000)
-    (18, 1152)
+    >>> positions_bytes(9216, 10), positions_bytes(9216, 5000), positions_bytes(9216, 10, rows=20)
+    (18, 1152, 350)
     """
-    return flags_bytes(count) if as_bitmap(count, kept) else -(-kept * index_bits(count) // 8)
+    return flags_bytes(rows * count) if as_bitmap(count, kept, rows) else -(-rows * kept * index_bits(count) // 8)
 
 
-def pack_positions(positions: NDArray[np.intp], count: int) -> bytes:
-    """Ascending positions among ``count``."""
-    if as_bitmap(count, len(positions)):
-        flags = np.zeros(count, dtype=bool)
+def pack_positions(positions: Positions, count: int, rows: int = 1) -> bytes:
+    """Ascending positions among ``rows * count``, as many in every row of ``count``."""
+    if as_bitmap(count, len(positions) // max(rows, 1), rows):
+        flags = np.zeros(rows * count, dtype=bool)
         flags[positions] = True
         return pack_flags(flags)
-    digits = positions[:, None] >> np.arange(index_bits(count)) & 1
+    digits = positions[:, None] % count >> np.arange(index_bits(count)) & 1
     return pack_flags(digits.astype(bool).reshape(-1))
 
 
-def unpack_positions(packed: memoryview, count: int, kept: int) -> NDArray[np.intp]:
+def unpack_positions(packed: memoryview, count: int, kept: int, rows: int = 1) -> Positions:
     """The positions that :func:`pack_positions` packed. Raises CorruptPayload if they make no sense."""
-    if as_bitmap(count, kept):
-        positions = np.flatnonzero(unpack_flags(packed, count))
+    if as_bitmap(count, kept, rows):
+        positions = np.flatnonzero(unpack_flags(packed, rows * count))
     else:
         width = index_bits(count)
-        digits = unpack_flags(packed, kept * width).reshape(kept, width)
-        positions = digits.astype(np.intp) @ (1 << np.arange(width))
-    if len(positions) != kept or (np.diff(positions) <= 0).any() or (kept and positions[-1] >= count):
-        raise CorruptPayload(f"positions that are not {kept} different ones among {count}")
+        digits = unpack_flags(packed, rows * kept * width).reshape(rows * kept, width)
+        positions = digits.astype(np.intp) @ (1 << np.arange(width)) + np.repeat(np.arange(rows) * count, kept)
+    if len(positions) != rows * kept or (np.diff(positions) <= 0).any() or (kept and positions[-1] >= rows * count):
+        raise CorruptPayload(f"positions that are not {kept} different ones among {count}, {rows} times")
     return positions
 
 

@@ -7,6 +7,7 @@ error, not an infinity.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Literal
 
 from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
@@ -56,11 +57,11 @@ class Cast:
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(0, self._flown(dtype), shape)
 
-    def encode_flops(self, elements: int) -> float:
-        return 1.0 * elements
+    def encode_flops(self, shape: Shape) -> float:
+        return 1.0 * prod(shape)
 
-    def decode_flops(self, elements: int) -> float:
-        return 1.0 * elements
+    def decode_flops(self, shape: Shape) -> float:
+        return 1.0 * prod(shape)
 
     def _flown(self, dtype: torch.dtype) -> torch.dtype:
         narrow: torch.dtype = getattr(torch, self.dtype)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from math import prod
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from wirelessfsl.codecs.codec import Codec, Layout, Memory, Shape, Take
+from wirelessfsl.codecs.codec import Backward, Codec, DiffersAtTest, Layout, Memory, Shape, Take
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
 from wirelessfsl.codecs.wire import Body, Frame, Payload, Reader, frame_bytes, raw, restore, write
@@ -23,6 +23,45 @@ from wirelessfsl.streams import subkey
 
 Link: TypeAlias = "Codec | Deflate | ErrorFeedback"
 """What can stand in a scenario's list."""
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """What one end of a link does to the gradients of a message: per tensor the codecs' steps, in order of use."""
+
+    steps: tuple[tuple[Backward, ...], ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything is done."""
+        return any(self.steps)
+
+    def __call__(self, gradients: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        """The gradients after the steps. Raises ValueError if they are not of the message's tensors."""
+        out = []
+        for gradient, steps in zip(gradients, self.steps, strict=True):
+            for step in steps:
+                gradient = step.run(gradient)
+            out.append(gradient)
+        return tuple(out)
+
+    @property
+    def flops(self) -> float:
+        return sum(step.flops for steps in self.steps for step in steps)
+
+
+class Sent(NamedTuple):
+    """A message's payload, memory for the next message, and what the sender does to gradients that come back."""
+
+    payload: Payload
+    memory: Memory
+    way_back: WayBack
+
+
+class Received(NamedTuple):
+    """A message's tensors, and what the receiver does to gradients before they go back."""
+
+    tensors: tuple[torch.Tensor, ...]
+    way_back: WayBack
 
 
 @dataclass(frozen=True)
@@ -43,7 +82,15 @@ class Chain:
         return bool(self.codecs or self.lossless)
 
     def encode(self, tensors: tuple[torch.Tensor, ...], memory: Memory = None) -> tuple[Payload, Memory]:
-        """Payload of a message and the memory for the next one.
+        """Payload and memory of :meth:`send`."""
+        return self.send(tensors, memory)[:2]
+
+    def decode(self, payload: Payload) -> tuple[torch.Tensor, ...]:
+        """Tensors of :meth:`receive`."""
+        return self.receive(payload).tensors
+
+    def send(self, tensors: tuple[torch.Tensor, ...], memory: Memory = None) -> Sent:
+        """Payload of a message, the memory for the next one, and the gradients' way back.
 
         tensors: of a dtype in :data:`wirelessfsl.codecs.wire.DTYPES`, any shape, strides and device.
         memory: what the previous call returned; for a link's first message a key (None stands for the key 0).
@@ -51,24 +98,26 @@ class Chain:
         Raises ValueError for a dtype without a code and for a value that a codec cannot carry.
         """
         bodies: list[Body] = []
-        states = []
+        states, back = [], []
         for index, x in enumerate(tensors):
             if self.codecs and x.is_floating_point():
-                parts, state = self._encode(x, self._state(memory, index))
+                parts, state, steps = self._encode(x, self._state(memory, index))
                 bodies += parts
                 states.append(state)
+                back.append(steps)
             else:
                 bodies.append(raw(x))
                 states.append(None)
+                back.append(())
         if self.lossless is not None:
             bodies = [self.lossless.pack(b"".join(bodies))]
         remembered = memory if all(state is None for state in states) else tuple(states)
-        return write(self.fingerprint, tensors, bodies), remembered
+        return Sent(write(self.fingerprint, tensors, bodies), remembered, WayBack(tuple(back)))
 
-    def decode(self, payload: Payload) -> tuple[torch.Tensor, ...]:
-        """Tensors of a payload, on the CPU and owning their memory.
+    def receive(self, payload: Payload) -> Received:
+        """Tensors of a payload, on the CPU and owning their memory, and the gradients' way back.
 
-        payload: what ``encode`` of an equal chain returned.
+        payload: what an equal chain sent.
 
         Raises CorruptPayload, a ValueError, for anything else.
         """
@@ -77,13 +126,19 @@ class Chain:
         if self.lossless is not None:
             dtypes, shapes = zip(*frame.headers, strict=True) if frame.headers else ((), ())
             reader = Reader(memoryview(self.lossless.unpack(frame.rest(), self._most_body(shapes, dtypes))))
-        tensors = tuple(self._decode(dtype, shape, reader.take) for dtype, shape in frame.headers)
+        decoded = [self._decode(dtype, shape, reader.take) for dtype, shape in frame.headers]
         reader.finish()
-        return tensors
+        tensors, back = zip(*decoded, strict=True) if decoded else ((), ())
+        return Received(tensors, WayBack(back))
+
+    def at_test(self) -> Chain:
+        """The chain that codes when the model is evaluated: without draws, and without memory."""
+        codecs = [codec.at_test() if isinstance(codec, DiffersAtTest) else codec for codec in self.codecs]
+        return Chain(tuple(codec for codec in codecs if codec is not None), self.lossless)
 
     def encode_flops(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> float:
         """Floating-point operations of encoding such tensors (of the most values that can be left, if that varies)."""
-        flops = self._flops(shapes, dtypes, lambda codec, elements: codec.encode_flops(elements))
+        flops = self._flops(shapes, dtypes, lambda codec, shape: codec.encode_flops(shape))
         if self.feedback:
             flops += sum(
                 2.0 * prod(shape) for shape, dtype in zip(shapes, dtypes, strict=True) if dtype.is_floating_point
@@ -92,7 +147,7 @@ class Chain:
 
     def decode_flops(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> float:
         """Floating-point operations of decoding to such tensors."""
-        flops = self._flops(shapes, dtypes, lambda codec, elements: codec.decode_flops(elements))
+        flops = self._flops(shapes, dtypes, lambda codec, shape: codec.decode_flops(shape))
         return flops + (self.lossless.unpack_flops(self._most_body(shapes, dtypes)) if self.lossless else 0.0)
 
     def size_bytes(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> int | None:
@@ -112,50 +167,59 @@ class Chain:
         key = subkey(memory if isinstance(memory, int) else 0, index)
         return (None, *(codec.begin(subkey(key, step)) for step, codec in enumerate(self.codecs)))
 
-    def _encode(self, x: torch.Tensor, state: tuple[Memory, ...]) -> tuple[list[Body], tuple[Memory, ...] | None]:
+    def _encode(
+        self, x: torch.Tensor, state: tuple[Memory, ...]
+    ) -> tuple[list[Body], tuple[Memory, ...] | None, tuple[Backward, ...]]:
         residual, *memories = state
-        if self.feedback and residual is not None:
-            x = x + residual  # type: ignore[operator]
+        if self.feedback and isinstance(residual, torch.Tensor):
+            if residual.shape != x.shape:
+                shapes = f"{tuple(residual.shape)}, then {tuple(x.shape)}"
+                raise ValueError(f"error_feedback: tensors of one link must keep their shape, got {shapes}")
+            x = x + residual
         parts: list[Body] = []
+        back: list[Backward] = []
         values, new = x, []
         for codec, memory in zip(self.codecs, memories, strict=True):
-            head, values, memory = codec.encode(values, memory)
+            head, values, memory, backward = codec.encode(values, memory)
             parts += [head] if head else []
             new.append(memory)
+            back += [backward] if backward else []
         parts.append(raw(values))
         if self.feedback:
-            residual = x - self._decode(x.dtype, tuple(x.shape), Reader(memoryview(b"".join(parts))).take)
+            residual = x - self._decode(x.dtype, tuple(x.shape), Reader(memoryview(b"".join(parts))).take)[0]
         forgetful = residual is None and all(memory is None for memory in new)
-        return parts, None if forgetful else (residual, *new)
+        return parts, None if forgetful else (residual, *new), tuple(reversed(back))
 
-    def _decode(self, dtype: torch.dtype, shape: Shape, take: Take) -> torch.Tensor:
+    def _decode(self, dtype: torch.dtype, shape: Shape, take: Take) -> tuple[torch.Tensor, tuple[Backward, ...]]:
         restores = []
+        back: list[Backward] = []
         if dtype.is_floating_point:
             for codec in self.codecs:
-                dtype, shape, back = codec.open(dtype, shape, take)
-                restores.append(back)
+                dtype, shape, restore_values, backward = codec.open(dtype, shape, take)
+                restores.append(restore_values)
+                back += [backward] if backward else []
         values = restore(take(prod(shape) * dtype.itemsize), dtype, shape)
-        for back in reversed(restores):
-            values = back(values)
-        return values
+        for restore_values in reversed(restores):
+            values = restore_values(values)
+        return values, tuple(back)
 
-    def _layouts(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> Iterator[tuple[int, Layout]]:
-        """For every tensor and codec: elements that come in, and what goes out."""
+    def _layouts(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> Iterator[tuple[Shape, Layout]]:
+        """For every tensor and codec: the shape that comes in, and what goes out."""
         for shape, dtype in zip(shapes, dtypes, strict=True):
             layout = Layout(0, dtype, shape)
             for codec in self.codecs if dtype.is_floating_point else ():
-                elements = prod(layout.shape)
-                layout = codec.layout(layout.dtype, layout.shape)
-                yield elements, layout
+                incoming = layout.shape
+                layout = codec.layout(layout.dtype, incoming)
+                yield incoming, layout
 
     def _flops(
-        self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype], each: Callable[[Codec, int], float]
+        self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype], each: Callable[[Codec, Shape], float]
     ) -> float:
         if not self.codecs:
             return 0.0
-        incoming = [elements for elements, _ in self._layouts(shapes, dtypes)]
+        incoming = [shape for shape, _ in self._layouts(shapes, dtypes)]
         count = len(self.codecs)
-        return sum(each(self.codecs[at % count], elements) for at, elements in enumerate(incoming))
+        return sum(each(self.codecs[at % count], shape) for at, shape in enumerate(incoming))
 
     def _most_body(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> int:
         """Bytes behind the headers, the most that they can be."""

@@ -5,12 +5,16 @@ leaves *values*, a tensor that is smaller or has cheaper elements: positions and
 a seed and what was drawn. The next codec of a chain takes those; what the last one leaves flies as it lies in memory.
 Nothing is simulated here, and no codec knows of messages, links or clocks: :mod:`wirelessfsl.codecs.chain` makes
 payloads of them, and who encodes, when, and what that costs is the engine's business.
+
+Training goes backward through a codec as it goes through a layer. Of activations the receiver computes the gradient of
+what it restored; :class:`Opened` says what of it has to go back (of dropped positions nothing), and :class:`Coded` what
+the sender makes of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -23,12 +27,23 @@ Memory: TypeAlias = "int | torch.Tensor | tuple[Memory, ...] | None"
 (tensor), a tuple of such things, or None for a codec that forgets."""
 
 
+class Backward(NamedTuple):
+    """What a codec does to the gradient of what it coded: a function of the gradient, and its FLOPs."""
+
+    run: Callable[[torch.Tensor], torch.Tensor]
+    flops: float = 0.0
+
+
 class Coded(NamedTuple):
-    """One tensor after a codec: bytes to be sent first, values for the next codec, memory for the next message."""
+    """One tensor after a codec: bytes to be sent first, values for the next codec, memory for the next message.
+
+    backward: makes the gradient of the coded tensor out of what came back; None passes it straight through.
+    """
 
     head: bytes
     values: torch.Tensor
     memory: Memory = None
+    backward: Backward | None = None
 
 
 class Layout(NamedTuple):
@@ -45,11 +60,22 @@ class Layout(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A head that was read: dtype and shape of the values that follow, and how to get the tensor back from them."""
+    """A head that was read: dtype and shape of the values that follow, and how to get the tensor back from them.
+
+    backward: makes what goes back out of the gradient of the restored tensor; None passes it straight through.
+    """
 
     dtype: torch.dtype
     shape: Shape
     restore: Callable[[torch.Tensor], torch.Tensor]
+    backward: Backward | None = None
+
+
+@runtime_checkable
+class DiffersAtTest(Protocol):
+    """A codec that is another one, or none, when the model is evaluated."""
+
+    def at_test(self) -> Codec | None: ...
 
 
 class Codec(Protocol):
@@ -82,10 +108,10 @@ class Codec(Protocol):
         """What encoding a tensor of this dtype and shape gives, in closed form."""
         ...
 
-    def encode_flops(self, elements: int) -> float:
-        """Floating-point operations that encoding so many elements costs the sender."""
+    def encode_flops(self, shape: Shape) -> float:
+        """Floating-point operations that encoding a tensor of this shape costs the sender."""
         ...
 
-    def decode_flops(self, elements: int) -> float:
-        """Floating-point operations that decoding to so many elements costs the receiver."""
+    def decode_flops(self, shape: Shape) -> float:
+        """Floating-point operations that decoding to a tensor of this shape costs the receiver."""
         ...

@@ -34,8 +34,8 @@ class Identity:
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(0, dtype, shape)
 
-    def encode_flops(self, elements: int) -> float:
+    def encode_flops(self, shape: Shape) -> float:
         return 0.0
 
-    def decode_flops(self, elements: int) -> float:
+    def decode_flops(self, shape: Shape) -> float:
         return 0.0

@@ -43,7 +43,7 @@ class Quantize:
 
     ``encode`` raises ValueError for NaN and infinities, and where hi - lo overflows float64.
 
-    >>> head, values, _ = Quantize(bits=2).encode(torch.tensor([0.0, 0.4, 3.0]), None)
+    >>> head, values, *_ = Quantize(bits=2).encode(torch.tensor([0.0, 0.4, 3.0]), None)
     >>> len(head), values.tolist()
     (8, [48])
     """
@@ -99,11 +99,11 @@ class Quantize:
         packed = -(-math.prod(shape) * self.bits // BITS_PER_BYTE)
         return Layout(2 * _limit_type(dtype).itemsize * self._groups(shape), torch.uint8, (packed,))
 
-    def encode_flops(self, elements: int) -> float:
-        return 6.0 * elements
+    def encode_flops(self, shape: Shape) -> float:
+        return 6.0 * math.prod(shape)
 
-    def decode_flops(self, elements: int) -> float:
-        return 3.0 * elements
+    def decode_flops(self, shape: Shape) -> float:
+        return 3.0 * math.prod(shape)
 
     def _axis(self, shape: Shape) -> int | None:
         """The dimension whose every index has a grid of its own."""

@@ -73,11 +73,11 @@ class QSGD:
         packed = -(-prod(shape) * self._bits // BITS_PER_BYTE)
         return Layout(_scale_type(dtype).itemsize, torch.uint8, (packed,))
 
-    def encode_flops(self, elements: int) -> float:
-        return 7.0 * elements
+    def encode_flops(self, shape: Shape) -> float:
+        return 7.0 * prod(shape)
 
-    def decode_flops(self, elements: int) -> float:
-        return 2.0 * elements
+    def decode_flops(self, shape: Shape) -> float:
+        return 2.0 * prod(shape)
 
     @property
     def _bits(self) -> int:
@@ -120,11 +120,11 @@ class Sign:
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(_scale_type(dtype).itemsize, torch.uint8, (flags_bytes(prod(shape)),))
 
-    def encode_flops(self, elements: int) -> float:
-        return 2.0 * elements
+    def encode_flops(self, shape: Shape) -> float:
+        return 2.0 * prod(shape)
 
-    def decode_flops(self, elements: int) -> float:
-        return 1.0 * elements
+    def decode_flops(self, shape: Shape) -> float:
+        return 1.0 * prod(shape)
 
 
 @settings
@@ -167,11 +167,11 @@ class Ternary:
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(_scale_type(dtype).itemsize, torch.uint8, (-(-prod(shape) // _TRITS),))
 
-    def encode_flops(self, elements: int) -> float:
-        return 4.0 * elements
+    def encode_flops(self, shape: Shape) -> float:
+        return 4.0 * prod(shape)
 
-    def decode_flops(self, elements: int) -> float:
-        return 1.0 * elements
+    def decode_flops(self, shape: Shape) -> float:
+        return 1.0 * prod(shape)
 
 
 def _values(name: str, x: torch.Tensor) -> Floats:

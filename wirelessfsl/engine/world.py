@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from simpy import Environment, Event, Interrupt, Process
 
-from wirelessfsl.codecs.chain import Chain
-from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.devices.compute import Jitter, NoJitter
 from wirelessfsl.devices.failures import Failures
+from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.custody import check, claim
 from wirelessfsl.engine.medium import Delivery, Medium
 from wirelessfsl.engine.node import Node, Steps
@@ -27,7 +26,6 @@ from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.records import DROP, IDLE, RECEIVE, TRANSFER, WAIT, Log
 from wirelessfsl.records import Event as Fact
 from wirelessfsl.settings import settings
-from wirelessfsl.streams import key
 from wirelessfsl.units import Ge, Positive
 
 if TYPE_CHECKING:
@@ -83,12 +81,11 @@ class World:
         self.clients: tuple[Node, ...] = ()
         self.server: Node
         self.medium: Medium
-        self.codecs: Mapping[str, Chain] = {}
+        self.coding: Coding
         self.stages: tuple[Stage, ...] = ()
         self.initial: tuple[Part, ...] = ()
         self.data: Mapping[Node, ClientData] = {}
         self.on_round: Callable[[World, Sequence[Part], Mapping[Node, Sequence[float]]], None] = lambda *_: None
-        self._memory: dict[tuple[str, str, str], Memory] = {}
         self._jitter: dict[Node, Jitter] = {}
         self._sessions: dict[Process | None, Session] = {}
         self._running: dict[Node, Process] = {}
@@ -159,35 +156,31 @@ class World:
     def transfer(self, sender: Node, receiver: Node, **messages: Tensor | tuple[Tensor, ...]) -> Steps:
         """Send tensors in one message, ``kind=value`` each; returns what the receiver decodes, in the same order.
 
-        Encoding is paid for by the sender, the air by both, decoding by the receiver. Raises Lost if the message does
-        not arrive.
+        Encoding is paid for by the sender, the air by both, decoding by the receiver. ``gradients`` are those of the
+        last ``activations`` that went the other way, and return through the same codecs. Raises Lost if the message
+        does not arrive.
         """
-        payloads, encode_flops, decode_flops = {}, 0.0, 0.0
+        sealed = {}
         for kind, value in messages.items():
             check(sender.name, f"{kind} sent", value)
             tensors = value if isinstance(value, tuple) else (value,)
-            chain, at = self.codecs[kind], (sender.name, receiver.name, kind)
             try:
-                payloads[kind], memory = chain.encode(tensors, self._codec_memory(at) if chain else None)
+                sealed[kind] = self.coding.seal(sender.name, receiver.name, kind, tensors)
             except ValueError as error:
                 self._fail(sender, f"encoding {kind}", error)
-            if chain:
-                self._memory[at] = memory
-                shapes, dtypes = [tuple(tensor.shape) for tensor in tensors], [tensor.dtype for tensor in tensors]
-                encode_flops += chain.encode_flops(shapes, dtypes)
-                decode_flops += chain.decode_flops(shapes, dtypes)
-        if encode_flops:
-            yield from sender.spend("encode", encode_flops)
-        sizes = {kind: len(payload) for kind, payload in payloads.items()}
+        if flops := sum(each.flops for each in sealed.values()):
+            yield from sender.spend("encode", flops)
+        sizes = {kind: len(each.payload) for kind, each in sealed.items()}
         sizes[next(iter(sizes))] += self.transport.overhead_bytes
         yield from self._fly(sender, receiver, sizes)
-        if decode_flops:
-            yield from receiver.spend("decode", decode_flops)
-        received = []
-        for kind, payload in payloads.items():
-            tensors = self.codecs[kind].decode(payload)
-            claim(receiver.name, tensors)
-            received.append(tensors if isinstance(messages[kind], tuple) else tensors[0])
+        unsealed = [self.coding.unseal(sender.name, receiver.name, kind, sealed[kind].payload) for kind in messages]
+        if flops := sum(each.flops for each in unsealed):
+            yield from receiver.spend("decode", flops)
+        received = [
+            tensors if isinstance(value, tuple) else tensors[0]
+            for value, (tensors, _) in zip(messages.values(), unsealed, strict=True)
+        ]
+        claim(receiver.name, received)
         return received[0] if len(received) == 1 else tuple(received)
 
     def close_round(self, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
@@ -272,12 +265,6 @@ class World:
         if self.env.now > client.free_since_s:
             self.log_event(client.free_since_s, self.env.now, client, WAIT, IDLE)
             client.free_since_s = self.env.now
-
-    def _codec_memory(self, at: tuple[str, str, str]) -> Memory:
-        """What the codecs of a link and kind remember; for its first message the key of their random numbers."""
-        if at not in self._memory:
-            self._memory[at] = key(self.seed, "codec", *at)
-        return self._memory[at]
 
     def _fly(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Steps:
         asked_s = self.env.now

@@ -9,11 +9,13 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS, ModelSpec
-from wirelessfsl.records import LABELS, MESSAGE_KINDS
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MESSAGE_KINDS
 from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.settings import Devices, Scenario, Server
 from wirelessfsl.streams import stream
 
+_OF_ACTIVATIONS = "gradient", "correction"
+"""Knobs of codecs that say how gradients of activations return."""
 _ALGORITHM: Path = ("algorithm", "kind")
 _MEDIUM: Path = ("network", "medium", "kind")
 _PHY: Path = ("network", "channel", "phy", "kind")
@@ -80,6 +82,11 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     for message in MESSAGE_KINDS:
         if scheme.messages and message not in scheme.messages:
             yield ("codecs", message), f"{scheme.kind} sends no {message}", _ALGORITHM
+    for message in scheme.messages:
+        for i, codec in enumerate(getattr(s.codecs, message) if message != ACTIVATIONS else ()):
+            for knob in _OF_ACTIVATIONS:
+                if hasattr(codec, knob):
+                    yield ("codecs", message, i, knob), f"it is for {ACTIVATIONS}", ("codecs", message, i, "kind")
     if not scheme.cuts:
         yield ("model", "cuts"), f"{scheme.kind} does not cut the model", _ALGORITHM
     if s.model.name in MODELS:
@@ -123,6 +130,13 @@ def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
         except Misfit as misfit:
             yield Problem(("codecs", message, misfit.at), f"got {kinds[misfit.at].kind!r}: {misfit}")
             continue
+        if message == GRADIENTS and made.feedback:
+            for i, codec in enumerate(s.codecs.activations):
+                if getattr(codec, "gradient", "full") == "kept":
+                    text = (
+                        f"got 'kept', must be full: error_feedback of {GRADIENTS} needs the same positions every time"
+                    )
+                    yield Problem(("codecs", ACTIVATIONS, i, "gradient"), text, reads=(("codecs", GRADIENTS),))
         if message == LABELS and made.codecs:
             at = kinds.index(made.codecs[0])
             text = f"{made.codecs[0].kind} has no effect: labels are integers, which fly as they are; remove it"

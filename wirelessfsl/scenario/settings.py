@@ -8,10 +8,11 @@ from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
+from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
 from wirelessfsl.codecs.quantize import Quantize
-from wirelessfsl.codecs.sparse import Dropout, RandomK, RandTopK, Threshold, TopK
+from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
 from wirelessfsl.devices.battery import BatteryModel, NoBattery
 from wirelessfsl.devices.compute import Jitter, NoJitter, Processor

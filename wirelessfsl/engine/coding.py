@@ -1,0 +1,80 @@
+"""Tensors to payloads and back at the two ends of every link: what codecs remember, and the way back of gradients.
+
+Gradients return the way that their activations came. A codec that dropped positions of an activation lets only the
+gradients of the others fly back, and the sender of the activation makes of them the gradient of what it had before it
+was coded. The chain of the gradients themselves codes what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from wirelessfsl.codecs.chain import Chain, WayBack
+from wirelessfsl.codecs.codec import Memory
+from wirelessfsl.codecs.wire import Payload
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS
+from wirelessfsl.streams import key
+
+if TYPE_CHECKING:
+    from torch import Tensor, dtype
+
+
+class Sealed(NamedTuple):
+    """A payload, and what making it costs the sender in FLOPs."""
+
+    payload: Payload
+    flops: float
+
+
+class Unsealed(NamedTuple):
+    """A payload's tensors, and what reading them costs the receiver in FLOPs."""
+
+    tensors: tuple[Tensor, ...]
+    flops: float
+
+
+class Coding:
+    """All links' chains; ``chains`` has one for every kind of message, links have memories of their own."""
+
+    def __init__(self, seed: int, chains: Mapping[str, Chain]) -> None:
+        self._seed = seed
+        self._chains = chains
+        self._memory: dict[tuple[str, str, str], Memory] = {}
+        self._near: dict[tuple[str, str], WayBack] = {}
+        self._far: dict[tuple[str, str], WayBack] = {}
+
+    def seal(self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...]) -> Sealed:
+        """Encode a message of one kind.
+
+        Raises ValueError for a value that the chain cannot carry, and for gradients that are not of the activations
+        that came last.
+        """
+        chain, flops = self._chains[kind], 0.0
+        if kind == GRADIENTS and (way := self._far.pop((receiver, sender), None)):
+            tensors, flops = way(tensors), way.flops
+        if not chain:
+            return Sealed(chain.encode(tensors)[0], flops)
+        link = sender, receiver, kind
+        if link not in self._memory:
+            self._memory[link] = key(self._seed, "codec", *link)
+        payload, self._memory[link], way = chain.send(tensors, self._memory[link])
+        if kind == ACTIVATIONS:
+            self._near[sender, receiver] = way
+        return Sealed(payload, flops + chain.encode_flops(*_described(tensors)))
+
+    def unseal(self, sender: str, receiver: str, kind: str, payload: Payload) -> Unsealed:
+        """Decode a message of one kind."""
+        chain, flops = self._chains[kind], 0.0
+        tensors, way = chain.receive(payload)
+        if chain:
+            flops = chain.decode_flops(*_described(tensors))
+        if chain and kind == ACTIVATIONS:
+            self._far[sender, receiver] = way
+        if kind == GRADIENTS and (back := self._near.pop((receiver, sender), None)):
+            return Unsealed(back(tensors), flops + back.flops)
+        return Unsealed(tensors, flops)
+
+
+def _described(tensors: tuple[Tensor, ...]) -> tuple[list[tuple[int, ...]], list[dtype]]:
+    return [tuple(tensor.shape) for tensor in tensors], [tensor.dtype for tensor in tensors]
