@@ -15,6 +15,7 @@ from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Link
+from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
 from wirelessfsl.codecs.quantize import Quantize
@@ -99,6 +100,7 @@ CHAINS: list[tuple[Link, ...]] = [
     (RandomK(fraction=0.1),),
     (Threshold(at_least=0.05),),
     (Dropout(p=0.5),),
+    (Clustering(subvectors=32, centroids=4),),
     (TopK(fraction=0.2), Quantize(bits=8), Deflate()),
 ]
 
@@ -142,6 +144,15 @@ def test_one_knob_has_its_effects_on_bytes_airtime_energy_and_loss(kind: str, ch
     assert costs
     assert all(row.flops > 0 and row.end_s > row.start_s for row in costs)
     assert [m.loss for m in log.metrics] != [m.loss for m in plain.metrics]
+
+
+def test_the_gradient_correction_reaches_the_training() -> None:
+    losses = []
+    for correction in 0.0, 0.5:
+        codec = Clustering(subvectors=32, centroids=2, correction=correction)
+        log, _ = on_air(Codecs(activations=(codec,)))
+        losses.append([m.loss for m in log.metrics])
+    assert losses[0] != losses[1]
 
 
 def test_error_feedback_changes_what_is_learnt_and_not_what_flies() -> None:

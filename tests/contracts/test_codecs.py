@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Chain
+from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.lossless import Deflate
@@ -84,6 +85,12 @@ def over_the_norm(levels: int) -> Callable[[torch.Tensor], torch.Tensor]:
     return bound
 
 
+def the_range(x: torch.Tensor) -> torch.Tensor:
+    lowest, highest = x.double().aminmax() if x.numel() else (torch.zeros(()).double(),) * 2
+    rounding = (2.0**-10 + 2 * torch.finfo(x.dtype).eps) * torch.maximum(lowest.abs(), highest.abs()) + 2.0**-24
+    return (torch.clamp(highest, min=0) - torch.clamp(lowest, max=0) + rounding).expand(x.shape)
+
+
 def below(limit: float) -> Callable[[torch.Tensor], torch.Tensor]:
     return lambda x: torch.full_like(x, limit, dtype=torch.float64)
 
@@ -112,6 +119,9 @@ CODECS = [
     Contract(Chain((Threshold(at_least=0.5),)), below(0.5)),
     *(Contract(Chain((Dropout(p=0.3, mask=mask),)), anything, greatest=1000.0) for mask in MASKS),
     Contract(Chain((Dropout(p=0.0),)), exact),
+    Contract(Chain((Clustering(subvectors=4, groups=2, centroids=3, codebook="float64"),)), the_range),
+    Contract(Chain((Clustering(centroids=1, start="random"),)), the_range, greatest=torch.finfo(torch.float32).max),
+    Contract(Chain((Clustering(subvectors=2, codebook="float16", correction=0.1),)), the_range, greatest=60000.0),
     Contract(Chain((), Deflate()), exact),
     Contract(Chain((TopK(fraction=0.2), Quantize(bits=8)), Deflate()), anything, greatest=2.0**100),
     Contract(Chain((TopK(fraction=0.2), Cast()), feedback=True), anything, greatest=1000.0),

@@ -8,6 +8,7 @@ from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
+from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
@@ -39,6 +40,7 @@ CodecKind = Annotated[
     | RandomK
     | Threshold
     | Dropout
+    | Clustering
     | Deflate
     | ErrorFeedback,
     Kinds(),

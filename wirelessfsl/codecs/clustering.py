@@ -1,0 +1,264 @@
+"""Clustering of activations: FedLite's grouped product quantisation, with its gradient correction.
+
+Each sample is cut into q sub-vectors, the q positions are put into R groups, and the sub-vectors of a group, over all
+samples of the batch, are clustered by K-means. What flies are R codebooks of L centroids and an index of ceil(log2 L)
+bits for every sub-vector. R = q is product quantisation, q = 1 is K-means of whole samples; FedLite's point is R = 1.
+"""
+
+from __future__ import annotations
+
+from math import frexp, gcd, ldexp, prod
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+
+from wirelessfsl.codecs.bits import as_key, index_bits, next_key, numbers
+from wirelessfsl.codecs.codec import Backward, Coded, Layout, Memory, Opened, Shape, Take
+from wirelessfsl.codecs.kept import finite, rows_of
+from wirelessfsl.codecs.quantize import pack, unpack
+from wirelessfsl.codecs.wire import CorruptPayload, raw, restore
+from wirelessfsl.lazy import torch
+from wirelessfsl.settings import settings
+from wirelessfsl.units import BITS_PER_BYTE, Count, Ge, Le, NonNegative
+
+_AT_ONCE = 2**15
+"""Distances between points and centroids that are computed at once."""
+
+
+class Grid(NamedTuple):
+    """How a tensor is cut: samples, sub-vectors of a sample, numbers of a sub-vector, groups of positions."""
+
+    samples: int
+    subvectors: int
+    numbers: int
+    groups: int
+
+
+@settings
+class Clustering:
+    """FedLite's clustering: every sub-vector becomes the nearest of L centroids, learnt from this very tensor.
+
+    Size = codebook itemsize R L d / q + ceil(B q ceil(log2 L) / 8) bytes for B samples of d numbers. |x - x'| is at
+    most the range of the values, and 0 if there are no more than L different sub-vectors (from k-means++). Cost n (J (2
+    L + 1) + 3 (L - 1)) FLOPs to encode n numbers, the last term for k-means++; 0 to decode. Source: Wang, Qi, Rawat,
+    Reddi, Waghmare, Yu, Joshi, FedLite: A Scalable Approach for Federated Learning on Resource-constrained Clients,
+    2022, sec. 4; its 490x is d = 9216, B = 20, q = 1152, L = 2, R = 1 and counts 64 bits a number, on either side.
+
+    subvectors: q, sub-vectors of a sample. Where q does not divide d, numbers are filled up with zeros; where d < q,
+        every number is a sub-vector.
+    groups: R, groups of neighbouring positions with a codebook each; must divide q.
+    centroids: L, entries of a codebook, 1-65536.
+    iterations: J, steps of Lloyd's algorithm.
+    start: first centroids: k-means++ (Arthur and Vassilvitskii, SODA 2007), or sub-vectors at random.
+    codebook: how its numbers fly.
+    correction: lambda of the gradient correction. The client adds lambda (z - z') / B to the gradient of its
+        activations z, of which the server saw z': the paper's lambda (z - z') for a sample, since the loss is the mean
+        over B samples. 0 passes the gradient straight through.
+
+    >>> clustering = Clustering(subvectors=1152, centroids=2, codebook="float64")
+    >>> clustering.layout(torch.float64, (20, 9216)), 20 * 9216 * 64 / 24064
+    (Layout(head_bytes=128, dtype=torch.uint8, shape=(2880,), fixed=True), 490.21276595744683)
+    """
+
+    kind: Literal["clustering"] = "clustering"
+    subvectors: Count = 1152
+    groups: Count = 1
+    centroids: Annotated[int, Ge(1), Le(65536)] = 2
+    iterations: Count = 10
+    start: Literal["k-means++", "random"] = "k-means++"
+    codebook: Literal["float16", "float32", "float64"] = "float32"
+    correction: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        if self.subvectors % self.groups:
+            raise ValueError(f"groups: got {self.groups}, must divide subvectors = {self.subvectors}")
+
+    def begin(self, key: int) -> Memory:
+        return key
+
+    def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
+        shape, key = tuple(x.shape), as_key(memory)
+        grid = self._grid(shape)
+        flat = finite("clustering", x)
+        if not len(flat):
+            return Coded(b"", torch.empty(0, dtype=torch.uint8), next_key(key))
+        # A power of two keeps squares from overflowing and vanishing, and changes no digit.
+        exponent = frexp(float(flat.abs().max()))[1]
+        scale = ldexp(1.0, min(max(exponent, -1000), 1000))
+        points = _points(flat.double() / scale, grid)
+        random = numbers(key)
+        draws = torch.from_numpy(random.random((self.centroids, grid.groups)))
+        first = (spread_start if self.start == "k-means++" else random_start)(points, draws)
+        centroids, index = lloyd(points, first, self.iterations)
+        codebook = (centroids * scale).to(self._entry)
+        if not codebook.isfinite().all():
+            raise ValueError(f"clustering: a centroid is too large for a codebook of {self.codebook}")
+        codes = _values(index.unsqueeze(-1), grid).numpy().astype(np.uint16)
+        packed = torch.from_numpy(np.frombuffer(bytearray(pack(codes.reshape(-1), self._bits)), np.uint8))
+        return Coded(bytes(raw(codebook)), packed, next_key(key), self._backward(x, codebook, index, grid))
+
+    def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
+        grid, layout = self._grid(shape), self.layout(dtype, shape)
+        codebook = restore(take(layout.head_bytes), self._entry, (grid.groups, self.centroids, grid.numbers))
+        if not codebook.isfinite().all():
+            raise CorruptPayload("clustering: a codebook with infinite numbers")
+
+        def restored(packed: torch.Tensor) -> torch.Tensor:
+            if not grid.samples:
+                return torch.empty(shape, dtype=dtype)
+            codes = unpack(packed.numpy().data, grid.samples * grid.subvectors, self._bits).astype(np.int64)
+            if codes.max(initial=0) >= self.centroids:
+                raise CorruptPayload(f"clustering: an index beyond {self.centroids} centroids")
+            index = _points(torch.from_numpy(codes), grid._replace(numbers=1)).squeeze(-1)
+            return _looked_up(codebook, index, grid, shape).to(dtype)
+
+        return Opened(torch.uint8, layout.shape, restored)
+
+    def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
+        grid = self._grid(shape)
+        head = grid.groups * self.centroids * grid.numbers * self._entry.itemsize
+        packed = -(-grid.samples * grid.subvectors * self._bits // BITS_PER_BYTE)
+        return Layout(head, torch.uint8, (packed,))
+
+    def encode_flops(self, shape: Shape) -> float:
+        start = 3 * (self.centroids - 1) if self.start == "k-means++" else 0
+        return float(prod(shape)) * (self.iterations * (2 * self.centroids + 1) + start)
+
+    def decode_flops(self, shape: Shape) -> float:
+        return 0.0
+
+    @property
+    def _bits(self) -> int:
+        return index_bits(self.centroids)
+
+    @property
+    def _entry(self) -> torch.dtype:
+        entry: torch.dtype = getattr(torch, self.codebook)
+        return entry
+
+    def _grid(self, shape: Shape) -> Grid:
+        samples, count = rows_of("sample", shape)
+        if not samples * count:
+            return Grid(0, 0, 0, 0)
+        length = -(-count // self.subvectors)
+        subvectors = -(-count // length)
+        fits = subvectors == self.subvectors
+        return Grid(samples, subvectors, length, self.groups if fits else gcd(self.groups, subvectors))
+
+    def _backward(self, x: torch.Tensor, codebook: torch.Tensor, index: torch.Tensor, grid: Grid) -> Backward | None:
+        if not self.correction:
+            return None
+        pull = (self.correction / grid.samples) * (
+            x.detach() - _looked_up(codebook, index, grid, tuple(x.shape)).to(x.dtype)
+        )
+        return Backward(lambda gradient: gradient + pull, 3.0 * x.numel())
+
+
+def lloyd(points: torch.Tensor, centroids: torch.Tensor, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """K-means of every group at once: so many times assign each point to the nearest centroid, then take the means.
+
+    A centroid without points moves to the point that is farthest from its own, if it is to be used again.
+
+    points: shape (groups, points, numbers), float64. centroids: shape (groups, centroids, numbers).
+
+    Returns centroids and the index of each point's, shape (groups, points): sums of residuals are zero over each
+    cluster. Source: Lloyd, Least Squares Quantization in PCM, IEEE Trans. Inf. Theory 28(2), 1982.
+
+    >>> points = torch.tensor([[[0.0], [1.0], [10.0]]], dtype=torch.float64)
+    >>> centroids, index = lloyd(points, points[:, :2], iterations=3)
+    >>> centroids.flatten().tolist(), index.tolist()
+    ([0.5, 10.0], [[0, 0, 1]])
+    """
+    index = torch.zeros(points.shape[:2], dtype=torch.int64)
+    columns = points.mT.contiguous()
+    for step in range(iterations):
+        before, index = index, _nearest(columns, centroids)
+        sums, sizes = _sums(points, index, centroids.shape[1])
+        centroids = torch.where(sizes > 0, sums / sizes.clamp(min=1), centroids)
+        if step and torch.equal(index, before):
+            break
+        if step < iterations - 1 and not sizes.all():
+            _relocate(points, centroids, index, sizes[..., 0] == 0)
+    return centroids, index
+
+
+def spread_start(points: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """First centroids of k-means++: each is a point, with a probability as its squared distance to the nearest so far.
+
+    points: shape (groups, points, numbers). draws: uniform in [0, 1), shape (centroids, groups).
+
+    Returns shape (groups, centroids, numbers).
+    """
+    chosen = [random_start(points, draws[:1])]
+    apart = torch.full(points.shape[:2], torch.inf, dtype=points.dtype)
+    for draw in draws[1:]:
+        apart = torch.minimum(apart, (points - chosen[-1]).square_().sum(2))
+        reached = apart.cumsum(1)
+        at = torch.searchsorted(reached, (draw[:, None] * reached[:, -1:]), right=True)
+        chosen.append(_at(points, at.clamp(max=points.shape[1] - 1)))
+    return torch.cat(chosen, dim=1)
+
+
+def random_start(points: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """First centroids that are points at random; as :func:`spread_start`."""
+    return _at(points, (draws.mT * points.shape[1]).long())
+
+
+def _nearest(columns: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
+    """Index of the nearest centroid of every point, a part of the points at a time so that distances stay in the cache.
+
+    Of |p - c|^2 = |p|^2 - 2 (p c - |c|^2 / 2) only the bracket matters.
+
+    columns: the points, shape (groups, numbers, points).
+    """
+    half = centroids.square().sum(2, keepdim=True) / 2
+    at_once = max(_AT_ONCE // half.numel(), 1)
+    count = columns.shape[2]
+    parts = (columns[:, :, at : at + at_once] for at in range(0, count, at_once))
+    return torch.cat([torch.baddbmm(half, centroids, part, beta=-1).max(1).indices for part in parts], dim=1)
+
+
+def _sums(points: torch.Tensor, index: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sums of the points with each index, shape (groups, count, numbers), and how many, shape (groups, count, 1)."""
+    groups, _, numbers = points.shape
+    cell = (index + count * torch.arange(groups)[:, None]).flatten()
+    sums = points.new_zeros(groups * count, numbers).index_add_(0, cell, points.reshape(-1, numbers))
+    sizes = torch.bincount(cell, minlength=groups * count).to(points.dtype)
+    return sums.view(groups, count, numbers), sizes.view(groups, count, 1)
+
+
+def _relocate(points: torch.Tensor, centroids: torch.Tensor, index: torch.Tensor, empty: torch.Tensor) -> None:
+    for group in empty.any(1).nonzero().flatten().tolist():
+        apart = (points[group] - centroids[group][index[group]]).square().sum(1)
+        free = empty[group].nonzero().flatten()
+        farthest = apart.topk(min(len(free), len(apart)))
+        worth = farthest.values > 0
+        centroids[group, free[: len(worth)][worth]] = points[group, farthest.indices[worth]]
+
+
+def _at(points: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Of every group the points with these indices."""
+    return points.gather(1, index[..., None].expand(-1, -1, points.shape[2]))
+
+
+def _points(flat: torch.Tensor, grid: Grid) -> torch.Tensor:
+    """Sub-vectors by groups, shape (groups, samples * subvectors / groups, numbers)."""
+    samples, subvectors, numbers, groups = grid
+    rows = flat.reshape(samples, -1)
+    if missing := subvectors * numbers - rows.shape[1]:
+        rows = torch.nn.functional.pad(rows, (0, missing))
+    each = subvectors // groups
+    return rows.reshape(samples, groups, each, numbers).movedim(1, 0).reshape(groups, samples * each, numbers)
+
+
+def _values(points: torch.Tensor, grid: Grid) -> torch.Tensor:
+    """The samples whose sub-vectors these are, one a row."""
+    samples, subvectors, _, groups = grid
+    each = subvectors // groups
+    rows = points.reshape(groups, samples, each, points.shape[2]).movedim(0, 1)
+    return rows.reshape(samples, subvectors * points.shape[2])
+
+
+def _looked_up(codebook: torch.Tensor, index: torch.Tensor, grid: Grid, shape: Shape) -> torch.Tensor:
+    rows = _values(_at(codebook, index), grid)
+    return rows[:, : rows_of("sample", shape)[1]].reshape(shape).contiguous()
