@@ -13,11 +13,13 @@ from tests.learning.plain import same
 from tests.worlds import ListLog
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.codecs.c3_sl import C3SL
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Link
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
+from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
@@ -101,6 +103,8 @@ CHAINS: list[tuple[Link, ...]] = [
     (Threshold(at_least=0.05),),
     (Dropout(p=0.5),),
     (Clustering(subvectors=32, centroids=4),),
+    (C3SL(ratio=4),),
+    (PowerSGD(rank=2),),
     (TopK(fraction=0.2), Quantize(bits=8), Deflate()),
 ]
 
@@ -134,7 +138,7 @@ def test_one_knob_has_its_effects_on_bytes_airtime_energy_and_loss(kind: str, ch
 
     for attribute in ("bytes", "airtime", "energy_j"):
         assert of(log, attribute, kind) < of(plain, attribute, kind)
-    returns_less = kind == ACTIVATIONS and any(hasattr(codec, "gradient") for codec in chain)
+    returns_less = kind == ACTIVATIONS and any(hasattr(codec, "gradient") or isinstance(codec, C3SL) for codec in chain)
     for other in {ACTIVATIONS, GRADIENTS, LABELS, MODEL_UPLOAD, MODEL_DOWNLOAD} - {kind}:
         if other == GRADIENTS and returns_less:
             assert of(log, "bytes", other) < of(plain, "bytes", other)

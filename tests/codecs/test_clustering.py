@@ -28,7 +28,7 @@ POINTS = [
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def through(codec: Clustering, x: torch.Tensor) -> torch.Tensor:

@@ -14,12 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from wirelessfsl.codecs.c3_sl import C3SL
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.lossless import Deflate
+from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
@@ -91,6 +93,10 @@ def the_range(x: torch.Tensor) -> torch.Tensor:
     return (torch.clamp(highest, min=0) - torch.clamp(lowest, max=0) + rounding).expand(x.shape)
 
 
+def norm(x: torch.Tensor) -> torch.Tensor:
+    return (x.double().norm() * (1 + 8 * torch.finfo(x.dtype).eps) + 2.0**-20).expand(x.shape)
+
+
 def below(limit: float) -> Callable[[torch.Tensor], torch.Tensor]:
     return lambda x: torch.full_like(x, limit, dtype=torch.float64)
 
@@ -122,6 +128,10 @@ CODECS = [
     Contract(Chain((Clustering(subvectors=4, groups=2, centroids=3, codebook="float64"),)), the_range),
     Contract(Chain((Clustering(centroids=1, start="random"),)), the_range, greatest=torch.finfo(torch.float32).max),
     Contract(Chain((Clustering(subvectors=2, codebook="float16", correction=0.1),)), the_range, greatest=60000.0),
+    *(Contract(Chain((C3SL(ratio=r),)), anything, greatest=1000.0) for r in (1, 2, 3)),
+    Contract(Chain((C3SL(ratio=2), Quantize(bits=8))), anything, greatest=1000.0),
+    Contract(Chain((PowerSGD(rank=1),)), norm, greatest=1000.0),
+    Contract(Chain((PowerSGD(rank=2),), feedback=True), norm, greatest=1000.0),
     Contract(Chain((), Deflate()), exact),
     Contract(Chain((TopK(fraction=0.2), Quantize(bits=8)), Deflate()), anything, greatest=2.0**100),
     Contract(Chain((TopK(fraction=0.2), Cast()), feedback=True), anything, greatest=1000.0),
@@ -283,8 +293,11 @@ def test_a_dtype_that_cannot_fly_is_refused_by_name(contract: Contract) -> None:
 
 
 @every_codec
-def test_cost_is_proportional_to_the_elements(contract: Contract) -> None:
+def test_cost_is_proportional_to_the_elements_unless_a_transform_or_product_costs_more(contract: Contract) -> None:
+    shaped = any(isinstance(codec, C3SL | PowerSGD) for codec in contract.codec.codecs)
     for flops in (contract.codec.encode_flops, contract.codec.decode_flops):
         assert flops([(1000,)], [torch.int64]) >= 0.0
-        if len(contract.codec.codecs) <= 1 and contract.codec.lossless is None:
+        if shaped:
+            assert flops([(20, 200)], [torch.float32]) > 2 * flops([(10, 100)], [torch.float32]) > 0.0
+        elif len(contract.codec.codecs) <= 1 and contract.codec.lossless is None:
             assert flops([(10, 100)], [torch.float32]) == 1000 * flops([(1,)], [torch.float32]) >= 0.0

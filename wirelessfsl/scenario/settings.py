@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.codecs.c3_sl import C3SL
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
+from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
@@ -41,6 +43,8 @@ CodecKind = Annotated[
     | Threshold
     | Dropout
     | Clustering
+    | C3SL
+    | PowerSGD
     | Deflate
     | ErrorFeedback,
     Kinds(),
