@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from tests.learning.plain import network
-from tests.worlds import dataset, run, tiny
+from tests.worlds import ListLog, dataset, run, tiny
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.learning.executor import Sequential
 from wirelessfsl.learning.partition import Classes, Iid, deal_test
 from wirelessfsl.records import Metric
 from wirelessfsl.scenario import Data, Scenario, deal
+from wirelessfsl.simulation import play
 from wirelessfsl.streams import stream
 
 
@@ -71,3 +73,19 @@ def test_without_clients_there_are_figures_over_all_test_samples_alone() -> None
     log, _ = run(tiny(algorithm=Centralised(rounds=2, local_steps=1)))
     assert {m.client for m in log.metrics} == {None}
     assert sum(m.split == "test" for m in log.metrics) == 2
+
+
+def test_a_second_run_with_the_same_executor_counts_its_own_kernels() -> None:
+    executor, scenario = Sequential(), tiny(3)
+    first, second = (play(scenario, ListLog(), executor, dataset=dataset(scenario)) for _ in range(2))
+    assert first.kernels == second.kernels == executor.kernels / 2
+    assert 0 < second.overhead_fraction < 1
+
+
+def test_steps_of_clients_that_drop_out_later_count() -> None:
+    scenario = tiny(3, algorithm=FedAvg(rounds=1, local_steps=50, deadline_s=30.0))
+    log, outcome = run(scenario)
+    done = log.rows(activity="compute", phase="client_step")
+    assert log.rows(activity="drop")
+    assert outcome.client_steps in range(len(done) - 3, len(done) + 1)
+    assert outcome.client_steps > 0

@@ -198,16 +198,23 @@ def _plot(args: argparse.Namespace) -> int:
     from wirelessfsl.results.plots import KINDS, save, timeline
 
     folder = args.out or (args.runs[0] / "plots" if len(runs) == 1 else Path("plots"))
+    empty = []
     for kind in args.kind or PLOTS:
-        if kind == "timeline":
-            shown = [
-                (f"timeline-{run.path.name}" if len(runs) > 1 else kind, timeline([run], args.round)) for run in runs
-            ]
-        else:
-            shown = [(kind, KINDS[kind](runs))]
-        for name, figure in shown:
+        shown = {f"{kind}-{run.path.name}": [run] for run in runs} if kind == "timeline" and runs[1:] else {kind: runs}
+        for name, these in shown.items():
+            try:
+                figure = timeline(these, args.round) if kind == "timeline" else KINDS[kind](these)
+            except ValueError as error:
+                if args.kind:
+                    raise
+                empty.append(f"{name}: {error}")
+                continue
             for file in save(figure, folder / name, args.format or FORMATS):
                 print(file)
+    if len(empty) == len(PLOTS):
+        raise ValueError("\n".join(empty))
+    for line in empty:
+        print(f"left out {line}", file=sys.stderr)
     return 0
 
 

@@ -57,7 +57,8 @@ class Outcome:
 
     status: ``completed``, or ``exhausted`` when no client was left. rounds: rounds that were closed.
     parts: final values of the model's stages.
-    overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run.
+    overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run. client_steps: batches
+        that clients finished, also those of clients that dropped out later in the round.
     """
 
     status: str
@@ -75,7 +76,7 @@ class _Evaluator:
     def __init__(self, scenario: Scenario, dataset: Dataset, log: Log, report: Callable[[Progress], None]) -> None:
         self.scenario, self.dataset, self.log, self.report = scenario, dataset, log, report
         self.host_s = 0.0
-        self.client_steps = self.rounds = 0
+        self.rounds = 0
         self.parts: tuple[Part, ...] = ()
         self.last = (float("nan"), float("nan"))
 
@@ -87,7 +88,6 @@ class _Evaluator:
 
     def __call__(self, world: World, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
         self.parts, self.rounds = tuple(parts), world.round
-        self.client_steps += sum(len(each) for each in losses.values())
         energy_j = sum(node.energy_j for node in (*world.clients, world.server))
         uplink_bytes = sum(node.uplink_bytes for node in world.clients)
         downlink_bytes = sum(node.downlink_bytes for node in world.clients)
@@ -137,7 +137,7 @@ def play(
         main = world.env.process(scenario.algorithm.train(world))
         status = "completed"
         with calm_collector(), np.errstate(divide="ignore"):  # a link of rate 0 takes infinitely long
-            begin = perf_counter()
+            begin, busy_before, kernels_before = perf_counter(), executor.busy_s, executor.kernels
             try:
                 world.env.run(main)
             except Exhausted:
@@ -152,13 +152,13 @@ def play(
                     " has rate 0 and will keep it. Set network.transport.timeout_s or algorithm.deadline_s"
                 ) from error
             wall = perf_counter() - begin
-    busy = executor.busy_s + evaluator.host_s
+    busy = executor.busy_s - busy_before + evaluator.host_s
     return Outcome(
         status=status,
         rounds=evaluator.rounds,
         parts=evaluator.parts,
         wall_s=wall,
         overhead_fraction=max(0.0, 1.0 - busy / wall),
-        kernels=executor.kernels,
-        client_steps=evaluator.client_steps,
+        kernels=executor.kernels - kernels_before,
+        client_steps=world.client_steps,
     )

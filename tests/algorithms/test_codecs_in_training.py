@@ -18,7 +18,7 @@ from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Link
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.dropout import Dropout
-from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
+from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, RangeCoder, Zstd
 from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
@@ -106,6 +106,8 @@ CHAINS: list[tuple[Link, ...]] = [
     (C3SL(ratio=4),),
     (PowerSGD(rank=2),),
     (TopK(fraction=0.2), Quantize(bits=8), Deflate()),
+    (Quantize(bits=8), RangeCoder()),
+    (Quantize(bits=4), Zstd()),
 ]
 
 

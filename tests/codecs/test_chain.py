@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,7 @@ from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Chain, Link, Misfit, chain
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
-from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
+from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, RangeCoder, Zstd
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import TopK
 from wirelessfsl.codecs.stochastic import Sign
@@ -58,6 +59,8 @@ def test_a_bomb_is_not_unpacked() -> None:
     [
         ([Quantize(), TopK()], 1, "top_k takes numbers, and quantize before it leaves packed bits"),
         ([Deflate(), Cast()], 0, "deflate must be the last"),
+        ([Zstd(), Deflate()], 0, "zstd must be the last"),
+        ([RangeCoder(), Cast()], 0, "range_coder must be the last"),
         ([Cast(), ErrorFeedback()], 1, "error_feedback must be the first"),
         ([ErrorFeedback()], 0, "error_feedback needs a codec that loses something"),
         ([ErrorFeedback(), Identity(), Deflate()], 0, "error_feedback needs a codec that loses something"),
@@ -111,3 +114,32 @@ def test_costs_add_up_over_what_each_codec_sees() -> None:
     body = 125 + 8 + 100 + 7 * 8  # a bitmap of 1,000, which is as long as 100 numbers of 10 bits
     assert Chain(steps, Deflate(flops_per_byte=10)).encode_flops(shapes, dtypes) == 2600 + 10 * body
     assert Chain(steps, Deflate(flops_per_byte=10)).decode_flops(shapes, dtypes) == 300 + 2.5 * body
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_the_range_coder_comes_within_a_hundredth_of_the_entropy(bits: int) -> None:
+    x = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
+    plain = Chain((Quantize(bits=bits),)).encode((x,))[0]
+    values = np.frombuffer(plain[-100_000 * bits // 8 :], np.uint8)
+    share = np.bincount(values, minlength=256) / len(values)
+    entropy = -float(np.sum(share[share > 0] * np.log2(share[share > 0]))) * len(values) / 8
+    packed = {
+        kind: len(chain([Quantize(bits=bits), kind]).encode((x,))[0]) for kind in (RangeCoder(), Deflate(), Zstd())
+    }
+    table = 36 + 2 * int((share > 0).sum())
+    assert entropy <= packed[RangeCoder()] - 14 - table <= entropy * 1.01 + 12
+    assert packed[RangeCoder()] < min(packed[Deflate()], packed[Zstd()])
+
+
+@pytest.mark.parametrize(
+    "kind", [Deflate(), Deflate(huffman_only=True), Zstd(), RangeCoder()], ids=lambda kind: kind.kind
+)
+def test_what_repeats_gets_shorter_and_comes_back(kind: Deflate | Zstd | RangeCoder) -> None:
+    x = torch.arange(4.0).repeat(2000)
+    payload = chain([kind]).encode((x,))[0]
+    assert len(payload) < x.nbytes / 4
+    assert torch.equal(chain([kind]).decode(payload)[0], x)
+    constant = chain([kind]).encode((torch.zeros(5000),))[0]
+    assert len(constant) < 3000
+    assert torch.equal(chain([kind]).decode(constant)[0], torch.zeros(5000))
+    assert kind.unpack(memoryview(kind.pack(b"")), 0) == b""

@@ -20,7 +20,7 @@ from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.codecs.dropout import Dropout
-from wirelessfsl.codecs.lossless import Deflate
+from wirelessfsl.codecs.lossless import Deflate, RangeCoder, Zstd
 from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
@@ -133,6 +133,10 @@ CODECS = [
     Contract(Chain((PowerSGD(rank=1),)), norm, greatest=1000.0),
     Contract(Chain((PowerSGD(rank=2),), feedback=True), norm, greatest=1000.0),
     Contract(Chain((), Deflate()), exact),
+    Contract(Chain((), Deflate(huffman_only=True)), exact),
+    Contract(Chain((), Zstd()), exact),
+    Contract(Chain((), RangeCoder()), exact),
+    Contract(Chain((Quantize(bits=8),), RangeCoder()), half_a_step(8), greatest=torch.finfo(torch.float64).max / 2),
     Contract(Chain((TopK(fraction=0.2), Quantize(bits=8)), Deflate()), anything, greatest=2.0**100),
     Contract(Chain((TopK(fraction=0.2), Cast()), feedback=True), anything, greatest=1000.0),
     Contract(Chain((Sign(),), Deflate(level=9), feedback=True), anything, greatest=1000.0),

@@ -100,12 +100,16 @@ ONLY_ONE = {"network.medium:fdma.allocation"}
 """Knobs with one value so far."""
 OF_ACTIVATIONS = {"gradient", "correction"}
 """Knobs of codecs that are refused for other messages."""
-ALL = [
-    knob
-    for knob in knobs()
-    if str(knob) not in ONLY_ONE
-    and not (knob.fields[:1] == ("codecs",) and knob.fields[1] != "activations" and knob.name in OF_ACTIVATIONS)
-]
+
+
+def always_idle(knob: Knob) -> bool:
+    """Whether a knob is refused wherever it is given."""
+    if knob.fields[:1] == ("codecs",):
+        return knob.fields[1] != "activations" and knob.name in OF_ACTIVATIONS
+    return knob.fields == ("devices", "processor") and knob.name == "slots"
+
+
+ALL = [knob for knob in knobs() if str(knob) not in ONLY_ONE and not always_idle(knob)]
 
 
 @pytest.mark.parametrize("knob", ALL, ids=str)
@@ -141,6 +145,11 @@ IDLE = {
     "known loss": {"network": {"channel": {"path_loss": {"kind": "log_distance", "reference_loss_db": 40.0}}}},
     "no sleep": {"devices": [{"count": 4}, {"count": 6, "radio": {}}], "server": {"radio": {}}},
     "way back": {"codecs": {"gradients": [{"kind": "dropout"}], "model_upload": [{"kind": "cast"}, {"kind": "top_k"}]}},
+    "serial": {
+        "algorithm": {"kind": "fedavg"},
+        "devices": [{"count": 10, "processor": {"kind": "cmos"}}],
+        "server": {"processor": {"kind": "cmos"}},
+    },
     "own hardware": {"server": {"processor": {"kind": "cmos"}, "radio": {"sleep_after_s": 1.0}}},
 }
 """Scenarios in which some knobs have no effect."""

@@ -32,10 +32,10 @@ class FedAvg:
 
     rounds: global rounds.
     local_steps: batches per client and round.
-    batch_size: samples per batch.
+    batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of the clients.
     weighting: share of a client in the average: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after the start of the round is dropped from it, in s; by default
+    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
         the round waits for everybody.
     """
 

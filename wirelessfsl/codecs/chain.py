@@ -16,13 +16,14 @@ from typing import NamedTuple, TypeAlias
 
 from wirelessfsl.codecs.codec import Backward, Codec, DiffersAtTest, Layout, Memory, Shape, Take
 from wirelessfsl.codecs.identity import Identity
-from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
+from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, Lossless, RangeCoder, Zstd
 from wirelessfsl.codecs.wire import Body, Frame, Payload, Reader, frame_bytes, raw, restore, write
 from wirelessfsl.lazy import torch
 from wirelessfsl.streams import subkey
 
-Link: TypeAlias = "Codec | Deflate | ErrorFeedback"
+Link: TypeAlias = "Codec | Deflate | Zstd | RangeCoder | ErrorFeedback"
 """What can stand in a scenario's list."""
+_LOSSLESS = (Deflate, Zstd, RangeCoder)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Chain:
     """
 
     codecs: tuple[Codec, ...] = ()
-    lossless: Deflate | None = None
+    lossless: Lossless | None = None
     feedback: bool = False
 
     def __bool__(self) -> bool:
@@ -239,15 +240,15 @@ def chain(kinds: Sequence[Link]) -> Chain:
         if isinstance(kind, ErrorFeedback):
             if at:
                 raise Misfit(at, "error_feedback must be the first of its chain")
-        elif isinstance(kind, Deflate):
+        elif isinstance(kind, _LOSSLESS):
             if at < len(kinds) - 1:
-                raise Misfit(at, "deflate must be the last of its chain")
+                raise Misfit(at, f"{kind.kind} must be the last of its chain")
         elif not isinstance(kind, Identity):
             if not dtype.is_floating_point:
                 raise Misfit(at, f"{kind.kind} takes numbers, and {steps[-1].kind} before it leaves packed bits")
             dtype = kind.layout(dtype, (8, 8)).dtype
             steps.append(kind)
-    packing = kinds[-1] if kinds and isinstance(kinds[-1], Deflate) else None
+    packing = kinds[-1] if kinds and isinstance(kinds[-1], _LOSSLESS) else None
     feedback = bool(kinds) and isinstance(kinds[0], ErrorFeedback)
     if feedback and not steps:
         raise Misfit(0, "error_feedback needs a codec that loses something")

@@ -55,7 +55,8 @@ class PowerSGD:
             return Opened(dtype, shape, lambda values: values)
 
         def restore(values: torch.Tensor) -> torch.Tensor:
-            left, right = values.double().split([self.rank * shape[0], self.rank * prod(shape[1:])])
+            edge = self.rank * shape[0]
+            left, right = values[:edge].double(), values[edge:].double()
             matrix: torch.Tensor = left.view(-1, self.rank) @ right.view(-1, self.rank).mT
             return matrix.to(dtype).view(shape)
 

@@ -74,10 +74,11 @@ class World:
     """Nodes, medium, codecs and clock. Built by ``build.py``; algorithms use the methods up to ``close_round``."""
 
     def __init__(self, seed: int, executor: Executor, log: Log, transport: Transport) -> None:
-        self.env = Environment()
+        self.env = Environment(initial_time=0.0)
         self.seed, self.executor, self.log, self.transport = seed, executor, log, transport
         self.round = 0
         self.rounds_planned = 0
+        self.client_steps = 0
         self.clients: tuple[Node, ...] = ()
         self.server: Node
         self.medium: Medium
@@ -143,6 +144,7 @@ class World:
             batch = self.data[client].batch((self.round - 1) * count + session.step, batch_size)
             claim(client.name, batch)
             yield batch
+            self.client_steps += 1
         session.step = -1
 
     def key(self, client: Node) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wirelessfsl.records import Event, Metric
+from wirelessfsl.records import IDLE, Event, Metric
 from wirelessfsl.results.columns import Evaluations, Facts, Ints, Names
 from wirelessfsl.results.metrics import summarise
 
@@ -170,7 +170,7 @@ class Run:
             name=self.name,
             status=self.manifest.get("status", "interrupted"),
             seed=self.scenario.get("seed", 0),
-            rounds=int(self.facts.round.max(initial=0)),
+            rounds=int(self.facts.round[self.facts.activity.among(IDLE)].max(initial=0)),
             targets=self.scenario.get("evaluation", {}).get("target_accuracy", ()),
         )
 

@@ -110,6 +110,9 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
         yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given", loss
     for owner_path, owner in _owners(s):
         radio: Path = (*owner_path, "radio")
+        if owner.processor is not None and (isinstance(owner, Devices) or not scheme.cuts):
+            why = "a client computes one thing at a time" if isinstance(owner, Devices) else f"so does {scheme.kind}"
+            yield (*owner_path, "processor", "slots"), why, _ALGORITHM
         if owner.radio is None:
             continue
         if owner.processor is not None:

@@ -12,7 +12,7 @@ from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
-from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback
+from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, RangeCoder, Zstd
 from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
@@ -46,6 +46,8 @@ CodecKind = Annotated[
     | C3SL
     | PowerSGD
     | Deflate
+    | Zstd
+    | RangeCoder
     | ErrorFeedback,
     Kinds(),
 ]
