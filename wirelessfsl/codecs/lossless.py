@@ -173,7 +173,7 @@ class RangeCoder:
             return present.tobytes() * count
         decoder = constriction.stream.queue.RangeDecoder(np.frombuffer(rest, "<u4").astype(np.uint32))
         try:
-            places = decoder.decode(_model(frequencies), count)
+            places: NDArray[np.int32] = decoder.decode(_model(frequencies), count)
         except (AssertionError, ValueError) as error:
             raise CorruptPayload(f"range_coder: {error}") from None
         return present[places].tobytes()
