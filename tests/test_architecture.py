@@ -54,6 +54,7 @@ TABLE = {
     "network": row(BASE | {"network"}, "numpy networkx"),
     "devices": row(BASE | {"devices"}, "numpy"),
     "codecs": row(TENSORS | {"codecs"}, "numpy torch xxhash"),
+    "codecs.measure": row(TENSORS | {"codecs"}, "numpy safetensors"),
     "codecs.lossless": row(TENSORS | {"codecs"}, "numpy constriction backports compression"),
     "learning": row(TENSORS | {"learning"}, "numpy torch sklearn"),
     "learning.images": row(TENSORS | {"learning"}, "numpy PIL"),
@@ -77,6 +78,7 @@ TABLE = {
     "cli": row(
         {
             "api",
+            "build",
             "catalogue",
             "codecs.chain",
             "codecs.measure",
@@ -101,6 +103,7 @@ HOMES = {
     "sklearn": {"learning"},
     "constriction": {"codecs.lossless"},
     "backports": {"codecs.lossless"},
+    "safetensors": {"codecs.measure"},
     "PIL": {"learning.images"},
     "pooch": {"learning.download"},
     "pydantic": {"scenario"},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from wirelessfsl import open_run
 from wirelessfsl.catalogue import CATALOGUE
@@ -48,18 +49,43 @@ def test_the_resolved_scenario_of_a_run_gives_the_same_run(folder: Path, tmp_pat
     assert {**again.summary, "host": 0} == {**first.summary, "host": 0}
 
 
+def measured(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[list[str]]:
+    """Rows of ``wirelessfsl codec`` without heading and footnote."""
+    assert main(["codec", *arguments]) == 0
+    return [line.split() for line in capsys.readouterr().out.splitlines()[1:-1]]
+
+
 def test_codecs_are_measured_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    np.save(tmp_path / "x.npy", np.ones((4, 25), np.float32))
-    assert main(["codec", "quantize", "--set", "codecs.activations.0.bits=4", "--file", str(tmp_path / "x.npy")]) == 0
-    row = capsys.readouterr().out.splitlines()[1].split()
-    assert row[:2] == ["quantize", str(8 + 2 + 8 + 8 + 50)]
-    assert float(row[2]) == pytest.approx(400 / 58, abs=0.01)
-    assert float(row[3]) == 0.0
-    assert main(["codec", "[{kind: top_k, fraction: 0.1}, {kind: cast}]", "--shape", "10,10"]) == 0
-    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["top_k", "cast", str(8 + 2 + 8 + 9 + 20)]
-    assert main(["codec", QUICK]) == 0
-    kinds = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:-1]]
-    assert kinds == ["activations", "gradients", "model_upload", "model_download"]
+    file = str(tmp_path / "x.npy")
+    np.save(file, np.ones((4, 25), np.float32))
+    (row,) = measured(capsys, "quantize", "--set", "codecs.activations.0.bits=4", "--file", file)
+    assert row[:3] == ["quantize", "100", str(8 + 2 + 8 + 8 + 50)]
+    assert float(row[3]) == pytest.approx(400 / 58, abs=0.01)
+    assert float(row[4]) == 0.0
+    (row,) = measured(capsys, "[{kind: top_k, fraction: 0.1}, {kind: cast}]", "--shape", "10,10")
+    assert row[:4] == ["top_k", "cast", "100", str(8 + 2 + 8 + 9 + 20)]
+    file = str(tmp_path / "x.safetensors")
+    save_file({"a": np.ones((3, 4), np.float32), "b": np.ones(5, np.float64)}, file)
+    (row,) = measured(capsys, "identity", "--file", file)
+    assert row[1:4] == ["17", str(8 + 10 + 6 + 48 + 40), "1.00"]
+
+
+def test_the_490x_of_fedlite_counts_64_bits_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    codec = "[{kind: clustering, codebook: float64}]"
+    (row,) = measured(capsys, codec, "--dtype", "float64")
+    assert row[:4] == ["clustering", "184320", str(8 + 10 + 3008), "490.21"]
+    (row,) = measured(capsys, "clustering")
+    assert row[3] == "250.43"
+
+
+def test_a_scenarios_codecs_are_measured_on_its_own_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = measured(capsys, QUICK)
+    assert [row[0] for row in rows] == ["activations", "labels", "gradients", "model_upload", "model_download"]
+
+
+def test_the_seed_reaches_what_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    first, again, other = (measured(capsys, "dropout", "--shape", "3000", "--seed", seed) for seed in "112")
+    assert first[0][2] == again[0][2] != other[0][2]
 
 
 @pytest.mark.parametrize(
@@ -67,8 +93,10 @@ def test_codecs_are_measured_without_a_network(tmp_path: Path, capsys: pytest.Ca
     [
         (["nosuch"], "got 'nosuch', allowed: identity, cast"),
         (["[{kind: sign}, {kind: sign}]"], "sign takes numbers"),
-        (["sign", "--file", "nowhere.npy"], "nowhere.npy: not a .npy file"),
-        (["sign", "--file", "nowhere.npy", "--shape", "3"], "give --shape or --file, not both"),
+        (["sign", "--file", "nowhere.npy"], "nowhere.npy: not a .npy or .safetensors file"),
+        (["sign", "--file", "nowhere.npy", "--shape", "3"], "give --file, or --shape and --dtype, not both"),
+        (["sign", "--shape", "100000,100000"], "--shape: got 10000000000 elements, must be at most 2147483647"),
+        (["scenarios/centralised.yaml"], "centralised sends no messages: there is nothing to measure"),
     ],
 )
 def test_codecs_that_cannot_be_measured_say_why(

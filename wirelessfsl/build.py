@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wirelessfsl.codecs.chain import chain
+from wirelessfsl.codecs.measure import sample
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.radio_power import RadioPower
@@ -16,14 +18,18 @@ from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Medium, R
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.data import ClientData, Dataset
+from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.executor import Executor
 from wirelessfsl.learning.stage import initial_parts, split
 from wirelessfsl.network.layout import distances_m
 from wirelessfsl.radio.link import Links, noise_density_w_hz
-from wirelessfsl.records import SERVER, Log
-from wirelessfsl.scenario import Devices, Scenario, Server, cuts_of, deal, model_of
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, SERVER, Log
+from wirelessfsl.scenario import Devices, Scenario, Server, cuts_of, dataset_of, deal, model_of
 from wirelessfsl.streams import key
 from wirelessfsl.units import dbm_to_watt
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
 """Of a server without a network: draws nothing."""
@@ -51,6 +57,24 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
     world.stages = split(model_of(s, dataset), cuts_of(s, dataset))
     world.initial = initial_parts(world.stages, key(s.seed, "initial-weights"))
     return world
+
+
+def messages(scenario: Scenario) -> dict[str, tuple[Tensor, ...]]:
+    """What the scenario's messages hold at the beginning, by kind: for measuring codecs without a network.
+
+    Activations are those of a client's first batch; their gradients are normal numbers of the same shape.
+    """
+    s, dataset = scenario, dataset_of(scenario)
+    model, algorithm = model_of(s, dataset), s.algorithm
+    stages = split(model, cuts_of(s, dataset))
+    parts = initial_parts(stages, key(s.seed, "initial-weights"))
+    own = deal(s, dataset)[0]
+    client = ClientData(dataset.inputs[own], dataset.labels[own], "client-0", s.seed)
+    inputs, labels = client.batch(0, getattr(algorithm, "batch_size", 16))
+    smashed = activations(stages[0], parts[0], inputs)
+    gradients = sample(tuple(smashed.shape), "float32", s.seed)
+    held = {ACTIVATIONS: (smashed,), LABELS: (labels,), GRADIENTS: (gradients,)}
+    return {kind: held.get(kind, parts[0].weights) for kind in algorithm.messages}
 
 
 def _node(world: World, name: str, link: int, owner: Devices | Server) -> Node:

@@ -14,6 +14,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from wirelessfsl.records import ACTIVATIONS, LABELS
+
 if TYPE_CHECKING:
     from wirelessfsl.results.store import Run
     from wirelessfsl.scenario import Scenario
@@ -100,7 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         "what", metavar="SCENARIO|CODECS", help="a scenario's codecs, or a kind, or a list such as '[{kind: sign}]'"
     )
     codec.add_argument("--shape", metavar="N,N,...", type=_shape, help="of standard normal numbers (default 20,9216)")
-    codec.add_argument("--file", metavar="X.npy", help="measure this array instead")
+    codec.add_argument("--dtype", choices=("float16", "float32", "float64"), help="of these numbers (default float32)")
+    codec.add_argument("--file", metavar="X", help="measure the array of a .npy or the arrays of a .safetensors file")
     _scenario_options(codec)
 
     command("schema", _schema, "JSON Schema of a scenario")
@@ -257,40 +260,49 @@ def _schema(args: argparse.Namespace) -> int:
 
 
 def _codec(args: argparse.Namespace) -> int:
+    from wirelessfsl.build import messages
     from wirelessfsl.codecs.chain import chain
     from wirelessfsl.codecs.measure import measure, read, sample
 
-    if args.file is not None and args.shape is not None:
-        raise ValueError("codec: give --shape or --file, not both")
-    lists = _codec_lists(args)
-    x = read(args.file) if args.file is not None else sample(args.shape or (20, 9216))
-    print(f"{'':16} {'bytes':>12} {'ratio':>8} {'error':>9} {'encode ms':>10} {'decode ms':>10} {'FLOPs':>20}")
-    for label, kinds in lists:
-        found = measure(chain(kinds), x)
+    if args.file is not None and (args.shape or args.dtype):
+        raise ValueError("codec: give --file, or --shape and --dtype, not both")
+    of_scenario = args.what.endswith((".yaml", ".yml"))
+    scenario = _load(Path(args.what), args) if of_scenario else _of_codecs(args)
+    kinds = scenario.algorithm.messages if of_scenario else (ACTIVATIONS,)
+    if not kinds:
+        raise ValueError(f"{args.what}: {scenario.algorithm.kind} sends no messages: there is nothing to measure")
+    if of_scenario and not (args.file or args.shape or args.dtype):
+        held = messages(scenario)
+    else:
+        shape, dtype = args.shape or (20, 9216), args.dtype or "float32"
+        given = read(args.file) if args.file is not None else (sample(shape, dtype, scenario.seed),)
+        held = {kind: given for kind in kinds if kind != LABELS}
+    rows = [("", "numbers", "bytes", "ratio", "error", "encode ms", "decode ms", "FLOPs")]
+    for kind, tensors in held.items():
+        codecs = getattr(scenario.codecs, kind)
+        found = measure(chain(codecs), tensors, scenario.seed)
         body = found.size_bytes - found.header_bytes
-        flops = f"{found.encode_flops:.3g} + {found.decode_flops:.3g}"
-        print(
-            f"{label:16} {found.size_bytes:12} {found.raw_bytes / max(body, 1):8.2f} {found.relative_error:9.2e}"
-            f" {found.encode_s * 1e3:10.3f} {found.decode_s * 1e3:10.3f} {flops:>20}"
-        )
-    print(f"float tensor of shape {tuple(x.shape)}, {x.numel() * x.element_size()} bytes; bytes include a frame of"
-          f" {found.header_bytes}, the ratio does not; error is |x - x'| / |x|; ms are this machine's")  # fmt: skip
+        rows.append((
+            kind if of_scenario else " ".join(codec.kind for codec in codecs),
+            str(sum(x.numel() for x in tensors)), str(found.size_bytes), f"{found.raw_bytes / max(body, 1):.2f}",
+            f"{found.relative_error:.2e}", f"{found.encode_s * 1e3:.3f}", f"{found.decode_s * 1e3:.3f}",
+            f"{found.encode_flops:.3g} + {found.decode_flops:.3g}",
+        ))  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        print(first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(rest, widths[1:], strict=True)))
+    print("bytes are the whole payload; the ratio is that of the tensors' own bytes to it without its frame;"
+          " error is |x - x'| / |x|; ms are this machine's, FLOPs the simulated nodes'")  # fmt: skip
     return 0
 
 
-def _codec_lists(args: argparse.Namespace) -> list[tuple[str, Any]]:
-    """Every message kind of a scenario with its codecs, or the one list that was given."""
+def _of_codecs(args: argparse.Namespace) -> Scenario:
+    """A scenario with the given codecs for activations: a kind, or a list."""
     from wirelessfsl.scenario import load_scenario
 
-    if args.what.endswith((".yaml", ".yml")):
-        scenario = _load(Path(args.what), args)
-        return [(kind, getattr(scenario.codecs, kind)) for kind in scenario.algorithm.messages if kind != "labels"]
     given = args.what if args.what.startswith(("[", "{")) else f"[{{kind: {args.what}}}]"
     with as_file(files("wirelessfsl") / "templates" / "minimal.yaml") as path:
-        sets = [f"codecs.activations={given}", *args.set]
-        scenario = load_scenario(path, sets, args.seed, args.allow_code)
-    kinds = scenario.codecs.activations
-    return [(" ".join(kind.kind for kind in kinds), kinds)]
+        return load_scenario(path, [f"codecs.activations={given}", *args.set], args.seed, args.allow_code)
 
 
 def _new(args: argparse.Namespace) -> int:

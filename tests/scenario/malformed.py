@@ -490,6 +490,22 @@ MALFORMED = [
         "2:15 codecs.gradients.0: got 'error_feedback': error_feedback needs a codec that loses something",
     ),
     Malformed(
+        "feedback of positions that change",
+        "codecs: {activations: [{kind: dropout}], gradients: [{kind: error_feedback}, {kind: cast}]}\n",
+        "1:24 codecs.activations.0.gradient: got 'kept', must be full: error_feedback of gradients needs the same positions"
+        " every time",
+    ),
+    Malformed(
+        "groups that do not divide",
+        "codecs: {activations: [{kind: clustering, subvectors: 12, groups: 5}]}\n",
+        "1:67 codecs.activations.0.groups: got 5, must divide subvectors = 12",
+    ),
+    Malformed(
+        "a batch of more than all",
+        "algorithm: {kind: splitfed_v1, batch_size: 5000}\n",
+        "1:44 algorithm.batch_size: got 5000, blobs has 1600 training samples",
+    ),
+    Malformed(
         "labels quantised",
         "codecs: {labels: {kind: quantize}}\n",
         "1:18 codecs.labels.0: quantize has no effect: labels are integers, which fly as they are; remove it",

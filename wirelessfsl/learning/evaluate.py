@@ -61,6 +61,12 @@ def evaluate(stages: Sequence[Stage], parts: Sequence[Part], inputs: Tensor, lab
     return Evaluation(torch.cat(loss).numpy(), torch.cat(correct).numpy())
 
 
+def activations(stage: Stage, part: Part, x: Tensor) -> Tensor:
+    """Output of a stage in evaluation mode, without a gradient."""
+    with torch.no_grad():
+        return apply(stage, part, x)
+
+
 def apply(stage: Stage, part: Part, x: Tensor) -> Tensor:
     """Output of a stage in evaluation mode (running statistics, no updates)."""
     module = stage.module(training=False)

@@ -163,6 +163,10 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
             deal(s, dataset)
         except ValueError as error:
             yield Problem(("data", "partition"), str(error), reads=(*source, ("data", "clients")))
+    batch_size = getattr(s.algorithm, "batch_size", 1)  # a scheme of the user's own may have none
+    if batch_size > len(dataset.labels):
+        text = f"got {batch_size}, {data.name} has {len(dataset.labels)} training samples"
+        yield Problem(("algorithm", "batch_size"), text, reads=source)
     yield from _conflicts_of_model(s, dataset, source)
 
 
