@@ -76,7 +76,7 @@ def same(left: object, right: object) -> bool:
     """Whether two nests of tuples hold the same tensors bit for bit."""
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         return left.dtype == right.dtype and torch.equal(left, right)
-    if isinstance(left, int):
+    if left is None or isinstance(left, int | float):
         return left == right
     assert isinstance(left, tuple | list)
     assert isinstance(right, tuple | list)

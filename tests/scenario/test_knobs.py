@@ -93,7 +93,7 @@ def others(value: Any, hint: Any) -> Iterator[Any]:
         yield f"{value}x"
     else:
         plain = parts[0] if get_origin(hint) is Annotated else hint
-        yield from (plain(x) for x in ((value or 0) * 2, (value or 0) / 2, (value or 0) + 1, 0, 0.5, 1e6))
+        yield from (plain(x) for x in ((value or 0) * 2, (value or 0) / 2, (value or 0) + 1, 0, 0.5, 1e6, 8))
 
 
 ONLY_ONE = {"network.medium:fdma.allocation"}

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.optim import Optimizer
+from wirelessfsl.learning.pruning import Plan
+from wirelessfsl.learning.rounding import FLOPS_PER_ELEMENT, rounded
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.learning.trace import halves, whole
 
@@ -37,7 +39,7 @@ def kernel(phase: str, flops: Callable[..., float]) -> Callable[[Callable[..., A
     return lambda run: Kernel(run.__name__, phase, run, flops)
 
 
-@kernel("client_forward", flops=lambda stage, part, x: stage.flops(len(x)).forward)
+@kernel("client_forward", flops=lambda stage, part, x: part.work * stage.flops(len(x)).forward)
 def forward(stage: Stage, part: Part, x: Tensor) -> tuple[Part, Tensor, tuple[Tensor, ...]]:
     """Client's forward pass in training mode: part (with new buffers), smashed data, and the tape for ``backward``."""
     output, *rest = halves(stage, x.shape, x.dtype)[0](part.key, *part.params, *part.buffers, x)
@@ -45,13 +47,32 @@ def forward(stage: Stage, part: Part, x: Tensor) -> tuple[Part, Tensor, tuple[Te
     return part._replace(buffers=tuple(rest[:count]), key=part.key + 1), output, tuple(rest[count:])
 
 
-@kernel("client_backward", flops=lambda stage, optimizer, part, tape, x, gradient: stage.flops(len(x)).backward)
+def _backward_flops(
+    stage: Stage, optimizer: Optimizer, part: Part, tape: Any, x: Tensor, gradient: Tensor, bits: int | None = None
+) -> float:
+    per_parameter = (3.0 if part.importance else 0.0) + (FLOPS_PER_ELEMENT if bits is not None else 0.0)
+    return part.work * stage.flops(len(x)).backward + per_parameter * sum(p.numel() for p in part.params)
+
+
+@kernel("client_backward", flops=_backward_flops)
 def backward(
-    stage: Stage, optimizer: Optimizer, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor
+    stage: Stage,
+    optimizer: Optimizer,
+    part: Part,
+    tape: tuple[Tensor, ...],
+    x: Tensor,
+    gradient: Tensor,
+    bits: int | None = None,
 ) -> Part:
-    """Client's backward pass from the cut gradient, and the optimiser's step."""
+    """Client's backward pass from the cut gradient, and the optimiser's step.
+
+    bits: of the gradients that the optimiser gets, rounded at random; None rounds nothing.
+    """
     gradients = halves(stage, x.shape, x.dtype)[1](part.key, *tape, gradient)
-    return _step(optimizer, part, gradients)
+    if part.importance:
+        more = (total + (g * w).square() for total, g, w in zip(part.importance, gradients, part.params, strict=True))
+        part = part._replace(importance=tuple(more))
+    return _step(optimizer, part, gradients if bits is None else rounded(gradients, bits, part.key))
 
 
 @kernel("server_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))
@@ -80,6 +101,15 @@ def average(weights: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> t
     return tuple(mean)
 
 
+@kernel("aggregation", flops=lambda plan, sparsity, weights, importance: 2.0 * sum(t.numel() for t in weights))
+def prune(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], importance: tuple[Tensor, ...]) -> Plan:
+    """The plan of a higher sparsity.
+
+    weights: parameters and buffers of the whole stage. importance: of its parameters; without, their magnitude counts.
+    """
+    return plan.raised(sparsity, importance or tuple(w.abs() for w in weights[: plan.parameters]))
+
+
 def _wide(tensor: Tensor) -> torch.dtype:
     return tensor.dtype if tensor.is_floating_point() else torch.float64
 
@@ -92,4 +122,6 @@ def _whole(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part
 
 def _step(optimizer: Optimizer, part: Part, gradients: Sequence[Tensor]) -> Part:
     params, state = optimizer.step(part.params, gradients, part.optimizer)
+    if part.masks:
+        params = tuple(p if mask is None else p * mask for p, mask in zip(params, part.masks, strict=True))
     return part._replace(params=params, optimizer=state)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.filters import Group, Shrunk, filter_groups, shrink
 from wirelessfsl.learning.graph import cut, cut_points, random_operations, trace
 from wirelessfsl.learning.models import ModelSpec, Shape, make
 from wirelessfsl.learning.optim import Optimizer
@@ -26,12 +27,19 @@ class Part(NamedTuple):
     """Values of one stage: parameters and buffers in the module's order, the optimiser's state, and a key.
 
     The key names the random numbers of the next forward pass, which returns a part with another key.
+
+    masks: 0 where a parameter is pruned and must stay zero, else 1; None for a parameter without. Empty for no masks.
+    work: share of the stage's FLOPs that pruning leaves.
+    importance: first-order Taylor importance of every parameter, summed over batches; empty if nobody asks for it.
     """
 
     params: tuple[Tensor, ...]
     buffers: tuple[Tensor, ...] = ()
     optimizer: tuple[Tensor, ...] = ()
     key: int = 0
+    masks: tuple[Tensor | None, ...] = ()
+    work: float = 1.0
+    importance: tuple[Tensor, ...] = ()
 
     @property
     def weights(self) -> Weights:
@@ -43,9 +51,9 @@ class Part(NamedTuple):
         return self._replace(optimizer=optimizer.init(self.params), key=key)
 
     def load(self, weights: Weights) -> Part:
-        """This part with other parameters and buffers and its own optimiser state and key."""
+        """This part with other parameters and buffers."""
         count = len(self.params)
-        return Part(tuple(weights[:count]), tuple(weights[count:]), self.optimizer, self.key)
+        return self._replace(params=tuple(weights[:count]), buffers=tuple(weights[count:]))
 
 
 @dataclass(frozen=True)
@@ -58,11 +66,15 @@ class Flops:
 
 @dataclass(frozen=True)
 class Stage:
-    """Piece ``index`` (from 0) of a model that is cut after the modules named ``cuts``."""
+    """Piece ``index`` (from 0) of a model that is cut after the modules named ``cuts``.
+
+    filters: flags of the filters that are left, group by group (:mod:`wirelessfsl.learning.pruning`); empty for all.
+    """
 
     model: ModelSpec
     cuts: tuple[str, ...] = ()
     index: int = 0
+    filters: bytes = b""
 
     @property
     def takes_data(self) -> bool:
@@ -71,7 +83,7 @@ class Stage:
 
     def module(self, training: bool = True) -> nn.Module:
         """The stage as a module without values (on the meta device)."""
-        return _pieces(self.model, self.cuts, training)[self.index]
+        return shrunk(self, training).module if self.filters else _pieces(self.model, self.cuts, training)[self.index]
 
     def flops(self, batch: int) -> Flops:
         """FLOPs of the convolutions and matrix products for ``batch`` samples, counted from the real module.
@@ -174,6 +186,23 @@ def _on_meta(model: ModelSpec) -> nn.Module:
 def _pieces(model: ModelSpec, cuts: tuple[str, ...], training: bool) -> tuple[nn.Module, ...]:
     with _lasting():
         return tuple(piece.train(training) for piece in cut(_on_meta(model).train(training), cuts))
+
+
+@cache
+def filter_groups_of(stage: Stage) -> tuple[Group, ...]:
+    """Groups of filters of a whole stage."""
+    return filter_groups(_pieces(stage.model, stage.cuts, True)[stage.index], tuple(_input(stage, 1).shape[1:]))
+
+
+@cache
+def shrunk(stage: Stage, training: bool = True) -> Shrunk:
+    """A stage without the filters that its flags say are gone."""
+    counts = [group.size for group in filter_groups_of(stage)]
+    flags = iter(f"{int.from_bytes(stage.filters, 'little'):0{sum(counts)}b}"[::-1])
+    keep = tuple(tuple(next(flags) == "1" for _ in range(count)) for count in counts)
+    with _lasting():
+        whole = _pieces(stage.model, stage.cuts, training)[stage.index]
+        return shrink(whole, tuple(_input(stage, 1).shape[1:]), keep)
 
 
 @cache

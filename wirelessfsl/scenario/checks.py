@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load
 from wirelessfsl.learning.datasets import FILE_BASED
@@ -188,6 +189,8 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
     except Exception as error:  # a model of the user's own may raise anything
         yield Problem(("model", "name"), f"got {name!r}, which cannot be made: {type(error).__name__}: {error}")
         return
+    if wanted and cuts is None:
+        yield from _conflicts_of_pruning(s, model, dataset, source)
     if not wanted or cuts is None:
         return
     reads = (*source, ("model", "name"), _ALGORITHM)
@@ -202,3 +205,18 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
             split(model, cuts)
         except ValueError as error:
             yield Problem(("model", "cuts"), str(error), reads=reads)
+        else:
+            yield from _conflicts_of_pruning(s, model, dataset, reads)
+
+
+def _conflicts_of_pruning(
+    s: Scenario, model: ModelSpec, dataset: Dataset, reads: tuple[Path, ...]
+) -> Iterator[Problem]:
+    from wirelessfsl.learning.pruning import check
+    from wirelessfsl.learning.stage import split
+
+    if isinstance(s.algorithm, FedSL):
+        try:
+            check(s.algorithm.pruning, split(model, cuts_of(s, dataset))[0])
+        except ValueError as error:
+            yield Problem(("algorithm", "pruning"), str(error), reads=(*reads, ("model", "cuts")))

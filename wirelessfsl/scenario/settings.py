@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.c3_sl import C3SL
 from wirelessfsl.codecs.cast import Cast
@@ -29,7 +30,7 @@ from wirelessfsl.radio.link import Channel
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
 
-Algorithm = Annotated[SplitFedV1 | FedAvg | Centralised, Kinds()]
+Algorithm = Annotated[SplitFedV1 | FedSL | FedAvg | Centralised, Kinds()]
 CodecKind = Annotated[
     Identity
     | Cast

@@ -1,0 +1,152 @@
+"""Lightweight federated split learning: pruned client parts, few-bit gradients, few aggregations.
+
+"Lightweight Federated Split Learning with Dynamic Pruning, Gradient Quantization, and Activation Dropout"; where its
+text leaves something open, the choice here is a documented parameter. As in SplitFed V1 clients train in parallel, each
+with a replica of the server's half, and these are averaged every round. Client parts are averaged every I rounds only:
+
+    client k <- server: pruned client part w_c * m and its mask m, if there is a new one
+    for every batch (x, y):
+        client k:  a = f(w_c,k * m; x)                    -> server: a, y        (dropout: the codec of activations)
+        server:    loss, w_s,k <- step, dL/da             -> client k: dL/da     (of what was not dropped)
+        client k:  w_c,k <- step with Q(g) * m            (Q: stochastic rounding to q bits)
+    server: w_s <- sum_k p_k w_s,k
+    every I rounds:
+        client k -> server: w_c,k, only what is kept      (and its importance, if that is first-order Taylor)
+        server: w_c <- sum_k p_k w_c,k;  m <- mask of sparsity s_t by importance
+
+Random dropout of activations is the codec ``dropout`` of the activations. With I = 1, no pruning, full precision and no
+dropout this is SplitFed V1, step for step.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.kernels import average, backward, forward, prune, serve
+from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.learning.pruning import NoPruning, Plan, Pruning
+from wirelessfsl.learning.stage import Part, Weights
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
+from wirelessfsl.settings import settings
+from wirelessfsl.units import Count, Ge, Le, Positive
+
+
+@settings
+class FedSL:
+    """Lightweight federated split learning: client parts are pruned, their gradients rounded, and rarely aggregated.
+
+    Labels go to the server with the smashed data. Per step a client sends activations and labels and receives the cut
+    gradient; every ``interval`` rounds it sends what is kept of its part and receives the average, pruned again. A
+    client that missed an aggregation gets the model when it is back. Evaluation uses the mean of the clients' parts.
+
+    rounds: global rounds.
+    interval: I, rounds between two aggregations of the client parts.
+    local_steps: batches per client and round.
+    batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
+    optimizer: update rule of both halves; each client part and each server replica has a state of its own.
+    pruning: of the client part: none, single weights, or whole filters.
+    gradient_bits: q, bits of the gradients that a client's update uses (2-16); by default they are not rounded.
+    weighting: share p_k of a client in the averages: its number of samples, or the same for all.
+    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
+        the round waits for everybody.
+    """
+
+    cuts: ClassVar[int] = 1
+    messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+
+    kind: Literal["fedsl"] = "fedsl"
+    rounds: Count = 30
+    interval: Count = 1
+    local_steps: Count = 5
+    batch_size: Count = 16
+    optimizer: Optimizer = SGD()
+    pruning: Pruning = NoPruning()
+    gradient_bits: Annotated[int, Ge(2), Le(16)] | None = None
+    weighting: Literal["samples", "uniform"] = "samples"
+    deadline_s: Positive | None = None
+
+    def train(self, world: World) -> Steps:
+        (client_stage, _), (client_part, server_part), server = world.stages, world.initial, world.server
+        parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
+        replicas = {k: server_part.begin(self.optimizer, world.key(k)) for k in world.clients}
+        plan, sparsity = Plan(client_stage, self.pruning), self.pruning.sparsity_at(1)
+        if sparsity:
+            plan = yield from server.compute(prune, plan, sparsity, client_part.weights, ())
+        holders, tensors = set[Node](), len(client_part.weights)
+        for t in world.rounds(self.rounds):
+            rule = self.optimizer.at(t, self.rounds)
+            aggregate, target = t % self.interval == 0, self.pruning.sparsity_at(t + 1)
+            clients = yield from world.available()
+            pruned = (*plan.message, *plan.pack(client_part.weights))
+            sessions = {
+                k: self.session(
+                    world,
+                    k,
+                    rule,
+                    plan,
+                    None if k in holders else pruned,
+                    parts[k],
+                    replicas[k].load(server_part.weights),
+                    aggregate,
+                    aggregate and target > sparsity,
+                )
+                for k in clients
+            }
+            done = yield from world.together(sessions, self.deadline_s)
+            parts |= {k: part for k, (part, _, _, _) in done.items()}
+            replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
+            holders |= done.keys()
+            shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
+            if done and aggregate:
+                uploads = [upload for _, _, upload, _ in done.values()]
+                mean = plan.unpack((yield from server.compute(average, uploads, shares)))
+                weights, importance = mean[:tensors], mean[tensors:]
+                if target > sparsity:
+                    plan = yield from server.compute(prune, plan, target, weights, importance)
+                    weights, sparsity = plan.unpack(plan.pack(weights)), target
+                client_part, holders = client_part.load(weights), set()
+            elif done:
+                kept = [plan.flown(part.weights) for part, _, _, _ in done.values()]
+                client_part = client_part.load(plan.unpack(average(kept, shares)))
+            if done:
+                halves = [replica.weights for _, replica, _, _ in done.values()]
+                server_part = server_part.load((yield from server.compute(average, halves, shares)))
+            world.close_round((client_part, server_part), {k: losses for k, (_, _, _, losses) in done.items()})
+
+    def session(
+        self,
+        world: World,
+        client: Node,
+        rule: Optimizer,
+        plan: Plan,
+        pruned: Weights | None,
+        part: Part,
+        replica: Part,
+        aggregate: bool,
+        asked: bool,
+    ) -> Steps:
+        """One client's round: its part, the server's replica, what it uploaded, the loss of every batch.
+
+        pruned: the model that the client has to fetch, if any. aggregate: whether it uploads its part. asked: whether
+        the importance of its weights, too.
+        """
+        server, (_, server_stage) = world.server, world.stages
+        losses: list[float] = []
+        upload: Weights = ()
+        if pruned is not None:
+            message = yield from world.transfer(server, client, model_download=pruned)
+            plan, weights = plan.received(message)
+            part = plan.load(part, weights, rule)
+        for x, y in world.batches(client, self.local_steps, self.batch_size):
+            part, smashed, tape = yield from client.compute(forward, plan.slim, part, x)
+            smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)
+            smashed = plan.widen(smashed)
+            replica, gradient, loss = yield from server.compute(serve, server_stage, rule, replica, smashed, labels)
+            gradient = yield from world.transfer(server, client, gradients=plan.narrow(gradient))
+            part = yield from client.compute(backward, plan.slim, rule, part, tape, x, gradient, self.gradient_bits)
+            losses.append(float(loss))
+        if aggregate:
+            upload = plan.flown(part.weights) + plan.flown(part.importance if asked else ())
+            upload = yield from world.transfer(client, server, model_upload=upload)
+        return part, replica, upload, losses
