@@ -105,9 +105,55 @@ def test_the_timeline_draws_what_each_node_computes_and_transmits(runs: list[Run
     rows, slots = shown.bars("client-1")
     early = ["model_download", "client_forward", "activations", "labels"]
     phases = [shown.facts.phase.names[code] for code in shown.facts.phase.codes[rows]]
-    assert phases == [*early, "gradients", "client_backward", "model_upload"]
-    assert (shown.facts.start_s[rows] - shown.start_s).tolist() == [0, 1, 3, 3.5, 7, 7.25, 7.5]
+    assert phases == [*early, "server_step", "gradients", "client_backward", "model_upload"]
+    assert (shown.facts.start_s[rows] - shown.start_s).tolist() == [0, 1, 3, 3.5, 6, 7, 7.25, 7.5]
     assert not slots.any()
+
+
+def test_a_client_lane_tiles_the_round_and_the_server_lane_has_no_waits(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path)
+    rows = [
+        (0.0, 1.0, "client-0", "", "compute", "client_forward"),
+        (1.0, 2.0, "client-0", "server", "transfer", "activations"),
+        (2.0, 3.0, "server", "client-0", "wait", "server_step"),
+        (3.0, 4.0, "server", "client-0", "compute", "server_step"),
+        (4.0, 6.0, "server", "client-0", "wait", "gradients"),
+        (6.0, 7.0, "server", "client-0", "transfer", "gradients"),
+        (7.0, 9.0, "client-0", "", "wait", "idle"),
+        (7.0, 9.0, "server", "", "compute", "aggregation"),
+    ]
+    for *times_and_names, phase in rows:
+        log.event(Event(*times_and_names, phase, 1, 0, 0, 0.0, 0.0, 1, True))  # type: ignore[arg-type]
+    log.close()
+    write_json(tmp_path / "manifest.json", {"status": "failed", "scenario": scripted.scenario("queue", 1)})
+    run = open_run(tmp_path)
+    shown = moment(run.facts)
+    own = np.concatenate([shown.bars("client-0")[0], shown.waits("client-0")])
+    spans = sorted(zip(shown.facts.start_s[own], shown.facts.end_s[own], strict=True))
+    assert [start for start, _ in spans] == [0.0, *(end for _, end in spans[:-1])]
+    assert spans[-1][1] == shown.length_s == 9.0
+    assert not shown.waits("server").size
+    assert shown.facts.start_s[shown.bars("server")[0]].tolist() == [3.0, 7.0]
+    (axis,) = plots.timeline([run]).axes
+    waits = [path.vertices[:, 0].tolist() for lines in axis.collections for path in lines.get_paths() if len(path) == 2]
+    assert waits == [[2.0, 3.0], [4.0, 6.0], [7.0, 9.0]]
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_round_in_which_nobody_finishes_shows_who_leaves(tmp_path: Path, sent: bool) -> None:
+    log = RunWriter(tmp_path)
+    for node in ("client-0", "client-1"):
+        if sent:
+            log.event(Event(0.0, 1e-4, "server", node, "transfer", "model_download", 1, 0, 9, 0.0, 0.0, 1, False))
+        log.event(Event(1e-4, 1e-4, node, "", "drop", "lost", 1, 0, 0, 0.0, 0.0, 0, True))
+    log.close()
+    write_json(tmp_path / "manifest.json", {"status": "completed", "scenario": scripted.scenario("lost", 1)})
+    figure = plots.timeline([open_run(tmp_path)])
+    lanes = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert lanes[-2:] == ["client-0", "client-1"]
+    assert [line.get_xdata().size for line in figure.axes[0].lines[-2:]] == [1, 1]  # type: ignore[union-attr]
+    assert legend(figure) == [*(["model download"] if sent else []), "leaves the round"]
+    plots.save(figure, tmp_path / "timeline", ["png"])
 
 
 def test_a_server_of_several_slots_shows_them_beside_each_other(tmp_path: Path) -> None:

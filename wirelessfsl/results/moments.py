@@ -1,7 +1,8 @@
 """One round of a run, lane by lane: what a timeline shows, before anything is drawn.
 
-A client's lane holds what it computes, what it sends and what is sent to it; the server's lane what the server
-computes, in as many slots as ran at once. Of many clients an even choice is shown.
+A client's lane holds the rows that tile its round: what it computes, sends and waits for, and what the server computes
+and sends for it or keeps waiting for it. The server's lane holds what the server computes, in as many slots as ran at
+once, so a server step stands in both. Of many clients an even choice is shown.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wirelessfsl.records import COMPUTE, SERVER, TRANSFER, WAIT
+from wirelessfsl.records import COMPUTE, DROP, SERVER, TRANSFER, WAIT
 from wirelessfsl.results.columns import Facts, Floats, Mask
 
 Indices = NDArray[np.intp]
@@ -26,7 +27,7 @@ class Moment:
     facts: of the round.
     round: the round.
     start_s: when its first computation, transfer or wait began.
-    length_s: until the last of them ended.
+    length_s: until the last of them ended; 0 where every client left at once.
     lanes: nodes to show, the server first.
     clients: how many clients the round has, shown or not.
     """
@@ -38,18 +39,26 @@ class Moment:
     lanes: tuple[str, ...]
     clients: int
 
-    def rows(self, *activities: str, node: str | None = None) -> Mask:
-        """Which facts are one of the activities, of one node or of all that have a lane."""
-        return self.facts.activity.among(*activities) & self.facts.node.among(*((node,) if node else self.lanes))
-
     def bars(self, node: str) -> tuple[Indices, Indices]:
         """Rows to draw in a node's lane, and the slot of each within the lane."""
-        if node != SERVER:
-            sent_to = self.rows(TRANSFER, node=SERVER) & self.facts.peer.among(node)
-            rows = np.flatnonzero(self.rows(COMPUTE, TRANSFER, node=node) | sent_to)
-            return rows, np.zeros_like(rows)
-        rows = np.flatnonzero(self.rows(COMPUTE, node=SERVER))
-        return rows, slots(self.facts.start_s[rows], self.facts.end_s[rows])
+        if node == SERVER:
+            rows = np.flatnonzero(self.facts.activity.among(COMPUTE) & self.facts.node.among(SERVER))
+            return rows, slots(self.facts.start_s[rows], self.facts.end_s[rows])
+        rows = self._of_client(node, COMPUTE, TRANSFER)
+        return rows, np.zeros_like(rows)
+
+    def waits(self, node: str) -> Indices:
+        """Rows in which a client, or a message to it, waits; none for the server."""
+        return self._of_client(node, WAIT)
+
+    def drops(self, node: str) -> Indices:
+        """Rows in which a client leaves the round."""
+        return self._of_client(node, DROP)
+
+    def _of_client(self, node: str, *activities: str) -> Indices:
+        f = self.facts
+        named: Mask = (f.node.among(node) | f.peer.among(node)) & (node != SERVER)
+        return np.flatnonzero(named & f.activity.among(*activities))
 
     def phases(self) -> set[str]:
         """Phases that have a bar in some lane."""
@@ -64,16 +73,16 @@ def moment(facts: Facts, round: int | None = None, max_lanes: int = 20) -> Momen
     round: which round; the first in the log by default.
     max_lanes: nodes to show at most, >= 2.
 
-    Raises ValueError if nothing was computed, sent or waited for in the round.
+    Raises ValueError if nothing was computed, sent or waited for in the round and nobody left it.
     """
     round = int(facts.round[0]) if round is None else round
     inside = facts.where(facts.round == round)
-    timed = inside.where(inside.activity.among(COMPUTE, TRANSFER, WAIT))
+    timed = inside.where(inside.activity.among(COMPUTE, TRANSFER, WAIT, DROP))
     if not timed.start_s.size:
         there = f"{facts.round.min()} to {facts.round.max()}"
         raise ValueError(f"no events in round {round}; the run has rounds {there}")
-    nodes = {timed.node.names[code] for code in np.unique(timed.node.codes)}
-    clients = sorted(nodes - {SERVER}, key=_natural)
+    nodes = {who.names[code] for who in (timed.node, timed.peer) for code in np.unique(who.codes)}
+    clients = sorted(nodes - {SERVER, ""}, key=_natural)
     server = [SERVER] if SERVER in nodes else []
     shown = np.linspace(0, len(clients) - 1, min(max_lanes - len(server), len(clients))).astype(int)
     start_s = float(timed.start_s.min())

@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from wirelessfsl.records import DROP, SERVER, WAIT
+from wirelessfsl.records import SERVER
 from wirelessfsl.results import metrics
 from wirelessfsl.results.groups import Group, group
 from wirelessfsl.results.looks import BLACK, COLOURS, DASHES, GREY, STYLE, WIDTH_IN, Look, looks, words
@@ -87,8 +87,8 @@ def convergence(runs: Sequence[Run]) -> Figure:
 def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
     """Who computes and transmits when in one round: a lane a node, the server's slots stacked in its lane.
 
-    A client's lane shows what it computes, what it sends and what is sent to it; a thin line is waiting, a gap is the
-    server at work for it.
+    A client's lane shows its whole round: what it computes, sends and is sent, and the server's work for it; a thin
+    line is waiting, also of a message for it, and a cross is where it leaves. The server's idle time is not drawn.
 
     runs: one panel a run.
     round: round to show; the first of each run by default.
@@ -108,9 +108,9 @@ def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
     span = scale("s", max(shown.length_s for _, shown in panels))
     phase_looks = looks(phase for _, shown in panels for phase in shown.phases())
     legend: list[Patch | Line2D] = [_patch(look, words(phase)) for phase, look in phase_looks.items()]
-    if any(shown.rows(WAIT).any() for _, shown in panels):
+    if any(shown.waits(node).size for _, shown in panels for node in shown.lanes):
         legend.append(Line2D([], [], color=GREY, linewidth=1.5, label="waiting"))
-    if any(shown.rows(DROP).any() for _, shown in panels):
+    if any(shown.drops(node).size for _, shown in panels for node in shown.lanes):
         legend.append(Line2D([], [], color=BLACK, linestyle="", marker="x", markersize=4, label="leaves the round"))
     lanes = [sum(_heights(shown)) for _, shown in panels]
     with rc_context(STYLE):
@@ -119,7 +119,7 @@ def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
         for axis, (title, shown) in zip(axes, panels, strict=True):
             _draw(axis, shown, phase_looks, span.factor)
             axis.set_title(_wrapped(title, 100), loc="left")
-        axes[-1].set_xlim(0, max(shown.length_s for _, shown in panels) / span.factor)
+        axes[-1].set_xlim(0, max(shown.length_s for _, shown in panels) / span.factor or 1.0)
         axes[-1].set_xlabel(f"time since the start of the round ({span.unit})")
         figure.legend(handles=legend, loc="outside lower center", ncols=legend_columns)
     return figure
@@ -220,9 +220,10 @@ def _draw(axis: Axes, shown: Moment, phase_looks: dict[str, Look], second: float
                 spans = list(zip(start[bars], end[bars] - start[bars], strict=True))
                 outline = 0.2 if height > 0.3 else 0.0
                 axis.broken_barh(spans, (top + 0.1 + height * float(track), height), linewidth=outline, **paint)
-        waits, drops = (np.flatnonzero(shown.rows(activity, node=node)) for activity in (WAIT, DROP))
+        waits, drops = shown.waits(node), shown.drops(node)
         axis.hlines(np.full(waits.size, middle), start[waits], end[waits], color=GREY, linewidth=1.5)
-        axis.plot(start[drops], np.full(drops.size, middle), "x", color=BLACK, markersize=4)
+        crosses = axis.plot(start[drops], np.full(drops.size, middle), "x", color=BLACK, markersize=4, clip_on=False)
+        crosses[0].set_in_layout(False)  # the layout would make room for what sticks out over the axis
     axis.set_yticks((edges[:-1] + edges[1:]) / 2, shown.lanes)
     axis.set_ylim(edges[-1] + 0.1, -0.1)
     axis.tick_params(axis="y", length=0)
