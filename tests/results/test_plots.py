@@ -182,6 +182,27 @@ def test_of_many_clients_a_timeline_shows_an_even_choice_in_natural_order(tmp_pa
     assert axis.get_title(loc="left") == "many: round 1, 20 of 100 clients"
 
 
+def test_phases_too_small_to_be_seen_are_one_in_bars_and_none_in_the_legend_of_a_timeline(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path)
+    ends = {"client_forward": 0.001, "encode": 0.002, "activations": 0.9, "client_backward": 1.0}
+    start = 0.0
+    for phase, end in ends.items():
+        activity = "transfer" if phase == "activations" else "compute"
+        peer = "server" if phase == "activations" else ""
+        log.event(Event(start, end, "client-0", peer, activity, phase, 1, 0, 0, 0.0, end - start, 1, True))
+        start = end
+    log.event(Event(0.0, 1.0, "server", "", "idle", "idle", 1, -1, 0, 0.0, 5.0, 0, True))
+    log.close()
+    write_json(tmp_path / "manifest.json", {"status": "failed", "scenario": scripted.scenario("small", 1)})
+    run = open_run(tmp_path)
+    latency, energy = plots.latency([run]), plots.energy([run])
+    assert legend(latency) == ["client backward", "activations", "other"]
+    assert bars(latency)["other"] == [pytest.approx(0.002)]
+    assert sum(width for widths in bars(latency).values() for width in widths) == pytest.approx(1.0)
+    assert legend(energy) == ["client backward", "activations", "idle", "other"]
+    assert legend(plots.timeline([run])) == ["client backward", "activations"]
+
+
 def test_a_phase_looks_the_same_whatever_else_is_in_the_figure() -> None:
     assert looks({"gradients"})["gradients"] == looks({"gradients", "labels", "zip"})["gradients"]
 

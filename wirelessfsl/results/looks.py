@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from wirelessfsl.results.metrics import WAITING
 
+OTHER = "other"
+"""What phases too small to be seen are shown as, together."""
 WIDTH_IN = 7.16
 """Text width of a two-column IEEE page."""
 STYLE: Any = {
@@ -44,7 +46,7 @@ STYLE: Any = {
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-GREY, WHITE = "#BBBBBB", "#FFFFFF"
+GREY, DARK, WHITE = "#BBBBBB", "#666666", "#FFFFFF"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1.5, 1)))
 """Colours and dashes of the curves of a figure, in the order they come; their counts share no factor."""
@@ -73,11 +75,12 @@ _KNOWN = {
     "model_download": Look(GREEN, "/////"),
 }
 _IDLE = {"idle": Look(GREY)}
+_OTHER = {OTHER: Look(DARK)}
 _FURTHER = [Look(colour, hatch) for hatch in ("xxxxx", ".....") for colour in (SKY, ORANGE, GREEN, PURPLE, VERMILLION)]
 
 
 def looks(phases: Iterable[str]) -> dict[str, Look]:
-    """A look for each phase, in drawing order: as a client's step goes, then phases unknown here, waits last.
+    """A look for each phase, in drawing order: as a client's step goes, phases unknown here, waits, the small ones.
 
     >>> list(looks({"wait: server_step", "gradients", "beamforming", "client_forward"}))
     ['client_forward', 'gradients', 'beamforming', 'wait: server_step']
@@ -86,13 +89,15 @@ def looks(phases: Iterable[str]) -> dict[str, Look]:
     doings: set[str] = set()
     for phase in phases:
         (waits if phase.startswith(WAITING) else doings).add(phase)
-    others = sorted((doings | {wait.removeprefix(WAITING) for wait in waits}) - (_KNOWN | _IDLE).keys())
+    others = sorted((doings | {wait.removeprefix(WAITING) for wait in waits}) - (_KNOWN | _IDLE | _OTHER).keys())
     every = _KNOWN | {phase: _FURTHER[i % len(_FURTHER)] for i, phase in enumerate(others)} | _IDLE
-    return {phase: look for phase, look in every.items() if phase in doings} | {
+    done = {phase: look for phase, look in every.items() if phase in doings}
+    waited = {
         WAITING + phase: Look(WHITE, look.hatch or "\\\\\\\\\\", look.face)
         for phase, look in every.items()
         if WAITING + phase in waits
     }
+    return done | waited | {phase: look for phase, look in _OTHER.items() if phase in doings}
 
 
 def words(phase: str) -> str:

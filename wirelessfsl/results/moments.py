@@ -60,10 +60,16 @@ class Moment:
         named: Mask = (f.node.among(node) | f.peer.among(node)) & (node != SERVER)
         return np.flatnonzero(named & f.activity.among(*activities))
 
-    def phases(self) -> set[str]:
-        """Phases that have a bar in some lane."""
-        codes = {code for node in self.lanes for code in self.facts.phase.codes[self.bars(node)[0]]}
-        return {self.facts.phase.names[code] for code in codes}
+    def phases(self) -> dict[str, float]:
+        """Phases that have a bar in some lane, each with its share of the round in the lane where it has most."""
+        seconds = self.facts.end_s - self.facts.start_s
+        most: dict[str, float] = {}
+        for node in self.lanes:
+            drawn = np.zeros(seconds.size, dtype=bool)
+            drawn[self.bars(node)[0]] = True
+            for phase, total in self.facts.phase.totals(seconds, drawn).items():
+                most[phase] = max(most.get(phase, 0.0), total / self.length_s if self.length_s else 0.0)
+        return most
 
 
 def moment(facts: Facts, round: int | None = None, max_lanes: int = 20) -> Moment:

@@ -23,13 +23,15 @@ from matplotlib.ticker import MaxNLocator
 from wirelessfsl.records import SERVER
 from wirelessfsl.results import metrics
 from wirelessfsl.results.groups import Group, group
-from wirelessfsl.results.looks import BLACK, COLOURS, DASHES, GREY, STYLE, WIDTH_IN, Look, looks, words
+from wirelessfsl.results.looks import BLACK, COLOURS, DASHES, GREY, OTHER, STYLE, WIDTH_IN, Look, looks, words
 from wirelessfsl.results.moments import Moment, moment
 from wirelessfsl.results.prefixes import scale
 from wirelessfsl.results.store import Run
 
 LEGEND_ROW_IN, AXIS_IN, LANE_IN = 0.17, 0.5, 0.17
 MAX_LANES = 20
+SMALL_BAR, SMALL_LANE = 0.01, 0.003
+"""Phases below this share of a panel's longest bar are shown as one; below this share of a lane, not in the legend."""
 
 
 def latency(runs: Sequence[Run]) -> Figure:
@@ -107,7 +109,8 @@ def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
             panels.append((f"{found.label}{seed}: round {shown.round}{choice}", shown))
     span = scale("s", max(shown.length_s for _, shown in panels))
     phase_looks = looks(phase for _, shown in panels for phase in shown.phases())
-    legend: list[Patch | Line2D] = [_patch(look, words(phase)) for phase, look in phase_looks.items()]
+    seen = {phase for _, shown in panels for phase, share in shown.phases().items() if share >= SMALL_LANE}
+    legend: list[Patch | Line2D] = [_patch(look, words(phase)) for phase, look in phase_looks.items() if phase in seen]
     if any(shown.waits(node).size for _, shown in panels for node in shown.lanes):
         legend.append(Line2D([], [], color=GREY, linewidth=1.5, label="waiting"))
     if any(shown.drops(node).size for _, shown in panels for node in shown.lanes):
@@ -178,6 +181,7 @@ def _mean(values: Sequence[dict[str, float]]) -> dict[str, float]:
 
 def _stacked(groups: Sequence[Group], panels: dict[str, list[dict[str, float]]], unit: str) -> Figure:
     """Horizontal bars, one a group, in panels side by side that share groups and phases but not the scale."""
+    panels = _folded(panels)
     phase_looks = looks(phase for bars in panels.values() for bar in bars for phase, value in bar.items() if value)
     if not phase_looks:
         raise ValueError(f"{groups[0].runs[0].path}: nothing to show in {unit}; the run has no such rows")
@@ -203,6 +207,24 @@ def _stacked(groups: Sequence[Group], panels: dict[str, list[dict[str, float]]],
         axes[0].set_ylim(len(names) - 0.45, -0.55)
         figure.legend(handles=legend, loc="outside lower center", ncols=legend_columns)
     return figure
+
+
+def _folded(panels: dict[str, list[dict[str, float]]]) -> dict[str, list[dict[str, float]]]:
+    """The same bars, but phases that no panel has room to show are added up as one."""
+    longest = {text: max(sum(bar.values()) for bar in bars) for text, bars in panels.items()}
+    shown = {
+        phase
+        for text, bars in panels.items()
+        for bar in bars
+        for phase, value in bar.items()
+        if value >= SMALL_BAR * longest[text]
+    }
+
+    def fold(bar: dict[str, float]) -> dict[str, float]:
+        small = sum(value for phase, value in bar.items() if phase not in shown)
+        return {phase: value for phase, value in bar.items() if phase in shown} | ({OTHER: small} if small else {})
+
+    return {text: [fold(bar) for bar in bars] for text, bars in panels.items()}
 
 
 def _draw(axis: Axes, shown: Moment, phase_looks: dict[str, Look], second: float) -> None:
@@ -237,7 +259,7 @@ def _heights(shown: Moment) -> list[float]:
 
 def _sheet(legend: Sequence[Patch | Line2D], height_in: float) -> tuple[Figure, int]:
     """A figure with room for the panels and, below them, a legend of as many columns as its texts allow."""
-    longest = max(len(str(entry.get_label())) for entry in legend)
+    longest = max((len(str(entry.get_label())) for entry in legend), default=0)
     columns = max(1, min(len(legend), 5, int(WIDTH_IN / (0.5 + 0.062 * longest))))
     rows = -(-len(legend) // columns)
     return Figure(figsize=(WIDTH_IN, height_in + 0.1 + LEGEND_ROW_IN * rows), layout="constrained"), columns
