@@ -14,6 +14,8 @@ from safetensors.numpy import save_file
 from wirelessfsl import open_run
 from wirelessfsl.catalogue import CATALOGUE
 from wirelessfsl.cli import main
+from wirelessfsl.records import Event
+from wirelessfsl.results.store import RunWriter, write_json
 
 QUICK = str(Path(__file__).parents[1] / "scenarios" / "quickstart.yaml")
 SHORT = ["--set", "algorithm.rounds=2", "--set", "algorithm.local_steps=2"]
@@ -147,6 +149,83 @@ def test_plot_draws_every_kind_and_compare_tells_the_costs(
     capsys.readouterr()
     assert main(["compare", str(folder), "--target-accuracy", "0.01"]) == 0
     assert "quickstart" in capsys.readouterr().out
+
+
+def test_plot_tells_figure_and_reason_of_what_it_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = RunWriter(tmp_path / "x")
+    log.event(Event(0.0, 1.0, "server", "", "compute", "aggregation", 1, 0, 0, 0.0, 0.0, 1, True))
+    log.close()
+    write_json(tmp_path / "x" / "manifest.json", {"status": "failed", "scenario": {"name": "x", "seed": 1}})
+    assert main(["plot", str(tmp_path / "x"), "--format", "png"]) == 0
+    out, err = capsys.readouterr()
+    assert [Path(line).stem for line in out.splitlines()] == ["timeline"]
+    assert err.splitlines() == [
+        f"left out latency: {tmp_path / 'x'}: no client rows; no client computed, sent or waited",
+        f"left out energy: {tmp_path / 'x'}: no node drew any energy",
+        f"left out convergence: {tmp_path / 'x'}: no evaluation in the run;"
+        " let it go on to its first (evaluation.every_rounds)",
+    ]
+    assert main(["plot", str(tmp_path / "x"), "--kind", "latency"]) == 2
+    assert capsys.readouterr().err.startswith(f"latency: {tmp_path / 'x'}: no client rows")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--round", "0"], "no events in round 0; the run has rounds 1 to 2"),
+        (["--kind", "latency", "--kind", "timeline", "--round", "9"], "no events in round 9"),
+        (["--kind", "energy", "--round", "1"], "--round is a knob of timeline, not of energy"),
+    ],
+)
+def test_a_round_that_cannot_be_shown_is_refused_before_anything_is_drawn(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["plot", str(folder), "--out", str(tmp_path / "plots"), *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert out == ""
+    assert not (tmp_path / "plots").exists()
+
+
+def test_plot_into_a_file_is_refused_in_one_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["plot", str(folder), "--format", "png", "--out", str(tmp_path / "file")]) == 2
+    out, err = capsys.readouterr()
+    assert err == f"{tmp_path / 'file'}: cannot be written: File exists; give another folder with --out\n"
+    assert out == ""
+
+
+def test_every_command_that_may_hint_at_debug_has_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> str:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr("wirelessfsl.catalogue.listing", fail)
+    assert main(["list"]) == 1
+    assert capsys.readouterr().err == "the command failed: unforeseen\n--debug shows where in the code\n"
+    assert main(["list", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["compare", "x", "--target-accuracy", "x"], "got 'x', must be a number from 0 to 1"),
+        (["compare", "x", "--target-accuracy", "1.5"], "got '1.5', must be a number from 0 to 1"),
+        (["run", QUICK, "--seed", "x"], "got 'x', must be a whole number"),
+        (["plot", "x", "--round", "x"], "got 'x', must be a whole number"),
+    ],
+)
+def test_an_option_that_is_no_number_is_told_in_words(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(argv)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.endswith(f"{argv[2]}: {message}\n")
 
 
 @pytest.mark.parametrize(

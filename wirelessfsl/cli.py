@@ -6,6 +6,7 @@ Imports wait until a command needs them: ``--help``, ``list`` and ``schema`` ans
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import traceback
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             traceback.print_exc()
         else:
-            print(f"the run failed: {error}", file=sys.stderr)
+            print(f"the {'run' if args.command is _run else 'command'} failed: {error}", file=sys.stderr)
             print("--debug shows where in the code", file=sys.stderr)
         return 1
     return status
@@ -57,20 +58,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wirelessfsl", description="Split and federated learning over a simulated wireless network."
     )
-    parser.set_defaults(debug=False)
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, function: Any, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(command=function)
+        sub.add_argument("--debug", action="store_true", help="show the traceback of a failure")
         return sub
 
     run = command("run", _run, "run a scenario and write a run folder")
     run.add_argument("scenario", metavar="SCENARIO", type=Path)
     _scenario_options(run)
     run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/<name>/<time>-<digest>)")
-    run.add_argument("--debug", action="store_true", help="show the traceback of a failure")
 
     check = command("check", _check, "tell every problem of scenarios, run nothing")
     check.add_argument("scenarios", metavar="SCENARIO", type=Path, nargs="+")
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     plot.add_argument("--kind", choices=PLOTS, action="append", help="which figure (repeatable; default all)")
     plot.add_argument("--format", choices=FORMATS, action="append", help="file format (repeatable; default all)")
     plot.add_argument("--out", metavar="DIR", type=Path, help="folder (default <RUN>/plots, or ./plots for several)")
-    plot.add_argument("--round", metavar="N", type=int, help="round that timeline shows")
+    plot.add_argument("--round", metavar="N", type=_whole, help="round that timeline shows (default the first)")
 
     compare = command("compare", _compare, "table of runs: accuracy, and time, energy and bytes to a target")
     compare.add_argument("runs", metavar="RUN", type=Path, nargs="+")
@@ -123,7 +123,7 @@ class _Version(argparse.Action):
 
 def _scenario_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", metavar="PATH=VALUE", action="append", default=[], help="change a value (repeatable)")
-    parser.add_argument("--seed", metavar="N", type=int, help="another seed than the scenario's")
+    parser.add_argument("--seed", metavar="N", type=_whole, help="another seed than the scenario's")
     parser.add_argument(
         "--allow-code", action="store_true", help="let the scenario import code (kind: my_pkg.mod:Name)"
     )
@@ -140,10 +140,20 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"got {text}, must be in [0, 1]")
+        raise argparse.ArgumentTypeError(f"got {text!r}, must be a number from 0 to 1")
     return value
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, must be a whole number") from None
 
 
 def _load(path: Path, args: argparse.Namespace) -> Scenario:
@@ -197,24 +207,31 @@ def _open(paths: Sequence[Path]) -> list[Run]:
 
 
 def _plot(args: argparse.Namespace) -> int:
+    kinds = args.kind or PLOTS
+    if args.round is not None and "timeline" not in kinds:
+        raise ValueError(f"plot: --round is a knob of timeline, not of {', '.join(kinds)}; leave it out")
     runs = _open(args.runs)
-    from wirelessfsl.results.plots import KINDS, save, timeline
+    from wirelessfsl.results.plots import KINDS, save, shown_round, timeline
 
+    if args.round is not None:
+        for run in runs:
+            shown_round(run, args.round)
     folder = args.out or (args.runs[0] / "plots" if len(runs) == 1 else Path("plots"))
-    empty = []
-    for kind in args.kind or PLOTS:
+    files, empty = 0, []
+    for kind in kinds:
         shown = {f"{kind}-{run.path.name}": [run] for run in runs} if kind == "timeline" and runs[1:] else {kind: runs}
         for name, these in shown.items():
             try:
                 figure = timeline(these, args.round) if kind == "timeline" else KINDS[kind](these)
             except ValueError as error:
                 if args.kind:
-                    raise
+                    raise ValueError(f"{name}: {error}") from error
                 empty.append(f"{name}: {error}")
                 continue
             for file in save(figure, folder / name, args.format or FORMATS):
                 print(file)
-    if len(empty) == len(PLOTS):
+                files += 1
+    if not files:
         raise ValueError("\n".join(empty))
     for line in empty:
         print(f"left out {line}", file=sys.stderr)

@@ -38,7 +38,8 @@ def latency(runs: Sequence[Run]) -> Figure:
     """Mean seconds that a client spends in each phase of a round, stacked; one bar a scenario."""
     groups = _groups(runs)
     bars = [_mean([metrics.latency_by_phase(run.facts) for run in found.runs]) for found in groups]
-    return _stacked(groups, {"mean time of a client's round": bars}, "s")
+    lacking = "no client rows; no client computed, sent or waited"
+    return _stacked(groups, {"mean time of a client's round": bars}, "s", lacking)
 
 
 def energy(runs: Sequence[Run]) -> Figure:
@@ -47,7 +48,7 @@ def energy(runs: Sequence[Run]) -> Figure:
     spent = [[metrics.energy_by_phase(run.facts) for run in found.runs] for found in groups]
     sides = {"energy of all devices": "devices", "energy of the server": "server"}
     panels = {text: [_mean([run[side] for run in each]) for each in spent] for text, side in sides.items()}
-    return _stacked(groups, {text: bars for text, bars in panels.items() if any(bars)}, "J")
+    return _stacked(groups, {text: bars for text, bars in panels.items() if any(bars)}, "J", "no node drew any energy")
 
 
 def convergence(runs: Sequence[Run]) -> Figure:
@@ -99,10 +100,7 @@ def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
     panels: list[tuple[str, Moment]] = []
     for found in groups:
         for run in found.runs:
-            try:
-                shown = moment(run.facts, round, max(4, MAX_LANES // len(runs)))
-            except ValueError as error:
-                raise ValueError(f"{run.path}: {error}") from None
+            shown = shown_round(run, round, max(4, MAX_LANES // len(runs)))
             seed = f", seed {run.scenario.get('seed')}" if len(found.runs) > 1 else ""
             drawn = sum(node != SERVER for node in shown.lanes)
             choice = f", {drawn} of {shown.clients} clients" if drawn < shown.clients else ""
@@ -128,6 +126,21 @@ def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
     return figure
 
 
+def shown_round(run: Run, round: int | None, lanes: int = MAX_LANES) -> Moment:
+    """The round of a run that a timeline shows.
+
+    round: which; the first by default.
+    lanes: nodes to show at most.
+
+    Raises ValueError, with the path of the run, if it has no such round.
+    """
+    _groups([run])
+    try:
+        return moment(run.facts, round, lanes)
+    except ValueError as error:
+        raise ValueError(f"{run.path}: {error}") from None
+
+
 KINDS: dict[str, Callable[[Sequence[Run]], Figure]] = {
     "latency": latency,
     "energy": energy,
@@ -144,15 +157,21 @@ def save(figure: Figure, path: Path, formats: Iterable[str] = ("pdf", "png", "sv
     path: the file without its suffix; its folder is made.
     formats: "pdf", "png" (300 dpi) and "svg".
 
-    Returns the files written.
+    Returns the files written. Raises ValueError where nothing can be written.
     """
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    path.parent.mkdir(parents=True, exist_ok=True)
     files = []
-    with rc_context(STYLE):
-        for suffix in formats:
-            files.append(path.with_name(f"{path.name}.{suffix}"))
-            figure.savefig(files[-1], dpi=300, metadata=undated.get(suffix))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with rc_context(STYLE):
+            for suffix in formats:
+                files.append(path.with_name(f"{path.name}.{suffix}"))
+                figure.savefig(files[-1], dpi=300, metadata=undated.get(suffix))
+    except OSError as error:
+        where = files[-1] if files else path.parent
+        raise ValueError(
+            f"{where}: cannot be written: {error.strerror or error}; give another folder with --out"
+        ) from error
     return files
 
 
@@ -179,12 +198,12 @@ def _mean(values: Sequence[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _stacked(groups: Sequence[Group], panels: dict[str, list[dict[str, float]]], unit: str) -> Figure:
+def _stacked(groups: Sequence[Group], panels: dict[str, list[dict[str, float]]], unit: str, lacking: str) -> Figure:
     """Horizontal bars, one a group, in panels side by side that share groups and phases but not the scale."""
     panels = _folded(panels)
     phase_looks = looks(phase for bars in panels.values() for bar in bars for phase, value in bar.items() if value)
     if not phase_looks:
-        raise ValueError(f"{groups[0].runs[0].path}: nothing to show in {unit}; the run has no such rows")
+        raise ValueError(f"{groups[0].runs[0].path}: {lacking}")
     legend = [_patch(look, words(phase)) for phase, look in phase_looks.items()]
     names = [_wrapped(_counted(found), 30) for found in groups]
     lines = max(name.count("\n") + 1 for name in names)
