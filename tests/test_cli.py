@@ -151,6 +151,34 @@ def test_plot_draws_every_kind_and_compare_tells_the_costs(
     assert "quickstart" in capsys.readouterr().out
 
 
+def closing(capsys: pytest.CaptureFixture[str], out: Path, *arguments: str) -> list[str]:
+    sets = [word for setting in arguments for word in ("--set", setting)]
+    assert main(["run", QUICK, *sets, "--out", str(out)]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_closing_lines_keep_small_numbers_and_tell_who_was_dropped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = ("algorithm.rounds=1", "network.transport.timeout_s=0.0001", "evaluation.target_accuracy=[0.85]")
+    lines = closing(capsys, tmp_path / "x", *lost)
+    assert lines[0] == "quickstart: completed after 1 round"
+    assert lines[2] == "  simulated time  100.0 µs"
+    assert " mJ (devices " in lines[3]
+    assert lines[4].startswith("  traffic         0 B up, 1.")
+    assert lines[4].endswith(" kB down")
+    assert lines[5] == "  to accuracy 0.85 not reached"
+    assert lines[6] == "  dropped         10 of 10 client-rounds were dropped"
+    assert lines[7].startswith("run folder:")
+
+
+def test_a_loss_that_is_no_number_is_told_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    warning = "the loss is not a number: the training failed; a smaller learning rate may help"
+    short = ("algorithm.rounds=1", "algorithm.local_steps=2", "codecs.activations={kind: identity}")
+    assert warning in closing(capsys, tmp_path / "wild", *short, "algorithm.optimizer.lr=1e20")
+    assert warning not in closing(capsys, tmp_path / "calm", *short)
+
+
 def test_plot_tells_figure_and_reason_of_what_it_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = RunWriter(tmp_path / "x")
     log.event(Event(0.0, 1.0, "server", "", "compute", "aggregation", 1, 0, 0, 0.0, 0.0, 1, True))

@@ -341,13 +341,12 @@ class _Progress:
         return self
 
     def __call__(self, at: Progress) -> None:
-        from wirelessfsl.results.prefixes import scale
+        from wirelessfsl.results.prefixes import said
 
         left_s = (perf_counter() - self.begin) / at.round * (at.rounds - at.round)
-        joule = scale("J", at.energy_j)
         line = (
-            f"round {at.round}/{at.rounds}  simulated {at.time_s:.3f} s  accuracy {at.accuracy:.3f}"
-            f"  energy {at.energy_j / joule.factor:.1f} {joule.unit}  host time left {left_s:.0f} s"
+            f"round {at.round}/{at.rounds}  simulated {said('s', at.time_s)}  accuracy {at.accuracy:.3f}"
+            f"  energy {said('J', at.energy_j)}  host time left {left_s:.0f} s"
         )
         print(f"\r{line}\x1b[K" if self.live else line, end="" if self.live else "\n", file=sys.stderr, flush=True)
 
@@ -358,19 +357,31 @@ class _Progress:
 
 def _closing(run: Run) -> str:
     """What the run cost, in a few lines, and where it is."""
+    from wirelessfsl.results.metrics import diverged, dropped
+    from wirelessfsl.results.prefixes import said
+
     found = run.summary
     energy, sent, final, best = (found[key] for key in ("energy_j", "bytes", "final", "best"))
+    total, devices, server = (said("J", energy[key]) for key in ("total", "devices", "server"))
+    accuracy = "no evaluation"
+    if final["accuracy"] is not None:
+        accuracy = f"{final['accuracy']:.4f} (best {best['accuracy']:.4f} in round {best['round']})"
     lines = [
-        f"{run.name}: {found['status']} after {found['rounds']} rounds",
-        f"  accuracy        {final['accuracy']:.4f} (best {best['accuracy']:.4f} in round {best['round']})",
-        f"  simulated time  {found['simulated_s']:.3f} s",
-        f"  energy          {energy['total']:.1f} J (devices {energy['devices']:.1f}, server {energy['server']:.1f})",
-        f"  traffic         {sent['uplink'] / 1e6:.2f} MB up, {sent['downlink'] / 1e6:.2f} MB down",
+        f"{run.name}: {found['status']} after {found['rounds']} round{'' if found['rounds'] == 1 else 's'}",
+        f"  accuracy        {accuracy}",
+        f"  simulated time  {said('s', found['simulated_s'])}",
+        f"  energy          {total} (devices {devices}, server {server})",
+        f"  traffic         {said('B', sent['uplink'])} up, {said('B', sent['downlink'])} down",
     ]
     for target, seconds in found["time_to_accuracy_s"].items():
         joules = found["energy_to_accuracy_j"][target]
-        cost = "not reached" if seconds is None else f"{seconds:.3f} s, {joules:.1f} J"
+        cost = "not reached" if seconds is None else f"{said('s', seconds)}, {said('J', joules)}"
         lines.append(f"  to accuracy {target:<4} {cost}")
+    drops = dropped(run.facts)
+    if drops.left:
+        lines.append(f"  dropped         {drops.left} of {drops.client_rounds} client-rounds were dropped")
+    if diverged(run.evaluations):
+        lines.append("the loss is not a number: the training failed; a smaller learning rate may help")
     lines.append(f"run folder: {run.path}")
     lines.append(f"figures:    wirelessfsl plot {run.path}")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.results import scripted
-from wirelessfsl.records import Metric
+from wirelessfsl.records import Event, Metric
 from wirelessfsl.results import metrics
 from wirelessfsl.results.columns import Facts, Names
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
@@ -52,6 +52,45 @@ def test_the_first_of_equally_good_evaluations_is_the_best(tmp_path: Path) -> No
     )
     assert found["best"] == {"accuracy": 0.7, "round": 1}
     assert found["final"]["accuracy"] == 0.6
+
+
+def test_a_client_round_is_dropped_once_and_counts_only_where_the_client_takes_part(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path)
+    rows = [
+        ("server", "client-0", "transfer", "model_download", 1),
+        ("client-0", "", "compute", "client_forward", 1),
+        ("server", "client-1", "wait", "model_download", 1),
+        ("client-1", "", "drop", "deadline", 1),
+        ("client-0", "", "drop", "lost", 2),
+        ("client-1", "", "wait", "idle", 2),
+        ("client-1", "", "idle", "idle", 2),
+    ]
+    for node, peer, activity, phase, round in rows:
+        log.event(Event(0.0, 1.0, node, peer, activity, phase, round, 0, 0, 0.0, 0.0, 0, True))
+    log.close()
+    write_json(tmp_path / "manifest.json", {"status": "completed", "scenario": scripted.scenario("a", 1)})
+    assert metrics.dropped(open_run(tmp_path).facts) == (2, 3)
+
+
+def test_nobody_is_dropped_from_the_scripted_run(run: Run) -> None:
+    assert metrics.dropped(run.facts) == (0, scripted.CLIENTS * scripted.ROUNDS)
+
+
+@pytest.mark.parametrize(
+    ("split", "loss", "client", "diverged"),
+    [
+        ("test", math.nan, None, True),
+        ("train", math.inf, None, True),
+        ("test", math.nan, "client-0", False),
+        ("train", 0.1, None, False),
+    ],
+)
+def test_a_run_diverged_if_its_last_loss_is_not_finite(
+    tmp_path: Path, split: str, loss: float, client: str | None, diverged: bool
+) -> None:
+    rows = [Metric(1, 1.0, None, "test", 1.0, 0.5, 1.0, 1, 1), Metric(1, 1.0, None, "train", 1.0, None, 1.0, 1, 1)]
+    last = Metric(2, 2.0, client, split, loss, None, 2.0, 2, 2)
+    assert metrics.diverged(_evaluated(tmp_path, [*rows, last]).evaluations) is diverged
 
 
 def test_bytes_count_each_transfer_once_by_direction_and_phase(run: Run) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wirelessfsl.records import COMPUTE, SERVER, TRANSFER, WAIT
+from wirelessfsl.records import COMPUTE, DROP, IDLE, SERVER, TRANSFER, WAIT
 from wirelessfsl.results.columns import Evaluations, Facts, Floats, Ints, Mask, Names
 
 WAITING = "wait: "
@@ -35,6 +35,13 @@ class Curve(NamedTuple):
     bytes: Ints
     accuracy: Floats
     loss: Floats
+
+
+class Dropped(NamedTuple):
+    """How often a client left a round (``left``), of how often one took part in a round (``client_rounds``)."""
+
+    left: int
+    client_rounds: int
 
 
 class Reached(NamedTuple):
@@ -86,13 +93,11 @@ def latency_by_phase(facts: Facts) -> dict[str, float]:
     seconds = f.end_s - f.start_s
     is_client = _is_client(f)
     totals: dict[str, float] = {}
-    client_rounds = []
     for who in (f.node, f.peer):
         own = rows & is_client[who.codes]
         for name, total in phase.totals(seconds, own).items():
             totals[name] = totals.get(name, 0.0) + total
-        client_rounds.append(np.stack([who.codes[own].astype(np.int64), f.round[own].astype(np.int64)]))
-    count = _distinct_pairs(*np.concatenate(client_rounds, axis=1))
+    count = _client_rounds(f, rows)
     return {name: total / count for name, total in sorted(totals.items())}
 
 
@@ -104,6 +109,20 @@ def energy_by_phase(facts: Facts) -> dict[str, dict[str, float]]:
         "devices": facts.phase.totals(facts.energy_j, spent & ~server),
         "server": facts.phase.totals(facts.energy_j, spent & server),
     }
+
+
+def dropped(facts: Facts) -> Dropped:
+    """Client-rounds that ended with a ``drop`` row; a client that only waits for a round's end takes no part in it."""
+    f = facts
+    takes_part = f.activity.among(COMPUTE, TRANSFER, DROP) | (f.activity.among(WAIT) & ~f.phase.among(IDLE))
+    return Dropped(_client_rounds(f, f.activity.among(DROP)), _client_rounds(f, takes_part))
+
+
+def diverged(evaluations: Evaluations) -> bool:
+    """Whether the last loss over all clients, on test data or in training, is not a finite number."""
+    e = evaluations
+    losses = [e.loss[e.split.among(split) & (e.client.codes < 0)][-1:] for split in ("test", "train")]
+    return not np.isfinite(np.concatenate(losses)).all()
 
 
 def summarise(
@@ -176,8 +195,15 @@ def _is_client(facts: Facts) -> Mask:
     return np.array([here and name != SERVER for name, here in zip(facts.node.names, acts, strict=True)], dtype=bool)
 
 
-def _distinct_pairs(first: Ints, second: Ints) -> int:
-    return int(np.unique(first * (second.max(initial=0) + 1) + second).size)
+def _client_rounds(facts: Facts, rows: Mask) -> int:
+    """How many different pairs of client and round the rows name, the client as node or peer."""
+    is_client = _is_client(facts)
+    pairs = []
+    for who in (facts.node, facts.peer):
+        own = rows & is_client[who.codes]
+        pairs.append(np.stack([who.codes[own].astype(np.int64), facts.round[own].astype(np.int64)]))
+    client, round = np.concatenate(pairs, axis=1)
+    return int(np.unique(client * (round.max(initial=0) + 1) + round).size)
 
 
 def _number(values: Floats) -> float | None:

@@ -5,6 +5,7 @@ Decimal prefixes only (SI); 1 MB is 10^6 bytes. Only what people look at is scal
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 
@@ -55,3 +56,26 @@ def scale(unit: str, largest: float) -> Scale:
     if not largest > 0:
         return Scale(1.0, unit)
     return [fit for start, fit in _SCALES[unit] if largest >= start][-1]
+
+
+def decimals(value: float) -> int:
+    """Decimals that show four significant digits of a value.
+
+    >>> decimals(0.0123), decimals(12.3), decimals(-12345.6)
+    (5, 2, 0)
+    """
+    return max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
+
+
+def said(unit: str, value: float) -> str:
+    """A value in the unit that fits it, with four significant digits; whole bytes have no decimals.
+
+    unit: what the value is in, "s", "J" or "B".
+    value: >= 0, finite.
+
+    >>> said("J", 258505.2), said("s", 0.0001), said("B", 512), said("s", 0)
+    ('258.5 kJ', '100.0 µs', '512 B', '0 s')
+    """
+    fit = scale(unit, value)
+    shown = value / fit.factor
+    return f"{shown:.{0 if fit.unit == 'B' else decimals(shown)}f} {fit.unit}"

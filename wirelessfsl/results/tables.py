@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wirelessfsl.results.groups import group
 from wirelessfsl.results.metrics import convergence, reached
-from wirelessfsl.results.prefixes import scale
+from wirelessfsl.results.prefixes import decimals, scale
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -151,6 +151,6 @@ def _cell(value: Spread, factor: float, runs: int, none: str) -> str:
     if not value.n:
         return none
     mean = value.mean / factor
-    digits = max(0, 3 - math.floor(math.log10(abs(mean)))) if mean else 3
+    digits = decimals(mean) if mean else 3
     text = f"{mean:.{digits}f}" + (f" ± {value.std / factor:.{digits}f}" if value.n > 1 else "")
     return text if value.n == runs else f"{text} ({value.n} of {runs})"
