@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -177,6 +178,24 @@ def test_a_loss_that_is_no_number_is_told_at_the_end(tmp_path: Path, capsys: pyt
     short = ("algorithm.rounds=1", "algorithm.local_steps=2", "codecs.activations={kind: identity}")
     assert warning in closing(capsys, tmp_path / "wild", *short, "algorithm.optimizer.lr=1e20")
     assert warning not in closing(capsys, tmp_path / "calm", *short)
+
+
+def test_a_run_given_twice_counts_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(folder), str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert err == f"{folder}: given more than once; counted once\n"
+    assert out.splitlines()[1].split()[:2] == ["quickstart", "1"]
+    assert "±" not in out
+
+
+def test_a_run_of_the_same_scenario_and_seed_counts_once(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copytree(folder, tmp_path / "copy")
+    assert main(["compare", str(folder), str(tmp_path / "copy")]) == 0
+    out, err = capsys.readouterr()
+    assert err == f"{tmp_path / 'copy'}: same scenario and seed as {folder}; counted once\n"
+    assert "±" not in out
 
 
 def test_plot_tells_figure_and_reason_of_what_it_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

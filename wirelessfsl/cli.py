@@ -201,9 +201,16 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _open(paths: Sequence[Path]) -> list[Run]:
+    """The runs, without those that repeat another: it is said which, and that they count once."""
+    from wirelessfsl.results.groups import once
     from wirelessfsl.results.store import open_run
 
-    return [open_run(path) for path in paths]
+    runs, repeats = once([open_run(path) for path in paths])
+    for run, counted in repeats:
+        same = run.path.resolve() == counted.path.resolve()
+        why = "given more than once" if same else f"same scenario and seed as {counted.path}"
+        print(f"{run.path}: {why}; counted once", file=sys.stderr)
+    return runs
 
 
 def _plot(args: argparse.Namespace) -> int:
@@ -216,7 +223,7 @@ def _plot(args: argparse.Namespace) -> int:
     if args.round is not None:
         for run in runs:
             shown_round(run, args.round)
-    folder = args.out or (args.runs[0] / "plots" if len(runs) == 1 else Path("plots"))
+    folder = args.out or (runs[0].path / "plots" if len(runs) == 1 else Path("plots"))
     files, empty = 0, []
     for kind in kinds:
         shown = {f"{kind}-{run.path.name}": [run] for run in runs} if kind == "timeline" and runs[1:] else {kind: runs}

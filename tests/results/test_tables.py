@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from tests.results import scripted
-from wirelessfsl.results.groups import group, labels
+from wirelessfsl.results.groups import group, labels, once
 from wirelessfsl.results.prefixes import scale
-from wirelessfsl.results.store import Run
+from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 from wirelessfsl.results.tables import Spread, as_rich, as_text, compare
 
 
@@ -80,6 +80,38 @@ def test_an_unfinished_run_is_marked(runs: list[Run], tmp_path: Path) -> None:
 def test_a_run_without_evaluation_says_so(tmp_path: Path) -> None:
     stopped = scripted.write_run(tmp_path, status="interrupted", rounds=0)
     assert as_text(compare([stopped])).count("no evaluation") == 5
+
+
+def test_equal_runs_count_once_and_the_finished_one_of_them(tmp_path: Path) -> None:
+    first = scripted.write_run(tmp_path / "1", "split", seed=1, status="interrupted", rounds=2)
+    other = scripted.write_run(tmp_path / "2", "split", seed=2, lift=0.02)
+    again = scripted.write_run(tmp_path / "3", "renamed", seed=1)
+    runs, repeats = once([first, other, again, open_run(other.path)])
+    assert [run.path.name for run in runs] == ["3", "2"]
+    assert [(run.path.name, counted.path.name) for run, counted in repeats] == [("1", "3"), ("2", "2")]
+    (row,) = compare([first, other, again])
+    assert (row.runs, row.unfinished, row.final_accuracy.n) == (2, 0, 2)
+    (row,) = compare([other, other])
+    assert (row.runs, row.final_accuracy.n) == (1, 1)
+
+
+def test_an_unfinished_run_without_evaluation_shows_what_it_is_known_to_have_cost(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path)
+    for event in scripted.events(1):
+        log.event(event)
+    log.close()
+    write_json(tmp_path / "manifest.json", {"status": "interrupted", "scenario": scripted.scenario("early", 1)})
+    (row,) = compare([open_run(tmp_path)])
+    assert (row.time_s.mean, row.bytes.mean) == (10.0, 3 * 14100)
+    assert row.energy_j.mean == pytest.approx(scripted.ROUND_J)
+    assert as_text([row]).count("no evaluation") == 2
+    assert as_text(compare([open_run(tmp_path)], 0.5)).count("not reached") == 3
+
+
+def test_a_column_without_numbers_has_the_unit_of_the_whole_runs(runs: list[Run]) -> None:
+    heads = as_text(compare(runs, 0.99)).splitlines()[0]
+    assert "traffic to 0.99 (kB)" in heads
+    assert "time to 0.99 (s)" in heads
 
 
 def test_the_terminal_table_shows_the_same_cells(runs: list[Run]) -> None:

@@ -1,7 +1,8 @@
 """Which runs belong together, and what to call them: runs of one scenario that differ only by seed are repetitions.
 
 A group carries its scenario's name; where several scenarios share a name (a sweep, an option given by hand), the
-settings in which they differ are added, so that every label in a figure or table says what is meant.
+settings in which they differ are added, so that every label in a figure or table says what is meant. Runs that do not
+even differ by seed are equal by construction: one of them counts, or a spread would look smaller than it is.
 """
 
 from __future__ import annotations
@@ -21,15 +22,43 @@ class Group(NamedTuple):
     runs: tuple[Run, ...]
 
 
+class Repeat(NamedTuple):
+    """A run that repeats another one, of equal scenario and seed, which counts in its place."""
+
+    run: Run
+    counted: Run
+
+
 def group(runs: Sequence[Run]) -> list[Group]:
-    """Runs by scenario, apart from name and seed, in the order given."""
-    settings = [{key: value for key, value in run.scenario.items() if key not in ("name", "seed")} for run in runs]
+    """Runs by scenario, apart from name and seed, in the order given; of runs that repeat each other only one."""
     together: dict[str, list[Run]] = {}
-    for run, values in zip(runs, settings, strict=True):
-        together.setdefault(json.dumps(values, sort_keys=True), []).append(run)
+    for run in once(runs)[0]:
+        together.setdefault(_settings(run), []).append(run)
     members = [tuple(found) for found in together.values()]
     names = labels([found[0].name for found in members], [json.loads(key) for key in together])
     return [Group(name, found) for name, found in zip(names, members, strict=True)]
+
+
+def once(runs: Sequence[Run]) -> tuple[list[Run], list[Repeat]]:
+    """Runs that differ by scenario (its name apart) or seed, in the order given, and those that repeat one of them.
+
+    Of equal runs the first finished one counts, the first of all where none is finished.
+    """
+    equal: dict[tuple[str, Any], list[Run]] = {}
+    for run in runs:
+        equal.setdefault((_settings(run), run.scenario.get("seed")), []).append(run)
+    kept, repeats = [], []
+    for found in equal.values():
+        counted = next((run for run in found if run.finished), found[0])
+        kept.append(counted)
+        repeats += [Repeat(run, counted) for run in found if run is not counted]
+    return kept, repeats
+
+
+def _settings(run: Run) -> str:
+    """A run's scenario but for name and seed, as text to compare."""
+    settings = {key: value for key, value in run.scenario.items() if key not in ("name", "seed")}
+    return json.dumps(settings, sort_keys=True)
 
 
 def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str]:

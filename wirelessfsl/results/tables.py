@@ -1,7 +1,8 @@
 """Schemes side by side: what accuracy they end with, and what time, energy and traffic a target accuracy took.
 
-Runs that differ only by seed are one row, mean ± sample standard deviation over its runs. Costs to the target are over
-the runs that reached it, and the cell says how many did: a mean over the lucky ones must not pass for a mean over all.
+Runs that differ only by seed are one row, mean ± sample standard deviation over its runs; equal runs count once.
+Costs to the target are over the runs that reached it, and the cell says how many did: a mean over the lucky ones must
+not pass for a mean over all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, NamedTuple
 
 from wirelessfsl.results.groups import group
-from wirelessfsl.results.metrics import convergence, reached
+from wirelessfsl.results.metrics import Curve, Reached, convergence, reached
 from wirelessfsl.results.prefixes import decimals, scale
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ class Row:
     label: the scenario's name, and what sets it apart from its namesakes.
     runs: runs (seeds) of the scenario.
     unfinished: how many of them did not come to their end.
-    target_accuracy: the accuracy, 0 to 1, that costs are counted to; None for the last evaluation.
+    target_accuracy: the accuracy, 0 to 1, that costs are counted to; None for the last evaluation, or for all that is
+        known of a run without any.
     final_accuracy: accuracy of the last evaluation, 0 to 1.
     best_accuracy: highest accuracy of any evaluation, 0 to 1.
     time_s: simulated seconds to the target.
     energy_j: joules of the whole network to the target.
     bytes: bytes that flew, up and down, to the target.
+    spent: the largest time (s), energy (J) and traffic (bytes) of a whole run: what fits where no run got there.
     """
 
     label: str
@@ -54,19 +57,23 @@ class Row:
     time_s: Spread
     energy_j: Spread
     bytes: Spread
+    spent: tuple[float, float, float]
 
 
 def compare(runs: Sequence[Run], target_accuracy: float | None = None) -> list[Row]:
     """One row a scenario, in the order given.
 
     runs: run folders, any number of seeds of any number of scenarios.
-    target_accuracy: accuracy, 0 to 1, to which time, energy and bytes are counted; None counts to the last evaluation.
+    target_accuracy: accuracy, 0 to 1, to which time, energy and bytes are counted; None counts to the last evaluation,
+        in a run without any to the end of what is known.
     """
     rows = []
     for label, members in group(runs):
         curves = [convergence(run.evaluations) for run in members]
         evaluated = [curve for curve in curves if curve.accuracy.size]
-        costs = [cost for curve in curves if (cost := reached(curve, target_accuracy)) is not None]
+        ends = [_end(run, curve) for run, curve in zip(members, curves, strict=True)]
+        costs = ends if target_accuracy is None else [reached(curve, target_accuracy) for curve in curves]
+        met = [cost for cost in costs if cost is not None]
         rows.append(
             Row(
                 label=label,
@@ -75,12 +82,26 @@ def compare(runs: Sequence[Run], target_accuracy: float | None = None) -> list[R
                 target_accuracy=target_accuracy,
                 final_accuracy=spread([float(curve.accuracy[-1]) for curve in evaluated]),
                 best_accuracy=spread([float(curve.accuracy.max()) for curve in evaluated]),
-                time_s=spread([cost.time_s for cost in costs]),
-                energy_j=spread([cost.energy_j for cost in costs]),
-                bytes=spread([cost.bytes for cost in costs]),
+                time_s=spread([cost.time_s for cost in met]),
+                energy_j=spread([cost.energy_j for cost in met]),
+                bytes=spread([cost.bytes for cost in met]),
+                spent=_largest([(end.time_s, end.energy_j, end.bytes) for end in ends if end is not None]),
             )
         )
     return rows
+
+
+def _end(run: Run, curve: Curve) -> Reached | None:
+    """Costs up to the last evaluation, of a run without any up to its last fact; None if it has no facts either."""
+    if curve.accuracy.size or not run.facts.end_s.size:
+        return reached(curve, None)
+    known, sent = run.summary, run.summary["bytes"]
+    return Reached(known["rounds"], known["simulated_s"], known["energy_j"]["total"], sent["uplink"] + sent["downlink"])
+
+
+def _largest(costs: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    time_s, energy_j, size_bytes = (max(column) for column in zip((0.0, 0.0, 0.0), *costs, strict=True))
+    return time_s, energy_j, size_bytes
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -125,12 +146,13 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
     """Headings and rows; every cost column in the unit that fits its largest value."""
     target = rows[0].target_accuracy if rows else None
     goal = "" if target is None else f" to {target:g}"
+    spent = _largest([row.spent for row in rows])
     units = [
-        scale(unit, max((cost.mean for cost in costs if cost.n), default=0.0))
-        for unit, costs in (
-            ("s", [row.time_s for row in rows]),
-            ("J", [row.energy_j for row in rows]),
-            ("B", [row.bytes for row in rows]),
+        scale(unit, max((cost.mean for cost in costs if cost.n), default=most))
+        for unit, costs, most in (
+            ("s", [row.time_s for row in rows], spent[0]),
+            ("J", [row.energy_j for row in rows], spent[1]),
+            ("B", [row.bytes for row in rows], spent[2]),
         )
     ]
     heads = [f"{what}{goal} ({fit.unit})" for what, fit in zip(("time", "energy", "traffic"), units, strict=True)]
