@@ -41,9 +41,12 @@ def simulate(
     executor: where kernels run on the host; one after another in this thread by default.
     report: called after every round.
 
-    Raises ValueError if ``out`` already holds something or cannot be made, SimulationError if the run fails. A run that
-    fails or is interrupted leaves a folder that can be read, and its manifest says so.
+    Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made,
+    SimulationError if the run fails. A run that fails or is interrupted leaves a folder that can be read, and its
+    manifest says so.
     """
+    if not isinstance(scenario, Scenario):
+        raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
     executor = executor or Sequential()
     resolved = resolve(scenario)
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))

@@ -94,6 +94,17 @@ def test_no_network_is_told_with_what_to_do(keeper: Path, tmp_path: Path, monkey
         download("cifar10", tmp_path / "here")
 
 
+def test_a_folder_that_cannot_be_made_is_refused_before_the_network_is_asked(
+    keeper: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["download", "mnist", "--to", str(tmp_path / "file" / "foo")]) == 2
+    out, err = capsys.readouterr()
+    assert err == f"cannot make {tmp_path / 'file' / 'foo'}: Not a directory; give another folder with --to\n"
+    assert out == ""
+    assert Quiet.asked == []
+
+
 def test_another_name_is_refused_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["download", "digits"]) == 2
     assert capsys.readouterr().err == "download: got 'digits', allowed: mnist, fashion_mnist, cifar10\n"

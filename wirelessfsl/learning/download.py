@@ -58,14 +58,18 @@ def download(name: str, folder: Path | None = None, report: Callable[[str], None
     name: mnist, fashion_mnist or cifar10.
     report: told of every file.
 
-    Returns the folder. Raises ValueError for another name and DownloadError if a file cannot be had; nothing
-    half-written is left.
+    Returns the folder. Raises ValueError for another name or, before anything is asked of the network, for a folder
+    that cannot be made, and DownloadError if a file cannot be had; nothing half-written is left.
     """
     import pooch
 
     if name not in SOURCES:
         raise ValueError(f"download: got {name!r}, allowed: {', '.join(SOURCES)}")
     source, folder = SOURCES[name], (home(name) if folder is None else folder).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make {folder}: {error.strerror}; give another folder with --to") from error
     pooch.get_logger().setLevel("ERROR")
     for file, md5 in source.md5.items():
         report(f"{source.url}{file}")
