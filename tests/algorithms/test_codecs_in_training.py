@@ -161,6 +161,28 @@ def test_the_gradient_correction_reaches_the_training() -> None:
     assert losses[0] != losses[1]
 
 
+@pytest.mark.parametrize("scheme", [SplitFedV1, FedAvg])
+def test_updates_instead_of_weights_change_nothing_but_rounding_and_one_flop_a_number(scheme: type) -> None:
+    whole, change = (ideal(scheme(**BUDGET, upload=upload), clients=2) for upload in ("weights", "update"))
+    assert change.losses == pytest.approx(whole.losses, rel=1e-4)
+    assert change.bytes_by_kind() == whole.bytes_by_kind()
+    more = [sum(row.flops for row in each.log.rows(phase="aggregation", node="client-0")) for each in (whole, change)]
+    assert more == [0.0, 2 * sum(w.numel() for w in whole.outcome.parts[0].weights)]
+
+
+@pytest.mark.parametrize("chain", [(TopK(fraction=0.05),), (PowerSGD(rank=1),)], ids=lambda chain: chain[0].kind)
+def test_a_tenth_of_an_update_says_more_than_a_tenth_of_the_weights(chain: tuple[Link, ...]) -> None:
+    budget = BUDGET | {"rounds": 8}
+    codecs = Codecs(model_upload=(ErrorFeedback(), *chain))
+    change, whole = (
+        ideal(FedAvg(**budget, upload=upload), clients=2, codecs=codecs) for upload in ("update", "weights")
+    )
+    plain = ideal(FedAvg(**budget), clients=2)
+    assert change.bytes_by_kind()[MODEL_UPLOAD] < plain.bytes_by_kind()[MODEL_UPLOAD] / 3
+    assert abs(change.losses[-1] - plain.losses[-1]) < abs(whole.losses[-1] - plain.losses[-1])
+    assert change.accuracy > whole.accuracy
+
+
 def test_error_feedback_changes_what_is_learnt_and_not_what_flies() -> None:
     chain = (TopK(fraction=0.05),)
     with_memory, _ = on_air(replace(Codecs(), gradients=(ErrorFeedback(), *chain)))

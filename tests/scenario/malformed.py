@@ -151,7 +151,7 @@ MALFORMED = [
     Malformed(
         "knob of another section",
         "algorithm: {kind: fedavg, lr: 0.1}\n",
-        "1:27 algorithm.lr: unknown key, allowed: rounds, local_steps, batch_size, optimizer, weighting, deadline_s (did you mean algorithm.optimizer.lr?)",
+        "1:27 algorithm.lr: unknown key, allowed: rounds, local_steps, batch_size, optimizer, upload, weighting, deadline_s (did you mean algorithm.optimizer.lr?)",
     ),
     Malformed(
         "number as a key",

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from wirelessfsl.engine.world import Node, Steps, World
-from wirelessfsl.learning.kernels import average, train
+from wirelessfsl.learning.kernels import average, changed, difference, train
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import MODEL_DOWNLOAD, MODEL_UPLOAD
@@ -34,6 +34,8 @@ class FedAvg:
     local_steps: batches per client and round.
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of the clients.
+    upload: what a client sends, its weights or their change since it received them; sparsification, low rank and error
+        feedback are made for changes.
     weighting: share of a client in the average: its number of samples, or the same for all.
     deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
         the round waits for everybody.
@@ -47,6 +49,7 @@ class FedAvg:
     local_steps: Count = 5
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
+    upload: Literal["weights", "update"] = "weights"
     weighting: Literal["samples", "uniform"] = "samples"
     deadline_s: Positive | None = None
 
@@ -61,7 +64,10 @@ class FedAvg:
             if done:
                 shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
                 uploads = [upload for _, upload, _ in done.values()]
-                model = model.load((yield from world.server.compute(average, uploads, shares)))
+                mean = yield from world.server.compute(average, uploads, shares)
+                if self.upload == "update":
+                    mean = yield from world.server.compute(changed, model.weights, mean)
+                model = model.load(mean)
                 parts |= {k: part for k, (part, _, _) in done.items()}
             world.close_round((model,), {k: losses for k, (_, _, losses) in done.items()})
 
@@ -69,9 +75,13 @@ class FedAvg:
         """One client's round: its part, the uploaded weights, the loss of every batch."""
         (stage,) = world.stages
         losses = []
-        part = part.load((yield from world.transfer(world.server, client, model_download=weights)))
+        weights = yield from world.transfer(world.server, client, model_download=weights)
+        part = part.load(weights)
         for x, y in world.batches(client, self.local_steps, self.batch_size):
             part, loss = yield from client.compute(train, stage, rule, part, x, y)
             losses.append(float(loss))
-        upload = yield from world.transfer(client, world.server, model_upload=part.weights)
+        upload = part.weights
+        if self.upload == "update":
+            upload = yield from client.compute(difference, upload, weights)
+        upload = yield from world.transfer(client, world.server, model_upload=upload)
         return part, upload, losses

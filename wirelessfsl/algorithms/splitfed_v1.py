@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from wirelessfsl.engine.world import Node, Steps, World
-from wirelessfsl.learning.kernels import average, backward, forward, serve
+from wirelessfsl.learning.kernels import average, backward, changed, difference, forward, serve
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
@@ -41,6 +41,8 @@ class SplitFedV1:
     local_steps: batches per client and round.
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves; each client part and each server replica has a state of its own.
+    upload: what a client sends, its weights or their change since it received them; sparsification, low rank and error
+        feedback are made for changes.
     weighting: share p_k of a client in the averages: its number of samples, or the same for all.
     deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
         the round waits for everybody.
@@ -54,6 +56,7 @@ class SplitFedV1:
     local_steps: Count = 5
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
+    upload: Literal["weights", "update"] = "weights"
     weighting: Literal["samples", "uniform"] = "samples"
     deadline_s: Positive | None = None
 
@@ -73,7 +76,10 @@ class SplitFedV1:
                 shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
                 uploads = [upload for _, _, upload, _ in done.values()]
                 halves = [replica.weights for _, replica, _, _ in done.values()]
-                client_part = client_part.load((yield from world.server.compute(average, uploads, shares)))
+                mean = yield from world.server.compute(average, uploads, shares)
+                if self.upload == "update":
+                    mean = yield from world.server.compute(changed, client_part.weights, mean)
+                client_part = client_part.load(mean)
                 server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
                 parts |= {k: part for k, (part, _, _, _) in done.items()}
                 replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
@@ -85,7 +91,8 @@ class SplitFedV1:
         """One client's round: its part, the server's replica, the uploaded weights, the loss of every batch."""
         server, (client_stage, server_stage) = world.server, world.stages
         losses = []
-        part = part.load((yield from world.transfer(server, client, model_download=weights)))
+        weights = yield from world.transfer(server, client, model_download=weights)
+        part = part.load(weights)
         for x, y in world.batches(client, self.local_steps, self.batch_size):
             part, smashed, tape = yield from client.compute(forward, client_stage, part, x)
             smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)
@@ -93,5 +100,8 @@ class SplitFedV1:
             gradient = yield from world.transfer(server, client, gradients=gradient)
             part = yield from client.compute(backward, client_stage, rule, part, tape, x, gradient)
             losses.append(float(loss))
-        upload = yield from world.transfer(client, server, model_upload=part.weights)
+        upload = part.weights
+        if self.upload == "update":
+            upload = yield from client.compute(difference, upload, weights)
+        upload = yield from world.transfer(client, server, model_upload=upload)
         return part, replica, upload, losses

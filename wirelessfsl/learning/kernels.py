@@ -101,6 +101,18 @@ def average(weights: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> t
     return tuple(mean)
 
 
+@kernel("aggregation", flops=lambda after, before: float(sum(t.numel() for t in after)))
+def difference(after: tuple[Tensor, ...], before: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Change of a model, tensor by tensor."""
+    return tuple(a - b for a, b in zip(after, before, strict=True))
+
+
+@kernel("aggregation", flops=lambda weights, change: float(sum(t.numel() for t in weights)))
+def changed(weights: tuple[Tensor, ...], change: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """A model after a change."""
+    return tuple(w + c for w, c in zip(weights, change, strict=True))
+
+
 @kernel("aggregation", flops=lambda plan, sparsity, weights, importance: 2.0 * sum(t.numel() for t in weights))
 def prune(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], importance: tuple[Tensor, ...]) -> Plan:
     """The plan of a higher sparsity.
