@@ -7,6 +7,7 @@ follows the little-endian order of bits that Arrow and NumPy (``packbits(bitorde
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
 from wirelessfsl.units import BITS_PER_BYTE, Ge, Le
 
-Codes = NDArray[np.uint16]
+Codes = NDArray[np.uint8] | NDArray[np.uint16]
 
 _GROUP = 8
 """Codes packed at a time: 8 codes of b bits fill exactly b bytes."""
@@ -57,8 +58,9 @@ class Quantize:
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
         values = self._grouped(x.detach().cpu())
-        lo, hi = values.aminmax(dim=1) if values.shape[1] else (values.new_zeros(values.shape[0]),) * 2
-        low, high = lo.to(torch.float64).numpy(), hi.to(torch.float64).numpy()
+        # NumPy has no bfloat16; float32 holds every value of the narrower dtypes.
+        rows = (values if values.dtype.itemsize > 2 else values.to(torch.float32)).numpy()
+        low, high = _limit(rows, np.min), _limit(rows, np.max)
         with np.errstate(over="ignore", invalid="ignore"):
             span = high - low
         if not np.isfinite(span).all():
@@ -67,12 +69,13 @@ class Quantize:
                 f"quantize: values from {low[at]:g} to {high[at]:g} cannot be laid on a grid: they and their range must"
                 " be finite"
             )
-        grid = values.to(torch.float64, copy=True).numpy()
+        grid = rows.astype(np.float64)
         grid -= low[:, None]
         # Divided before it is scaled: levels / span would overflow for subnormal values.
         grid /= np.where(span, span, 1.0)[:, None]
         grid *= 2**self.bits - 1
-        codes = np.rint(grid, out=grid).astype(np.uint16).reshape(-1)
+        rounded = np.rint(grid, out=grid).reshape(-1)
+        codes = rounded.astype(np.uint8) if self.bits <= BITS_PER_BYTE else rounded.astype(np.uint16)
         limits = np.stack((low, high), axis=1).astype(_limit_type(x.dtype)).tobytes()
         return Coded(limits, torch.from_numpy(np.frombuffer(bytearray(pack(codes, self.bits)), np.uint8)))
 
@@ -144,7 +147,7 @@ def pack(codes: Codes, bits: int) -> bytes:
     '2103'
     """
     if bits and bits % BITS_PER_BYTE == 0:
-        return codes.astype(f"<u{bits // BITS_PER_BYTE}").tobytes()
+        return codes.astype(f"<u{bits // BITS_PER_BYTE}", copy=False).tobytes()
     groups = -(-len(codes) // _GROUP)
     words = np.zeros(groups * _GROUP, "<u2")
     words[: len(codes)] = codes
@@ -181,6 +184,21 @@ def unpack(packed: memoryview, count: int, bits: int) -> NDArray[Any]:
     pairs = (fours & 2 ** (2 * bits) - 1 | fours >> 2 * bits << 32).view("<u4")
     words: NDArray[Any] = (pairs & 2**bits - 1 | pairs >> bits << 16).view("<u2").reshape(-1)
     return words[:count]
+
+
+def _limit(rows: NDArray[Any], of: Callable[..., NDArray[Any]]) -> NDArray[np.float64]:
+    """Least or greatest value of every row, 0 for an empty one.
+
+    Of equal zeros the first one's sign flies: which zero a minimum is depends on the machine. (Two passes of NumPy over
+    one row of 184,320 numbers take 19 us, torch's aminmax along a dimension 400 us.)
+    """
+    if not rows.shape[1]:
+        return np.zeros(len(rows))
+    found = of(rows, axis=1)
+    if not found.all():
+        first = rows[np.arange(len(rows)), (rows == 0).argmax(axis=1)]
+        found = np.where(found == 0, first, found)
+    return found.astype(np.float64)
 
 
 def _limit_type(dtype: torch.dtype) -> np.dtype[Any]:
