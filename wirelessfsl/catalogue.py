@@ -22,6 +22,8 @@ from wirelessfsl.learning.datasets import DATASETS
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import Optimizer, Schedule
 from wirelessfsl.learning.partition import Partition
+from wirelessfsl.learning.pruning import Pruning
+from wirelessfsl.learning.pruning import Schedule as PruningSchedule
 from wirelessfsl.network.layout import Layout
 from wirelessfsl.radio.link import Fading, PathLoss, Phy, Shadowing
 from wirelessfsl.scenario import Algorithm, CodecKind, describe_fields
@@ -40,6 +42,8 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "partitions": _kinds(Partition),
     "optimizers": _kinds(Optimizer),
     "schedules": _kinds(Schedule),
+    "prunings": _kinds(Pruning),
+    "pruning_schedules": _kinds(PruningSchedule),
     "devices": dict(PROFILES),
     "processors": _kinds(Processor),
     "batteries": _kinds(BatteryModel),

@@ -98,7 +98,12 @@ class _Evaluator:
         last = world.round == world.rounds_planned or (bool(world.clients) and all(k.gone for k in world.clients))
         if last or world.round % self.scenario.evaluation.every_rounds == 0:
             begin = perf_counter()
-            result = evaluate(world.stages, parts, self.dataset.test_inputs, self.dataset.test_labels)
+            inputs, labels = self.dataset.test_inputs, self.dataset.test_labels
+            if self.scenario.evaluation.through_codecs:
+                batch_size = getattr(self.scenario.algorithm, "batch_size", 16)
+                result = evaluate(world.stages, parts, inputs, labels, batch_size, world.coding.evaluated)
+            else:
+                result = evaluate(world.stages, parts, inputs, labels)
             self.host_s += perf_counter() - begin
             self.last = result.mean()
             loss, accuracy = self.last

@@ -27,6 +27,7 @@ from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.scenario import Codecs, Data, Model, Scenario
+from wirelessfsl.scenario.settings import EvaluationSettings
 from wirelessfsl.simulation import Outcome, play
 
 BUDGET: dict[str, Any] = {"rounds": 2, "local_steps": 3, "batch_size": 16, "optimizer": SGD(lr=0.1)}
@@ -197,3 +198,23 @@ def test_codecs_that_draw_give_the_same_run_twice() -> None:
     (first, _), (second, _) = on_air(codecs), on_air(codecs)
     assert first.events == second.events
     assert first.metrics == second.metrics
+
+
+def test_evaluation_goes_through_the_codecs_if_it_is_asked_to() -> None:
+    def accuracy(through: bool, *chain: Link) -> list[float | None]:
+        scenario = Scenario(
+            data=Data(name="digits", clients=2, partition=Iid()),
+            model=Model(name="small_cnn"),
+            algorithm=SplitFedV1(rounds=3, local_steps=20, batch_size=16, optimizer=SGD(lr=0.1)),
+            codecs=Codecs(activations=chain),
+            evaluation=EvaluationSettings(through_codecs=through),
+        )
+        log = ListLog()
+        play(scenario, log)
+        return [m.loss for m in log.metrics if m.split == "test" and m.client is None]
+
+    rough = (Quantize(bits=1),)
+    assert accuracy(True, *rough) != accuracy(False, *rough)
+    assert accuracy(True, *rough) == accuracy(True, *rough)
+    assert accuracy(True, Dropout(p=0.5)) == accuracy(False, Dropout(p=0.5))
+    assert accuracy(True, RandTopK(fraction=0.2, alpha=0.3)) != accuracy(False, RandTopK(fraction=0.2, alpha=0.3))

@@ -12,10 +12,12 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 import pytest
 
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.devices.compute import OperatingPoint
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.scenario import (
+    Codecs,
     Data,
     Devices,
     Model,
@@ -52,7 +54,12 @@ def knobs(cls: type = Scenario, fields: tuple[str, ...] = (), chosen: tuple[type
 
 
 GIVEN: dict[type, dict[str, Any]] = {
-    Scenario: {"data": Data(name="images"), "model": Model(name="my_pkg.nets:net"), "algorithm": SplitFedV1()},
+    Scenario: {
+        "codecs": Codecs(activations=(Cast(),)),
+        "data": Data(name="images"),
+        "model": Model(name="my_pkg.nets:net"),
+        "algorithm": SplitFedV1(),
+    },
     Data: {"name": "images"},
     Model: {"name": "my_pkg.nets:net"},
     Devices: {"count": 10},

@@ -41,6 +41,8 @@ def fits(node: Any, rule: dict[str, Any]) -> bool:
             length = range(rule.get("minItems", 0), rule.get("maxItems", 1000) + 1)
             items = rule.get("prefixItems", [rule.get("items")])[0]
             return isinstance(node, list) and len(node) in length and all(fits(item, items) for item in node)
+        case "boolean":
+            return isinstance(node, bool)
         case "null":
             return node is None
         case "string":

@@ -1,8 +1,10 @@
 """Lightweight federated split learning: pruned client parts, few-bit gradients, few aggregations.
 
-"Lightweight Federated Split Learning with Dynamic Pruning, Gradient Quantization, and Activation Dropout"; where its
-text leaves something open, the choice here is a documented parameter. As in SplitFed V1 clients train in parallel, each
-with a replica of the server's half, and these are averaged every round. Client parts are averaged every I rounds only:
+Zhang, Ni, Wang, "Federated Split Learning with Model Pruning and Gradient Quantization in Wireless Networks", IEEE
+Transactions on Vehicular Technology (arXiv:2412.06414). Of the paper are parallel clients, aggregation every I rounds,
+sparsity that rises during training by an importance from gradients, stochastic quantisation to q bits, and dropout of
+activations. Choices of this project are the replicas of the server's half, averaged every round as in SplitFed V1, the
+schedules, masks that the server draws from the average so that all clients have the same, and how they are sent:
 
     client k <- server: pruned client part w_c * m and its mask m, if there is a new one
     for every batch (x, y):
@@ -39,6 +41,9 @@ class FedSL:
     Labels go to the server with the smashed data. Per step a client sends activations and labels and receives the cut
     gradient; every ``interval`` rounds it sends what is kept of its part and receives the average, pruned again. A
     client that missed an aggregation gets the model when it is back. Evaluation uses the mean of the clients' parts.
+    Source: Zhang, Ni, Wang, Federated Split Learning with Model Pruning and Gradient Quantization in Wireless Networks,
+    arXiv:2412.06414; what is this project's own choice stands at the top of algorithms/fedsl.py. Random dropout of
+    activations is the codec dropout.
 
     rounds: global rounds.
     interval: I, rounds between two aggregations of the client parts.

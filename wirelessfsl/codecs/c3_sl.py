@@ -27,7 +27,7 @@ class C3SL:
     of dimensions D. Size = itemsize D ceil(B / R) bytes for B samples: a ratio of exactly R. Gradients of activations
     return through the adjoint maps, which are the same: R times smaller as well. Cost, by FFT, (B + ceil(B / R)) 2.5 D
     log2 D + 4 B D FLOPs on either side. Source: Hsieh, Chuang, Wu, C3-SL: Circular Convolution-Based Batch-Wise
-    Compression for Communication-Efficient Split Learning, IEEE MLSP 2022, eq. 1-3.
+    Compression for Communication-Efficient Split Learning, 2022.
 
     ratio: R, samples that fly as one.
     seed: of the keys, which both ends make by themselves.

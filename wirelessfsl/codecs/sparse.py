@@ -46,7 +46,7 @@ class TopK:
     ceil(log2 n) / 8)): k (32 + ceil(log2 n)) bits in float32 while few are kept; all that times the batch size if every
     sample has k of its own. Cost 2 FLOPs per element to encode (a magnitude and a comparison of a linear-time
     selection), 0 to decode. Source: Aji and Heafield, Sparse Communication for Distributed Gradient Descent, EMNLP
-    2017; Zheng et al., IJCAI 2023, table 1, for the size and the gradient.
+    2017; Zheng et al., IJCAI 2023, for the size and the gradient.
 
     fraction: share of the elements that are kept, in (0, 1].
     per: what n counts and k is taken of: the tensor, or each sample (the first dimension).
@@ -93,7 +93,7 @@ class RandTopK:
 
     Within the top k and within the rest all are equally likely. alpha = 0 is top-k, and so is evaluation through the
     codecs. Size as top_k. Cost 6 FLOPs per element to encode (with a random number and its logarithm). Source: Zheng,
-    Chen, Lyu, Zheng, Reducing Communication for Split Learning by Randomized Top-k Sparsification, IJCAI 2023, sec. 4.
+    Chen, Lyu, Zheng, Reducing Communication for Split Learning by Randomized Top-k Sparsification, IJCAI 2023.
 
     fraction: share of the elements that are kept, in (0, 1].
     alpha: probability of drawing from the rest, in [0, 1).

@@ -44,6 +44,12 @@ class Coding:
         self._near: dict[tuple[str, str], WayBack] = {}
         self._far: dict[tuple[str, str], WayBack] = {}
 
+    def evaluated(self, activations: Tensor) -> Tensor:
+        """Activations as the receiver would have them in evaluation: without draws, without memory, at no cost."""
+        chain = self._chains[ACTIVATIONS].at_test()
+        payload, _ = chain.encode((activations,), key(self._seed, "codec", "evaluation"))
+        return chain.decode(payload)[0]
+
     def seal(self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...]) -> Sealed:
         """Encode a message of one kind.
 

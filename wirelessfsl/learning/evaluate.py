@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,13 +49,23 @@ class Evaluation:
         return {k: (mean_loss, share) for k, mean_loss, share in means if k >= 0}
 
 
-def evaluate(stages: Sequence[Stage], parts: Sequence[Part], inputs: Tensor, labels: Tensor) -> Evaluation:
-    """Run the whole model, stage after stage, in evaluation mode over the test set."""
+def evaluate(
+    stages: Sequence[Stage],
+    parts: Sequence[Part],
+    inputs: Tensor,
+    labels: Tensor,
+    chunk: int = _CHUNK,
+    cut: Callable[[Tensor], Tensor] = lambda smashed: smashed,
+) -> Evaluation:
+    """Run the whole model, stage after stage, in evaluation mode over the test set.
+
+    chunk: samples at a time. cut: what becomes of smashed data between two stages.
+    """
     loss, correct = [], []
     with torch.inference_mode():
-        for x, y in zip(torch.split(inputs, _CHUNK), torch.split(labels, _CHUNK), strict=True):
-            for stage, part in zip(stages, parts, strict=True):
-                x = apply(stage, part, x)
+        for x, y in zip(torch.split(inputs, chunk), torch.split(labels, chunk), strict=True):
+            for index, (stage, part) in enumerate(zip(stages, parts, strict=True)):
+                x = apply(stage, part, cut(x) if index else x)
             loss.append(torch.nn.functional.cross_entropy(x, y, reduction="none").double())
             correct.append(x.argmax(1) == y)
     return Evaluation(torch.cat(loss).numpy(), torch.cat(correct).numpy())

@@ -83,6 +83,9 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     for message in MESSAGE_KINDS:
         if scheme.messages and message not in scheme.messages:
             yield ("codecs", message), f"{scheme.kind} sends no {message}", _ALGORITHM
+    if all(codec.kind == "identity" for codec in s.codecs.activations) or ACTIVATIONS not in scheme.messages:
+        why = "activations have no codec" if ACTIVATIONS in scheme.messages else f"{scheme.kind} sends no activations"
+        yield ("evaluation", "through_codecs"), why, ("codecs", ACTIVATIONS), _ALGORITHM
     for message in scheme.messages:
         for i, codec in enumerate(getattr(s.codecs, message) if message != ACTIVATIONS else ()):
             for knob in _OF_ACTIVATIONS:

@@ -172,10 +172,13 @@ class EvaluationSettings:
     """When the model is evaluated, outside of simulated time.
 
     every_rounds: evaluate after every so many rounds, and after the last.
+    through_codecs: whether smashed data pass the codecs of activations on their way, in batches as in training; random
+        draws are left out (dropout is off, rand_top_k is top_k). Without, the model is evaluated as it is.
     target_accuracy: accuracies whose time and energy are reported, each in [0, 1].
     """
 
     every_rounds: Count = 1
+    through_codecs: bool = False
     target_accuracy: tuple[Fraction, ...] = (0.8, 0.9)
 
 
