@@ -42,7 +42,8 @@ class Clustering:
     most the range of the values, and 0 if there are no more than L different sub-vectors (from k-means++). Cost n (J (2
     L + 1) + 3 (L - 1)) FLOPs to encode n numbers, the last term for k-means++; 0 to decode. Source: Wang, Qi, Rawat,
     Reddi, Waghmare, Yu, Joshi, FedLite: A Scalable Approach for Federated Learning on Resource-constrained Clients,
-    arXiv:2201.11865, 2022; its 490x is d = 9216, B = 20, q = 1152, L = 2, R = 1 and counts 64 bits a number, on either side.
+    arXiv:2201.11865, 2022; its 490x is d = 9216, B = 20, q = 1152, L = 2, R = 1, and counts 64 bits a number before and
+    after.
 
     subvectors: q, sub-vectors of a sample. Where q does not divide d, numbers are filled up with zeros; where d < q,
         every number is a sub-vector.
