@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from wirelessfsl.build import build
 from wirelessfsl.engine.medium import Stalled
-from wirelessfsl.engine.world import Exhausted, Node, SimulationError, World
+from wirelessfsl.engine.world import Exhausted, Model, Node, SimulationError, World
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import evaluate
 from wirelessfsl.learning.executor import Executor, Sequential, keep_freed_memory, torch_threads
@@ -56,14 +56,16 @@ class Outcome:
     """How a run ended, and what it cost the host.
 
     status: ``completed``, or ``exhausted`` when no client was left. rounds: rounds that were closed.
-    parts: final values of the model's stages.
+    parts: final values of the model's stages; empty if every client has a model of its own.
+    models: those of each client by name, if it has a model of its own.
     overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run. client_steps: batches
-        that clients finished, also those of clients that dropped out later in the round.
+        that clients began, also those of clients that dropped out later in the round.
     """
 
     status: str
     rounds: int
     parts: tuple[Part, ...]
+    models: Mapping[str, tuple[Part, ...]]
     wall_s: float
     overhead_fraction: float
     kernels: int
@@ -78,6 +80,7 @@ class _Evaluator:
         self.host_s = 0.0
         self.rounds = 0
         self.parts: tuple[Part, ...] = ()
+        self.models: dict[str, tuple[Part, ...]] = {}
         self.last = (float("nan"), float("nan"))
 
     def prepare(self, world: World) -> None:
@@ -86,8 +89,12 @@ class _Evaluator:
         test, rng = self.dataset.test_labels.numpy(), stream(self.scenario.seed, "test-partition")
         self.owner = deal_test(train, test, self.dataset.classes, rng)
 
-    def __call__(self, world: World, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
-        self.parts, self.rounds = tuple(parts), world.round
+    def __call__(self, world: World, model: Model, losses: Mapping[Node, Sequence[float]]) -> None:
+        self.rounds = world.round
+        if isinstance(model, Mapping):
+            self.parts, self.models = (), {client.name: tuple(parts) for client, parts in model.items()}
+        else:
+            self.parts = tuple(model)
         energy_j = sum(node.energy_j for node in (*world.clients, world.server))
         uplink_bytes = sum(node.uplink_bytes for node in world.clients)
         downlink_bytes = sum(node.downlink_bytes for node in world.clients)
@@ -98,23 +105,35 @@ class _Evaluator:
         last = world.round == world.rounds_planned or (bool(world.clients) and all(k.gone for k in world.clients))
         if last or world.round % self.scenario.evaluation.every_rounds == 0:
             begin = perf_counter()
-            inputs, labels = self.dataset.test_inputs, self.dataset.test_labels
-            if self.scenario.evaluation.through_codecs:
-                batch_size = getattr(self.scenario.algorithm, "batch_size", 16)
-                result = evaluate(world.stages, parts, inputs, labels, batch_size, world.coding.evaluated)
-            else:
-                result = evaluate(world.stages, parts, inputs, labels)
+            self.last, own = self._evaluate(world)
             self.host_s += perf_counter() - begin
-            self.last = result.mean()
             loss, accuracy = self.last
             self.log.metric(
                 Metric(world.round, now, None, "test", loss, accuracy, energy_j, uplink_bytes, downlink_bytes)
             )
-            for k, (loss, accuracy) in result.mean_by_owner(self.owner).items():
+            for k, (loss, accuracy) in own.items():
                 client = world.clients[k]
-                own = (client.energy_j, client.uplink_bytes, client.downlink_bytes)
-                self.log.metric(Metric(world.round, now, client.name, "test", loss, accuracy, *own))
+                costs = (client.energy_j, client.uplink_bytes, client.downlink_bytes)
+                self.log.metric(Metric(world.round, now, client.name, "test", loss, accuracy, *costs))
         self.report(Progress(world.round, world.rounds_planned, now, *self.last, energy_j))
+
+    def _evaluate(self, world: World) -> tuple[tuple[float, float], dict[int, tuple[float, float]]]:
+        """Loss and accuracy, of all and of each client on its own test samples."""
+        inputs, labels = self.dataset.test_inputs, self.dataset.test_labels
+        how: dict[str, Any] = {}
+        if self.scenario.evaluation.through_codecs:
+            batch_size = getattr(self.scenario.algorithm, "batch_size", 16)
+            how = {"chunk": batch_size, "cut": world.coding.evaluated}
+        if not self.models:
+            result = evaluate(world.stages, self.parts, inputs, labels, **how)
+            return result.mean(), result.mean_by_owner(self.owner)
+        own = {}
+        for k, client in enumerate(world.clients):
+            if (mine := self.owner == k).any():
+                chosen = inputs[mine], labels[mine]
+                own[k] = evaluate(world.stages, self.models[client.name], *chosen, **how).mean()
+        loss, accuracy = np.mean([*own.values()], axis=0)
+        return (float(loss), float(accuracy)), own
 
 
 def play(
@@ -162,6 +181,7 @@ def play(
         status=status,
         rounds=evaluator.rounds,
         parts=evaluator.parts,
+        models=evaluator.models,
         wall_s=wall,
         overhead_fraction=max(0.0, 1.0 - busy / wall),
         kernels=executor.kernels - kernels_before,

@@ -33,6 +33,8 @@ class Watching(Sequential):
                 self.inputs.append(args[-1] if kernel.name == "forward" else args[-2])
             if kernel.name in ("serve", "train"):
                 self.losses.append(float(value[-1]))
+            if kernel.name == "serve_all":
+                self.losses.extend(value[-1].tolist())
             return value
 
         return super().submit(replace(kernel, run=run), *args)

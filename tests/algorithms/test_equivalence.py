@@ -9,7 +9,11 @@ import pytest
 from tests.algorithms.ideal import Played, apart, ideal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
+from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.learning.optim import SGD, Adam, Cosine, StepDecay
 
 TOLERANCE = 1e-6
@@ -116,3 +120,32 @@ def test_shares_by_samples_and_uniform_shares_differ_when_clients_are_unequal() 
     uniform = ideal(FedAvg(weighting="uniform", **budget), clients=4)
     assert by_samples.losses == uniform.losses
     assert 0 < apart(by_samples.weights, uniform.weights) < 1e-3
+
+
+@pytest.mark.parametrize("scheme", [SplitFedV2, SplitFedV3, SplitLearning, ParallelSL])
+@plain_and_batch_norm
+@every_optimizer
+def test_every_split_scheme_with_one_client_is_splitfed_v1(model: str, optimizer: SGD | Adam, scheme: Any) -> None:
+    left, right = (ideal(kind(optimizer=optimizer, **BUDGET), model=model) for kind in (scheme, SplitFedV1))
+    assert left.losses == pytest.approx(right.losses, abs=TOLERANCE)
+    assert left.accuracy == right.accuracy
+    if scheme is not SplitFedV3:
+        assert apart(left.weights, right.weights) <= TOLERANCE
+
+
+@pytest.mark.parametrize("model", ["small_cnn"])
+def test_one_step_of_parallel_sl_is_one_step_of_splitfed_v1_on_equal_shares(model: str) -> None:
+    # Plain SGD: the mean of the replicas after a step is a step with the mean of their gradients.
+    budget: dict[str, Any] = {"rounds": 4, "local_steps": 1, "batch_size": 16, "optimizer": SGD(lr=0.1)}
+    left, right = (ideal(kind(**budget, weighting="uniform"), clients=4) for kind in (ParallelSL, SplitFedV1))
+    assert left.losses == pytest.approx(right.losses, abs=TOLERANCE)
+    assert apart(left.weights, right.weights) <= TOLERANCE
+
+
+def test_a_server_that_steps_client_by_client_is_not_one_that_steps_once() -> None:
+    budget: dict[str, Any] = {"rounds": 2, "local_steps": 3, "batch_size": 16, "optimizer": SGD(lr=0.1)}
+    losses = [
+        ideal(kind(**budget), clients=3).losses
+        for kind in (SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL, SplitLearning)
+    ]
+    assert len({tuple(each) for each in losses}) == 5

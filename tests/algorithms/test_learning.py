@@ -10,7 +10,12 @@ import pytest
 from tests.algorithms.ideal import Played, ideal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
+from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.scenario import Algorithm
 
@@ -20,6 +25,11 @@ SCHEMES: dict[str, Algorithm] = {
     "centralised": Centralised(local_steps=CLIENTS * STEPS, **COMMON),
     "fedavg": FedAvg(local_steps=STEPS, **COMMON),
     "splitfed_v1": SplitFedV1(local_steps=STEPS, **COMMON),
+    "splitfed_v2": SplitFedV2(local_steps=STEPS, **COMMON),
+    "splitfed_v3": SplitFedV3(local_steps=STEPS, **COMMON),
+    "split_learning": SplitLearning(local_steps=STEPS, **COMMON),
+    "parallel_sl": ParallelSL(local_steps=STEPS, **COMMON),
+    "fedsl": FedSL(local_steps=STEPS, interval=2, **COMMON),
 }
 
 
@@ -40,7 +50,7 @@ def test_the_loss_falls(scheme: str) -> None:
     assert sum(losses[-tenth:]) < 0.5 * sum(losses[:tenth])
 
 
-@pytest.mark.parametrize("scheme", ["fedavg", "splitfed_v1"])
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "centralised"])
 def test_on_iid_data_a_scheme_comes_within_five_points_of_centralised(scheme: str) -> None:
     assert len(played(scheme).losses) == len(played("centralised").losses)
     assert played(scheme).accuracy > played("centralised").accuracy - 0.05

@@ -6,10 +6,7 @@ Thapa, Arachchige, Camtepe, Sun, "SplitFed: When Federated Learning Meets Split 
 Each round, for all clients k at once:
 
     client k <- server: client part w_c
-    for every batch (x, y):
-        client k:  a = f(w_c,k; x)                      -> server: a, y
-        server:    loss, w_s,k <- step, dL/da           -> client k: dL/da
-        client k:  w_c,k <- step
+    for every batch (x, y):  split step of w_c,k and the replica w_s,k        (algorithms/exchange.py)
     client k -> server: w_c,k
     server: w_c <- sum_k p_k w_c,k;  w_s <- sum_k p_k w_s,k
 
@@ -21,8 +18,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from wirelessfsl.algorithms.exchange import split_step
 from wirelessfsl.engine.world import Node, Steps, World
-from wirelessfsl.learning.kernels import average, backward, changed, difference, forward, serve
+from wirelessfsl.learning.kernels import average, changed, difference
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
@@ -89,17 +87,12 @@ class SplitFedV1:
         self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part, replica: Part
     ) -> Steps:
         """One client's round: its part, the server's replica, the uploaded weights, the loss of every batch."""
-        server, (client_stage, server_stage) = world.server, world.stages
-        losses = []
+        server, losses = world.server, []
         weights = yield from world.transfer(server, client, model_download=weights)
         part = part.load(weights)
         for x, y in world.batches(client, self.local_steps, self.batch_size):
-            part, smashed, tape = yield from client.compute(forward, client_stage, part, x)
-            smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)
-            replica, gradient, loss = yield from server.compute(serve, server_stage, rule, replica, smashed, labels)
-            gradient = yield from world.transfer(server, client, gradients=gradient)
-            part = yield from client.compute(backward, client_stage, rule, part, tape, x, gradient)
-            losses.append(float(loss))
+            part, replica, loss = yield from split_step(world, client, rule, part, replica, x, y)
+            losses.append(loss)
         upload = part.weights
         if self.upload == "update":
             upload = yield from client.compute(difference, upload, weights)

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["Exhausted", "Lost", "Node", "SimulationError", "Steps", "Transport", "World"]
 
 
+Model = Sequence[Part] | Mapping[Node, Sequence[Part]]
+"""Parts of one model for all, or of a model for each client."""
+
+
 @settings
 class Transport:
     """How messages are carried (``network.transport``): whole, in order, one frame each.
@@ -86,7 +90,7 @@ class World:
         self.stages: tuple[Stage, ...] = ()
         self.initial: tuple[Part, ...] = ()
         self.data: Mapping[Node, ClientData] = {}
-        self.on_round: Callable[[World, Sequence[Part], Mapping[Node, Sequence[float]]], None] = lambda *_: None
+        self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]]], None] = lambda *_: None
         self._jitter: dict[Node, Jitter] = {}
         self._sessions: dict[Process | None, Session] = {}
         self._running: dict[Node, Process] = {}
@@ -114,19 +118,24 @@ class World:
         return up
 
     def together(
-        self, sessions: Mapping[Node, Steps], deadline_s: float | None = None
+        self, sessions: Mapping[Node, Steps], deadline_s: float | None = None, step: int = -1
     ) -> Generator[Event, Any, dict[Node, Any]]:
         """Run one session per client at once; returns the results of those that finished, in the order given.
 
         A client whose battery runs empty, that fails, that loses a message or that is not done after ``deadline_s`` is
-        dropped: its session ends where it is, and the others go on.
+        dropped: its session ends where it is, and the others go on. One that is down already does not begin.
+
+        step: the batch that the sessions are about, for the log; -1 if they are about several or none.
         """
         running = {}
         for client, steps in sessions.items():
+            if not client.up:
+                steps.close()
+                continue
             running[client] = process = self.env.process(self._session(client, steps))
-            self._sessions[process] = Session(client)
+            self._sessions[process] = Session(client, step)
         self._running.update(running)
-        if deadline_s is not None:
+        if deadline_s is not None and deadline_s < inf:
             yield self.env.all_of(running.values()) | self.env.timeout(deadline_s)
             for process in running.values():
                 if process.is_alive:
@@ -137,14 +146,23 @@ class World:
             del self._running[client], self._sessions[process]
         return {client: process.value[0] for client, process in running.items() if process.value}
 
+    @property
+    def now(self) -> float:
+        """Simulated time in s."""
+        return float(self.env.now)
+
+    def batch(self, client: Node, step: int, count: int, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Batch ``step`` (from 0) of this round's ``count`` of a client: inputs and labels, as :meth:`batches`."""
+        batch = self.data[client].batch((self.round - 1) * count + step, batch_size)
+        claim(client.name, batch)
+        self.client_steps += 1
+        return batch
+
     def batches(self, client: Node, count: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """This round's batches of a client: inputs and labels, a function of seed, client and round alone."""
         session = self._sessions[self.env.active_process]
         for session.step in range(count):
-            batch = self.data[client].batch((self.round - 1) * count + session.step, batch_size)
-            claim(client.name, batch)
-            yield batch
-            self.client_steps += 1
+            yield self.batch(client, session.step, count, batch_size)
         session.step = -1
 
     def key(self, client: Node) -> int:
@@ -185,10 +203,10 @@ class World:
         claim(receiver.name, received)
         return received[0] if len(received) == 1 else tuple(received)
 
-    def close_round(self, parts: Sequence[Part], losses: Mapping[Node, Sequence[float]]) -> None:
+    def close_round(self, parts: Model, losses: Mapping[Node, Sequence[float]]) -> None:
         """End the round, a quiet instant: account for idle time and energy, evaluate, write down.
 
-        parts: values of the world's stages as they stand now.
+        parts: values of the world's stages as they stand now; or those of each client, if it has a model of its own.
         losses: training loss of every batch of each client that finished.
         """
         now = self.env.now

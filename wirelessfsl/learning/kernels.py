@@ -82,6 +82,25 @@ def serve(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) 
     return _step(optimizer, part, gradients), gradient, loss
 
 
+def _all_flops(stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> float:
+    flops = stage.flops(sum(map(len, xs)))
+    return flops.forward + flops.backward
+
+
+@kernel("server_step", flops=_all_flops)
+def serve_all(
+    stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor]
+) -> tuple[Part, tuple[Tensor, ...], Tensor]:
+    """Server's pass over the batches of several clients as one, with one step by the mean gradient over all samples.
+
+    Returns the part, for each client the gradient of its own mean loss, and each client's mean loss, shape (clients,).
+    """
+    sizes, y = [len(x) for x in xs], torch.cat(tuple(ys))
+    losses, part, (gradient, *gradients) = _whole_each(stage, part, torch.cat(tuple(xs)), y)
+    own = tuple(g * (len(y) / size) for g, size in zip(torch.split(gradient, sizes), sizes, strict=True))
+    return _step(optimizer, part, gradients), own, torch.stack([each.mean() for each in torch.split(losses, sizes)])
+
+
 @kernel("client_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))
 def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor]:
     """One step of training a whole model on one batch: part, mean loss."""
@@ -130,6 +149,12 @@ def _whole(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part
     loss, *rest = whole(stage, x.shape, x.dtype)(part.key, *part.params, *part.buffers, x, y)
     count = len(part.buffers)
     return loss, part._replace(buffers=tuple(rest[:count]), key=part.key + 1), rest[count:]
+
+
+def _whole_each(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part, list[Tensor]]:
+    losses, *rest = whole(stage, x.shape, x.dtype, each=True)(part.key, *part.params, *part.buffers, x, y)
+    count = len(part.buffers)
+    return losses, part._replace(buffers=tuple(rest[:count]), key=part.key + 1), rest[count:]
 
 
 def _step(optimizer: Optimizer, part: Part, gradients: Sequence[Tensor]) -> Part:

@@ -50,6 +50,10 @@ class Part(NamedTuple):
         """This part at the beginning of a training: with a fresh state of the optimiser, and a key."""
         return self._replace(optimizer=optimizer.init(self.params), key=key)
 
+    def copy(self) -> Part:
+        """This part in tensors of its own, for somebody who has the same values without having been sent them."""
+        return self.load(tuple(tensor.clone() for tensor in self.weights))
+
     def load(self, weights: Weights) -> Part:
         """This part with other parameters and buffers."""
         count = len(self.params)

@@ -62,17 +62,22 @@ def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, P
 
 
 @cache
-def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
+def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype, each: bool = False) -> Pass:
     """Forward, mean cross-entropy and backward of a stage that ends the model, in one pass.
 
     run(key, *params, *buffers, x, labels) -> (loss, *new buffers, gradient of x unless x is data, *gradients of params)
+
+    each: whether the loss is given sample by sample; gradients are those of its mean all the same.
     """
 
     def joint(*tensors: Tensor) -> list[Tensor]:
         *inside, y = tensors
         output, buffers, leaves = _forward(stage, inside)
-        loss = torch.nn.functional.cross_entropy(output, y)
-        return [loss, *buffers, *torch.autograd.grad(loss, leaves)]
+        if not each:
+            loss = torch.nn.functional.cross_entropy(output, y)
+            return [loss, *buffers, *torch.autograd.grad(loss, leaves)]
+        losses = torch.nn.functional.cross_entropy(output, y, reduction="none")
+        return [losses, *buffers, *torch.autograd.grad(losses.mean(), leaves)]
 
     with torch.inference_mode(False), torch.enable_grad():
         labels = torch.zeros(shape[0], dtype=torch.int64)

@@ -7,7 +7,11 @@ from typing import Annotated, Literal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
+from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.c3_sl import C3SL
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.clustering import Clustering
@@ -30,7 +34,9 @@ from wirelessfsl.radio.link import Channel
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
 
-Algorithm = Annotated[SplitFedV1 | FedSL | FedAvg | Centralised, Kinds()]
+Algorithm = Annotated[
+    SplitFedV1 | SplitFedV2 | SplitFedV3 | SplitLearning | ParallelSL | FedSL | FedAvg | Centralised, Kinds()
+]
 CodecKind = Annotated[
     Identity
     | Cast

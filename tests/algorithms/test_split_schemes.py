@@ -1,0 +1,176 @@
+"""What is particular to each split scheme: who waits for whom, what travels, whose model is measured."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+
+from tests.worlds import ListLog, dataset, run, tiny
+from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.split_learning import SplitLearning
+from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
+from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
+from wirelessfsl.codecs.clustering import Clustering
+from wirelessfsl.codecs.quantize import Quantize
+from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.engine.world import Transport
+from wirelessfsl.learning.kernels import serve_all
+from wirelessfsl.learning.optim import SGD
+from wirelessfsl.learning.partition import Dirichlet
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
+from wirelessfsl.scenario import Codecs, Data, Devices, Model, Scenario
+from wirelessfsl.simulation import play
+
+BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
+SCHEMES = [SplitLearning, SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL]
+CODECS = {
+    "plain": Codecs(),
+    "8-bit": Codecs(activations=(Quantize(),), gradients=(Quantize(),)),
+    "clustering": Codecs(activations=(Clustering(subvectors=32, correction=0.1),)),
+}
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.kind)
+
+
+def test_in_split_learning_one_client_begins_when_the_one_before_is_done() -> None:
+    log, _ = run(tiny(3, algorithm=SplitLearning(**BUDGET)))
+    for t in 1, 2, 3:
+        rows = [row for row in log.events if row.round == t and row.activity in ("compute", "transfer")]
+        spans = []
+        for k in range(3):
+            own = [row for row in rows if f"client-{k}" in (row.node, row.peer)]
+            spans.append((min(row.start_s for row in own), max(row.end_s for row in own)))
+        assert spans == sorted(spans)
+        assert all(left[1] <= right[0] for left, right in pairwise(spans))
+
+
+def test_a_random_order_is_another_one_every_round_and_the_same_with_the_same_seed() -> None:
+    def orders(seed: int) -> list[tuple[str, ...]]:
+        log, _ = run(tiny(5, algorithm=SplitLearning(**BUDGET, order="random"), seed=seed))
+        sent = log.rows(activity="transfer", phase=MODEL_UPLOAD)
+        return [tuple(row.node for row in sent if row.round == t) for t in (1, 2, 3)]
+
+    assert len(set(orders(1))) > 1
+    assert orders(1) == orders(1) != orders(2)
+
+
+@every_scheme
+def test_model_parts_travel_where_the_scheme_says_so(scheme: Any) -> None:
+    log, _ = run(tiny(3, algorithm=scheme(**BUDGET)))
+    sent = {kind: len(log.rows(activity="transfer", phase=kind)) for kind in scheme.messages}
+    assert set(sent) == {row.phase for row in log.rows(activity="transfer")}
+    assert sent[ACTIVATIONS] == sent[LABELS] == sent[GRADIENTS] == 3 * 3 * 2
+    if scheme is SplitFedV3:
+        assert MODEL_UPLOAD not in sent
+    else:
+        assert sent[MODEL_UPLOAD] == sent[MODEL_DOWNLOAD] == 3 * 3
+
+
+@pytest.mark.parametrize("scheme", [ParallelSL, SplitFedV2])
+def test_in_step_the_server_waits_for_everybody_and_batches_are_numbered(scheme: Any) -> None:
+    slow = Devices(count=1, profile="raspberry-pi-zero-2w")
+    log, _ = run(tiny(3, algorithm=scheme(**BUDGET), devices=(Devices(count=2), slow)))
+    for t in 1, 2, 3:
+        for step in 0, 1:
+            ready = [row.end_s for row in log.rows(round=t, step=step, phase=LABELS, activity="transfer")]
+            serving = log.rows(round=t, phase="server_step", activity="compute")
+            began = sorted(row.start_s for row in serving)[step * len(serving) // 2]
+            assert len(ready) == 3
+            assert began >= max(ready)
+            assert len(log.rows(round=t, step=step, phase=GRADIENTS, activity="transfer")) == 3
+        assert len(serving) == (2 if scheme is ParallelSL else 6)
+
+
+def test_one_pass_over_all_costs_what_the_passes_of_each_cost() -> None:
+    flops = []
+    for scheme in ParallelSL, SplitFedV2:
+        log, _ = run(tiny(3, algorithm=scheme(**BUDGET)))
+        flops.append(sum(row.flops for row in log.rows(phase="server_step", activity="compute")))
+    assert flops[0] == flops[1]
+
+
+def test_the_gradient_of_a_client_is_that_of_its_own_mean_loss() -> None:
+    from wirelessfsl.learning.models import ModelSpec
+    from wirelessfsl.learning.stage import initial_parts, split
+
+    stages = split(ModelSpec("mlp", (1, 8, 8), 10), ("fc1",))
+    part = initial_parts(stages, 1)[1].begin(SGD(lr=0.1), 1)
+    random = torch.Generator().manual_seed(0)
+    xs = [torch.rand(n, 64, generator=random) for n in (16, 4)]
+    ys = [torch.randint(10, (n,), generator=random) for n in (16, 4)]
+    stepped, gradients, losses = serve_all(stages[1], SGD(lr=0.1), part, xs, ys)
+    module = stages[1].module()
+    names = [name for name, _ in module.named_parameters()]
+    leaves = [p.clone().requires_grad_() for p in part.params]
+    inputs = [x.clone().requires_grad_() for x in xs]
+    each = [
+        torch.nn.functional.cross_entropy(
+            torch.func.functional_call(module, dict(zip(names, leaves, strict=True)), (x,)), y
+        )
+        for x, y in zip(inputs, ys, strict=True)
+    ]
+    assert losses.tolist() == pytest.approx([loss.detach().item() for loss in each], rel=1e-5)
+    for x, loss, gradient in zip(inputs, each, gradients, strict=True):
+        (expected,) = torch.autograd.grad(loss, x, retain_graph=True)
+        assert torch.allclose(gradient, expected, atol=1e-7)
+    expected_step = torch.autograd.grad((16 * each[0] + 4 * each[1]) / 20, leaves)
+    for before, after, g in zip(part.params, stepped.params, expected_step, strict=True):
+        assert torch.allclose(after, before - 0.1 * g, atol=1e-6)
+
+
+def test_with_parts_of_their_own_clients_are_measured_on_their_own_samples() -> None:
+    scenario = tiny(
+        4, rounds=1, algorithm=SplitFedV3(**BUDGET), data=Data(name="blobs", clients=4, partition=Dirichlet())
+    )
+    log, outcome = run(scenario)
+    assert outcome.parts == ()
+    assert set(outcome.models) == {f"client-{k}" for k in range(4)}
+    first = [parts[0].params[0] for parts in outcome.models.values()]
+    assert not any(torch.equal(a, b) for i, a in enumerate(first) for b in first[:i])
+    assert len({id(parts[1]) for parts in outcome.models.values()}) == 1
+    last = [m for m in log.metrics if m.split == "test" and m.round == 3]
+    everyone, *own = last
+    assert everyone.client is None
+    assert everyone.accuracy == pytest.approx(sum(m.accuracy or 0.0 for m in own) / 4)
+    assert dataset(scenario).classes == 10
+
+
+@every_scheme
+@pytest.mark.parametrize("codecs", CODECS.values(), ids=CODECS)
+@pytest.mark.parametrize("lossy", [False, True], ids=["ideal", "lossy"])
+def test_every_scheme_accounts_for_every_byte_second_and_joule(scheme: Any, codecs: Codecs, lossy: bool) -> None:
+    failures = FailAt(times_s=(0.02, 0.2), repair_s=0.05)
+    scenario = Scenario(
+        data=Data(name="digits", clients=3),
+        model=Model(name="small_cnn"),
+        algorithm=scheme(**BUDGET, deadline_s=2.0 if lossy else None),
+        codecs=codecs,
+        devices=(Devices(count=2), Devices(count=1, failures=failures)) if lossy else (),
+    )
+    if lossy:
+        from dataclasses import replace
+
+        scenario = replace(scenario, network=replace(scenario.network, transport=Transport(timeout_s=1.0)))
+    log = ListLog()
+    outcome = play(scenario, log)
+    assert outcome.status == "completed"
+    end = [m for m in log.metrics if m.client is None][-1]
+    assert sum(row.energy_j for row in log.events) == pytest.approx(end.energy_j, rel=1e-9)
+    for name, total in (("server", end.downlink_bytes), ("client", end.uplink_bytes)):
+        rows = [row.bytes for row in log.rows(activity="transfer") if row.node.startswith(name)]
+        assert sum(rows) == total
+    for k in range(3):
+        own = sorted(
+            (row.start_s, row.end_s)
+            for row in log.events
+            if row.activity in ("compute", "transfer", "wait") and f"client-{k}" in (row.node, row.peer)
+        )
+        reached = 0.0
+        for start_s, end_s in own:
+            assert start_s == pytest.approx(reached, abs=1e-9)
+            reached = max(reached, end_s)
+    if lossy:
+        assert log.rows(activity="drop")

@@ -1,0 +1,89 @@
+"""Rounds of split learning in which the clients go in step: one batch of everybody at a time, one server model.
+
+What the server makes of a batch of every client is the scheme's business; averaging the client parts is common.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from wirelessfsl.algorithms.exchange import learn, send
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.kernels import average
+from wirelessfsl.learning.optim import Optimizer
+from wirelessfsl.learning.stage import Part, Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Sent: TypeAlias = "dict[Node, tuple[Tensor, Tensor]]"
+"""Smashed data and labels of every client, as the server has them."""
+
+
+class Serve(Protocol):
+    """What the server does with one batch of every client."""
+
+    def __call__(self, world: World, rule: Optimizer, part: Part, sent: Sent, step: int) -> Steps:
+        """Returns the server's part, each client's cut gradient and each client's loss."""
+        ...
+
+
+class InStep(Protocol):
+    """The settings of a scheme whose clients go in step."""
+
+    @property
+    def rounds(self) -> int: ...
+    @property
+    def local_steps(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def weighting(self) -> str: ...
+    @property
+    def deadline_s(self) -> float | None: ...
+
+
+def in_step(scheme: InStep, world: World, serve: Serve) -> Steps:
+    """Rounds in which all clients exchange one batch at a time with one server model, and average their parts."""
+    client_part, server_part = world.initial
+    parts = {k: client_part.begin(scheme.optimizer, world.key(k)) for k in world.clients}
+    server_part = server_part.begin(scheme.optimizer, world.key(world.clients[0]))
+    for t in world.rounds(scheme.rounds):
+        rule = scheme.optimizer.at(t, scheme.rounds)
+        clients = yield from world.available()
+        until_s = inf if scheme.deadline_s is None else world.now + scheme.deadline_s
+        fetching = {k: _fetch(world, k, client_part.weights, parts[k]) for k in clients}
+        here: dict[Node, Part] = yield from world.together(fetching, max(until_s - world.now, 0.0))
+        losses: dict[Node, list[float]] = {k: [] for k in here}
+        for step in range(scheme.local_steps):
+            batches = {k: world.batch(k, step, scheme.local_steps, scheme.batch_size) for k in here}
+            sending = {k: send(world, k, here[k], x, y) for k, (x, y) in batches.items()}
+            sent = yield from world.together(sending, max(until_s - world.now, 0.0), step)
+            if not sent:
+                here = {}
+                break
+            arrived = {k: (smashed, labels) for k, (_, _, smashed, labels) in sent.items()}
+            server_part, gradients, loss = yield from serve(world, rule, server_part, arrived, step)
+            learning = {
+                k: learn(world, k, rule, part, tape, batches[k][0], gradients[k])
+                for k, (part, tape, _, _) in sent.items()
+            }
+            here = yield from world.together(learning, max(until_s - world.now, 0.0), step)
+            for k in here:
+                losses[k].append(loss[k])
+        uploading = {k: world.transfer(k, world.server, model_upload=part.weights) for k, part in here.items()}
+        uploads = yield from world.together(uploading, max(until_s - world.now, 0.0))
+        if uploads:
+            shares = [world.samples(k) if scheme.weighting == "samples" else 1 for k in uploads]
+            mean = yield from world.server.compute(average, [*uploads.values()], shares)
+            client_part = client_part.load(mean)
+            parts |= {k: here[k] for k in uploads}
+        world.close_round((client_part, server_part), {k: losses[k] for k in uploads})
+
+
+def _fetch(world: World, client: Node, weights: Weights, part: Part) -> Steps:
+    weights = yield from world.transfer(world.server, client, model_download=weights)
+    return part.load(weights)

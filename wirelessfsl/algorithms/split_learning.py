@@ -1,0 +1,85 @@
+"""Split learning: one client after the other trains with the server, and hands its part of the model on.
+
+Gupta, Raskar, "Distributed learning of deep neural network over multiple agents", Journal of Network and Computer
+Applications 116, 2018, 1-8 (arXiv:1810.06060), algorithms 1 and 2; the client part travels through the server.
+
+Each round, for client k = 1, 2, ... in turn:
+
+    client k <- server: client part w_c, as the client before left it
+    for every batch (x, y):  split step of w_c and w_s        (algorithms/exchange.py)
+    client k -> server: w_c
+
+States of optimisers stay where they are: a client's at the client, the server's at the server.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from wirelessfsl.algorithms.exchange import split_step
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.learning.stage import Part, Weights
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
+from wirelessfsl.settings import settings
+from wirelessfsl.streams import stream
+from wirelessfsl.units import Count, Positive
+
+
+@settings
+class SplitLearning:
+    """Sequential split learning through the server (Gupta and Raskar, JNCA 2018, algorithms 1-2).
+
+    Labels go to the server with the smashed data. Nothing is averaged: there is one model, which clients train in turn.
+    A client that drops out in its turn leaves the model as it was before.
+
+    rounds: global rounds; in each every client has its turn.
+    local_steps: batches per client and round.
+    batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
+    optimizer: update rule of both halves; each client and the server have a state of their own.
+    order: of the clients: always the same, or a new random one every round.
+    deadline_s: a client whose turn takes longer is dropped from the round, in s; by default the others wait for it.
+    """
+
+    cuts: ClassVar[int] = 1
+    messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+
+    kind: Literal["split_learning"] = "split_learning"
+    rounds: Count = 30
+    local_steps: Count = 5
+    batch_size: Count = 16
+    optimizer: Optimizer = SGD()
+    order: Literal["fixed", "random"] = "fixed"
+    deadline_s: Positive | None = None
+
+    def train(self, world: World) -> Steps:
+        client_part, server_part = world.initial
+        parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
+        server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
+        for t in world.rounds(self.rounds):
+            rule = self.optimizer.at(t, self.rounds)
+            clients = yield from world.available()
+            if self.order == "random":
+                clients = tuple(clients[i] for i in stream(world.seed, "order", t).permutation(len(clients)))
+            losses = {}
+            for k in clients:
+                if not k.up:
+                    continue
+                turn = self.turn(world, k, rule, client_part.weights, parts[k], server_part)
+                done = yield from world.together({k: turn}, self.deadline_s)
+                if done:
+                    parts[k], server_part, upload, losses[k] = done[k]
+                    client_part = client_part.load(upload)
+            world.close_round((client_part, server_part), losses)
+
+    def turn(
+        self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part, server_part: Part
+    ) -> Steps:
+        """One client's turn: its part, the server's, the uploaded weights, the loss of every batch."""
+        losses = []
+        part = part.load((yield from world.transfer(world.server, client, model_download=weights)))
+        for x, y in world.batches(client, self.local_steps, self.batch_size):
+            part, server_part, loss = yield from split_step(world, client, rule, part, server_part, x, y)
+            losses.append(loss)
+        upload = yield from world.transfer(client, world.server, model_upload=part.weights)
+        return part, server_part, upload, losses

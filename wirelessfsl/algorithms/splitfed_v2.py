@@ -1,0 +1,73 @@
+"""SplitFed learning, version 2: one server model, which takes the clients' batches one by one in random order.
+
+Thapa, Arachchige, Camtepe, Sun, "SplitFed: When Federated Learning Meets Split Learning", AAAI 2022, 36(8), 8485-8493
+(arXiv:2004.12088), section "SplitFedV2". There the server goes through the clients one by one; here clients compute and
+send at once, and the random order is drawn anew for every batch.
+
+Each round:
+
+    client k <- server: client part w_c
+    for every batch, all clients k at once:
+        client k:  a_k = f(w_c,k; x_k)                       -> server: a_k, y_k
+        server, for k in random order:  loss, w_s <- step, dL/da_k
+        client k:  w_c,k <- step                             <- server: dL/da_k
+    client k -> server: w_c,k
+    server: w_c <- sum_k p_k w_c,k
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from wirelessfsl.algorithms.in_step import Sent, in_step
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.kernels import serve
+from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.learning.stage import Part
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
+from wirelessfsl.settings import settings
+from wirelessfsl.streams import stream
+from wirelessfsl.units import Count, Positive
+
+
+@settings
+class SplitFedV2:
+    """SplitFed V2: one server model that steps client by client in random order (Thapa et al., AAAI 2022).
+
+    Labels go to the server with the smashed data. Only the client parts are averaged, every round.
+
+    rounds: global rounds.
+    local_steps: batches per client and round.
+    batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
+    optimizer: update rule of both halves; each client and the server have a state of their own.
+    weighting: share p_k of a client in the average of the client parts: its number of samples, or the same for all.
+    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
+        the round waits for everybody.
+    """
+
+    cuts: ClassVar[int] = 1
+    messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+
+    kind: Literal["splitfed_v2"] = "splitfed_v2"
+    rounds: Count = 30
+    local_steps: Count = 5
+    batch_size: Count = 16
+    optimizer: Optimizer = SGD()
+    weighting: Literal["samples", "uniform"] = "samples"
+    deadline_s: Positive | None = None
+
+    def train(self, world: World) -> Steps:
+        yield from in_step(self, world, self.serve)
+
+    def serve(self, world: World, rule: Optimizer, part: Part, sent: Sent, step: int) -> Steps:
+        clients = [*sent]
+        gradients: dict[Node, object] = {}
+        losses: dict[Node, float] = {}
+        for i in stream(world.seed, "order", world.round, step).permutation(len(clients)):
+            k = clients[i]
+            smashed, labels = sent[k]
+            part, gradients[k], loss = yield from world.server.compute(
+                serve, world.stages[1], rule, part, smashed, labels
+            )
+            losses[k] = float(loss)
+        return part, gradients, losses
