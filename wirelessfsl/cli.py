@@ -291,6 +291,8 @@ def _codec(args: argparse.Namespace) -> int:
     if args.file is not None and (args.shape or args.dtype):
         raise ValueError("codec: give --file, or --shape and --dtype, not both")
     of_scenario = args.what.endswith((".yaml", ".yml"))
+    if of_scenario and args.dtype and not args.shape:
+        raise ValueError("codec: --dtype is for normal numbers of a --shape, a scenario's messages have their own")
     scenario = _load(Path(args.what), args) if of_scenario else _of_codecs(args)
     kinds = scenario.algorithm.messages if of_scenario else (ACTIVATIONS,)
     if not kinds:
@@ -308,7 +310,7 @@ def _codec(args: argparse.Namespace) -> int:
         body = found.size_bytes - found.header_bytes
         rows.append((
             kind if of_scenario else " ".join(codec.kind for codec in codecs),
-            str(sum(x.numel() for x in tensors)), str(found.size_bytes), f"{found.raw_bytes / max(body, 1):.2f}",
+            str(sum(x.numel() for x in tensors)), str(found.size_bytes), f"{found.raw_bytes / max(body, 1):.5g}",
             f"{found.relative_error:.2e}", f"{found.encode_s * 1e3:.3f}", f"{found.decode_s * 1e3:.3f}",
             f"{found.encode_flops:.3g} + {found.decode_flops:.3g}",
         ))  # fmt: skip
@@ -322,11 +324,17 @@ def _codec(args: argparse.Namespace) -> int:
 
 def _of_codecs(args: argparse.Namespace) -> Scenario:
     """A scenario with the given codecs for activations: a kind, or a list."""
-    from wirelessfsl.scenario import load_scenario
+    from wirelessfsl.scenario import ScenarioError, load_scenario
 
     given = args.what if args.what.startswith(("[", "{")) else f"[{{kind: {args.what}}}]"
     with as_file(files("wirelessfsl") / "templates" / "minimal.yaml") as path:
-        return load_scenario(path, [f"codecs.activations={given}", *args.set], args.seed, args.allow_code)
+        try:
+            return load_scenario(path, [f"codecs.activations={given}", *args.set], args.seed, args.allow_code)
+        except ScenarioError as error:
+            own = f"--set codecs.activations={given} codecs.activations"
+            raise ValueError(
+                "\n".join(each.replace(own, f"{args.what}: codec", 1) for each in error.problems)
+            ) from error
 
 
 def _new(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from wirelessfsl.build import build
 from wirelessfsl.engine.medium import Stalled
-from wirelessfsl.engine.world import Exhausted, Model, Node, SimulationError, World
+from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationError, World
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import evaluate
 from wirelessfsl.learning.executor import Executor, Sequential, keep_freed_memory, torch_threads
@@ -89,7 +89,7 @@ class _Evaluator:
         test, rng = self.dataset.test_labels.numpy(), stream(self.scenario.seed, "test-partition")
         self.owner = deal_test(train, test, self.dataset.classes, rng)
 
-    def __call__(self, world: World, model: Model, losses: Mapping[Node, Sequence[float]]) -> None:
+    def __call__(self, world: World, model: Model, losses: Mapping[Node, Sequence[float]], cut: Cut) -> None:
         self.rounds = world.round
         if isinstance(model, Mapping):
             self.parts, self.models = (), {client.name: tuple(parts) for client, parts in model.items()}
@@ -105,7 +105,7 @@ class _Evaluator:
         last = world.round == world.rounds_planned or (bool(world.clients) and all(k.gone for k in world.clients))
         if last or world.round % self.scenario.evaluation.every_rounds == 0:
             begin = perf_counter()
-            self.last, own = self._evaluate(world)
+            self.last, own = self._evaluate(world, cut)
             self.host_s += perf_counter() - begin
             loss, accuracy = self.last
             self.log.metric(
@@ -117,13 +117,13 @@ class _Evaluator:
                 self.log.metric(Metric(world.round, now, client.name, "test", loss, accuracy, *costs))
         self.report(Progress(world.round, world.rounds_planned, now, *self.last, energy_j))
 
-    def _evaluate(self, world: World) -> tuple[tuple[float, float], dict[int, tuple[float, float]]]:
+    def _evaluate(self, world: World, cut: Cut) -> tuple[tuple[float, float], dict[int, tuple[float, float]]]:
         """Loss and accuracy, of all and of each client on its own test samples."""
         inputs, labels = self.dataset.test_inputs, self.dataset.test_labels
         how: dict[str, Any] = {}
         if self.scenario.evaluation.through_codecs:
             batch_size = getattr(self.scenario.algorithm, "batch_size", 16)
-            how = {"chunk": batch_size, "cut": world.coding.evaluated}
+            how = {"chunk": batch_size, "cut": lambda x: cut.filled(world.coding.evaluated(cut.flown(x)))}
         if not self.models:
             result = evaluate(world.stages, self.parts, inputs, labels, **how)
             return result.mean(), result.mean_by_owner(self.owner)

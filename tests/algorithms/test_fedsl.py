@@ -12,14 +12,26 @@ import torch
 from tests.worlds import ListLog
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.codecs.cast import Cast
+from wirelessfsl.codecs.chain import Link
+from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.dropout import Dropout
+from wirelessfsl.codecs.lossless import ErrorFeedback, Zstd
+from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
+from wirelessfsl.codecs.sparse import RandomK, TopK
+from wirelessfsl.codecs.stochastic import QSGD
 from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.engine.coding import Coding
+from wirelessfsl.learning.executor import Sequential, Work
+from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.partition import Iid
-from wirelessfsl.learning.pruning import Cubic, FilterPruning, OneShot, Pruning, WeightPruning
+from wirelessfsl.learning.pruning import Cubic, FilterPruning, NoPruning, OneShot, Pruning, WeightPruning
+from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.scenario import Codecs, Data, Devices, Model, Scenario
+from wirelessfsl.scenario.settings import EvaluationSettings
 from wirelessfsl.simulation import Outcome, play
 
 BUDGET: dict[str, Any] = {"rounds": 6, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1, momentum=0.5)}
@@ -67,7 +79,7 @@ def test_without_its_means_it_is_splitfed_v1_to_the_last_bit(rule: SGD | Adam) -
 
 
 def test_client_parts_travel_every_so_many_rounds_only() -> None:
-    log, _ = trained(WeightPruning(sparsity=0.0), interval=3)
+    log, _ = trained(NoPruning(), interval=3)
     up, down = bytes_by_round(log, MODEL_UPLOAD), bytes_by_round(log, MODEL_DOWNLOAD)
     model = sum(bytes_by_round(plain()[0], MODEL_UPLOAD)) // 6
     assert up == [0, 0, model, 0, 0, model]
@@ -157,6 +169,74 @@ def test_rounded_gradients_change_the_loss_and_cost_flops_but_no_bytes() -> None
     rows = [each.rows(activity="compute", phase="client_backward")[0] for each in (log, other)]
     assert rows[0].flops - rows[1].flops == 7 * (144 + 4608 + 48)
     assert [m.loss for m in log.metrics] != [m.loss for m in other.metrics]
+
+
+MODEL_CODECS: dict[str, tuple[Link, ...]] = {
+    "qsgd": (QSGD(),),
+    "random_k": (RandomK(fraction=0.5),),
+    "error feedback": (ErrorFeedback(), TopK(fraction=0.5), Cast()),
+    "power_sgd": (ErrorFeedback(), PowerSGD(rank=1)),
+    "clustering": (Clustering(subvectors=8, centroids=4),),
+    "zstd": (Quantize(), Zstd()),
+}
+
+
+@pytest.mark.parametrize("chain", MODEL_CODECS.values(), ids=MODEL_CODECS)
+@pytest.mark.parametrize("kind", [MODEL_UPLOAD, MODEL_DOWNLOAD])
+@pytest.mark.parametrize("pruning", [BY_WEIGHTS, BY_FILTERS], ids=lambda pruning: pruning.kind)
+def test_codecs_go_on_when_pruning_changes_what_is_sent(pruning: Any, kind: str, chain: tuple[Link, ...]) -> None:
+    pruning = replace(pruning, importance="taylor")
+    log, outcome = run(FedSL(**BUDGET, pruning=pruning), codecs=replace(Codecs(), **{kind: chain}))
+    assert outcome.status == "completed"
+    plain, _ = run(FedSL(**BUDGET, pruning=pruning))
+    assert sum(bytes_by_round(log, kind)) < sum(bytes_by_round(plain, kind))
+    assert all(torch.isfinite(p).all() for part in outcome.parts for p in part.params)
+
+
+@pytest.mark.parametrize("kind", [ACTIVATIONS, GRADIENTS])
+def test_memory_begins_anew_when_channels_go(kind: str) -> None:
+    for chain in ((ErrorFeedback(), TopK(fraction=0.2, gradient="full")), (PowerSGD(rank=1),)):
+        _, outcome = run(FedSL(**BUDGET, pruning=BY_FILTERS), codecs=replace(Codecs(), **{kind: chain}))
+        assert outcome.status == "completed"
+
+
+def test_between_aggregations_a_late_client_gets_what_the_server_has() -> None:
+    # client-2 is down at first; no upload comes before round 6, so all downloads are of the model of the beginning.
+    devices = (Devices(count=2), Devices(count=1, failures=FailAt(times_s=(0.0005,), repair_s=plain()[0].end_s / 3)))
+    received: list[Part] = []
+
+    class Watching(Sequential):
+        def submit(self, kernel: Kernel, *args: Any) -> Work:
+            if kernel.name == "forward":
+                received.append(args[1])
+            return super().submit(kernel, *args)
+
+    log = ListLog()
+    play(scenario(FedSL(**BUDGET, interval=6), devices=devices), log, Watching())
+    late = [row.round for row in log.rows(activity="transfer", phase=MODEL_DOWNLOAD) if row.peer == "client-2"]
+    assert max(late) > 1
+    beginnings = [part for part in received if not any(part.optimizer[i].any() for i in range(len(part.optimizer)))]
+    assert len(beginnings) >= 3
+    assert all(torch.equal(part.params[0], beginnings[0].params[0]) for part in beginnings)
+
+
+def test_evaluation_through_codecs_codes_the_channels_that_are_left() -> None:
+    pruning = FilterPruning(sparsity=0.5, schedule=OneShot())
+    seen: list[tuple[int, ...]] = []
+
+    class Seen(Coding):
+        def evaluated(self, activations: torch.Tensor) -> torch.Tensor:
+            seen.append(tuple(activations.shape[1:]))
+            return super().evaluated(activations)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wirelessfsl.build.Coding", Seen)
+        run(
+            FedSL(**BUDGET | {"rounds": 1}, pruning=pruning),
+            codecs=Codecs(activations=(TopK(),)),
+            evaluation=EvaluationSettings(through_codecs=True),
+        )
+    assert set(seen) == {(16, 2, 2)}
 
 
 def test_all_means_together_with_codecs_and_clients_that_fail() -> None:

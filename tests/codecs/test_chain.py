@@ -10,6 +10,7 @@ import torch
 
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Chain, Link, Misfit, chain
+from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, RangeCoder, Zstd
@@ -62,6 +63,7 @@ def test_a_bomb_is_not_unpacked() -> None:
         ([Zstd(), Deflate()], 0, "zstd must be the last"),
         ([RangeCoder(), Cast()], 0, "range_coder must be the last"),
         ([Cast(), ErrorFeedback()], 1, "error_feedback must be the first"),
+        ([TopK(), Clustering(correction=0.1)], 1, "with a correction must be the first"),
         ([ErrorFeedback()], 0, "error_feedback needs a codec that loses something"),
         ([ErrorFeedback(), Identity(), Deflate()], 0, "error_feedback needs a codec that loses something"),
     ],
@@ -81,7 +83,7 @@ def test_error_feedback_sends_sooner_or_later_what_it_lost() -> None:
         total += with_memory.decode(payload)[0]
         forgetful += without.decode(without.encode((x,))[0])[0]
     # e_t = e_0 + sum x - sum sent: the mean of what was sent is off by the last residual over the number of messages.
-    residual = memory[0][0]  # type: ignore[index]
+    residual = memory[1][0]  # type: ignore[index]
     assert torch.allclose(total + residual, 200 * x, atol=1e-3)
     assert (total / 200 - x).abs().max() < 0.01
     assert (forgetful / 200).tolist() == [1.0, 0.0, 0.0, 0.0]
@@ -100,8 +102,9 @@ def test_every_tensor_of_a_message_has_its_own_memory() -> None:
     x, y, labels = torch.tensor([3.0, 1.0]), torch.tensor([5.0, 7.0]), torch.tensor([1])
     _, memory = both.encode((x, labels, y), 5)
     assert isinstance(memory, tuple)
-    assert memory[1] is None
-    assert not torch.equal(memory[0][0], memory[2][0])  # type: ignore[index, arg-type]
+    assert memory[0] == 5
+    assert memory[2] is None
+    assert not torch.equal(memory[1][0], memory[3][0])  # type: ignore[index, arg-type]
 
 
 def test_costs_add_up_over_what_each_codec_sees() -> None:

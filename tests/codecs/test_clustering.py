@@ -142,6 +142,13 @@ def test_sub_vectors_that_do_not_come_out_even() -> None:
     assert torch.allclose(through(Clustering(subvectors=1152, groups=8, centroids=32), normal(2, 6)), normal(2, 6))
 
 
+def test_a_codebook_for_each_stays_one_for_each_where_there_are_fewer_sub_vectors() -> None:
+    # d = 21 in 10 sub-vectors are 7 of 3 numbers: 7 codebooks if R = q, else as many as the greatest common divisor.
+    each, some = (Clustering(subvectors=10, groups=r, centroids=2) for r in (10, 5))
+    assert each.layout(torch.float32, (4, 21)).head_bytes == 7 * 2 * 3 * 4
+    assert some.layout(torch.float32, (4, 21)).head_bytes == 1 * 2 * 3 * 4
+
+
 def test_groups_must_divide_the_sub_vectors() -> None:
     with pytest.raises(ValueError, match="groups: got 5, must divide subvectors = 12"):
         Clustering(subvectors=12, groups=5)

@@ -140,6 +140,11 @@ CODECS = [
     Contract(Chain((TopK(fraction=0.2), Quantize(bits=8)), Deflate()), anything, greatest=2.0**100),
     Contract(Chain((TopK(fraction=0.2), Cast()), feedback=True), anything, greatest=1000.0),
     Contract(Chain((Sign(),), Deflate(level=9), feedback=True), anything, greatest=1000.0),
+    Contract(
+        Chain((TopK(fraction=0.5), Dropout(p=0.2), Quantize(bits=8)), Zstd(), feedback=True), anything, greatest=100.0
+    ),
+    Contract(Chain((Clustering(subvectors=2, centroids=3),), RangeCoder()), the_range, greatest=2.0**100),
+    Contract(Chain((PowerSGD(rank=1), Cast()), Zstd()), anything, greatest=1000.0),
 ]
 every_codec = pytest.mark.parametrize("contract", CODECS, ids=lambda contract: str(contract.codec))
 sampled = settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -215,6 +220,20 @@ def test_the_payload_is_as_long_as_the_closed_form_and_the_same_every_time(
     again, memory_again = contract.codec.encode(copies, None)
     assert again == payload
     assert same_memory(memory, memory_again)
+
+
+@every_codec
+@few
+@given(data=st.data())
+def test_a_link_goes_on_with_its_memory_whatever_comes_next(contract: Contract, data: st.DataObject) -> None:
+    memory: Memory = 7
+    for _ in range(3):
+        sent = data.draw(messages(min(contract.greatest, 1000.0)))
+        payload, after = contract.codec.encode(sent, memory)
+        assert contract.codec.encode(sent, memory)[0] == payload
+        received = contract.codec.decode(payload)
+        assert [(x.shape, x.dtype) for x in received] == [(x.shape, x.dtype) for x in sent]
+        memory = after
 
 
 @every_codec

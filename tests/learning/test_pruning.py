@@ -157,7 +157,7 @@ def test_a_message_is_flags_and_what_is_kept(by: NoPruning | WeightPruning | Fil
     plan = Plan(stage, by)
     if by.kind != "none":
         plan = plan.raised(0.3, tuple(p.abs() for p in part.params))
-    message = (*plan.message, *plan.pack(part.weights))
+    message = (*plan.pack(part.weights), *plan.message)
     received, weights = Plan(stage, by).received(message)
     assert received == plan
     loaded = received.load(part.begin(SGD(momentum=0.9), 5), weights, SGD(momentum=0.9))
@@ -177,7 +177,10 @@ def test_pruned_weights_stay_zero_through_updates_with_momentum_and_adam() -> No
     for rule in SGD(momentum=0.9, weight_decay=0.01), Adam():
         held = plan.load(part.begin(rule, 1), plan.pack(part.weights), rule)
         zero = [(p == 0) & (p.ndim > 1) for p in held.params]
-        assert held.work == pytest.approx(1 - 0.5 * 0.6, abs=1e-4)
+        uses = [64, 0, 16, 0]  # positions of 8x8 and of 4x4
+        dense = sum(use * p.numel() for use, p in zip(uses, held.params, strict=True))
+        left = sum(use * int((p != 0).sum()) for use, p in zip(uses, held.params, strict=True))
+        assert held.work == pytest.approx(1 - 0.5 * (1 - left / dense), rel=1e-6)
         x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
         for _ in range(3):
             held, out, tape = forward(stage, held, x)
@@ -193,7 +196,7 @@ def test_importance_is_the_sum_of_squared_gradient_times_weight() -> None:
     stage, part = client(CNN, "block1")
     rule = SGD(lr=0.1)
     by = WeightPruning(importance="taylor")
-    held = Plan(stage, by).load(part.begin(rule, 1), part.weights, rule)
+    held = Plan(stage, by).load(part.begin(rule, 1), part.weights, rule, counting=True)
     x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     expected = [torch.zeros_like(p) for p in held.params]
     for _ in range(3):
@@ -213,11 +216,71 @@ class Squashed(nn.Sequential):
         super().__init__(nn.Conv2d(1, 4, 3), nn.Sigmoid(), nn.Flatten(), nn.Linear(4 * 36, classes))
 
 
+class Deep(nn.Sequential):
+    """Sixteen convolutions without normalisation."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
+        layers: list[nn.Module] = []
+        for i in range(16):
+            layers += [nn.Conv2d(shape[0] if i == 0 else 48, 48, 3, padding=1), nn.ReLU()]
+        super().__init__(*layers, nn.Flatten(), nn.Linear(48 * 64, classes))
+
+
+class Grouped(nn.Sequential):
+    """What the search for dependencies does not know what to do with."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
+        super().__init__(nn.Conv2d(1, 8, 3), nn.GroupNorm(8, 8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, classes))
+
+
+class Depthwise(nn.Sequential):
+    """A convolution of each channel by itself, which goes with the one before it."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
+        super().__init__(
+            nn.Conv2d(1, 8, 3),
+            nn.ReLU(),
+            nn.Conv2d(8, 8, 3, groups=8),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 4, 1),
+            nn.Flatten(),
+            nn.Linear(4 * 16, classes),
+        )
+
+
+@pytest.mark.parametrize(("name", "cut"), [("Deep", "31"), ("Depthwise", "4"), ("Depthwise", "5")])
+def test_models_of_a_users_own_can_be_pruned(name: str, cut: str) -> None:
+    stage, part = client(ModelSpec(f"{__name__}:{name}", (1, 8, 8), 10), cut)
+    check(FilterPruning(), stage)
+    plan = Plan(stage, FilterPruning()).raised(0.5, tuple(p.abs() for p in part.params))
+    assert plan.slim.flops(2).forward < stage.flops(2).forward
+
+
+def test_weights_count_as_often_as_they_are_used() -> None:
+    stage, part = client(LENET, "fc1")
+    plan = Plan(stage, WeightPruning(sparse_speedup=1.0)).raised(0.8, tuple(p.abs() for p in part.params))
+    held = plan.load(part.begin(SGD(), 1), plan.pack(part.weights), SGD())
+    flops = 0.0
+    uses = {4: iter([24 * 24, 8 * 8]), 2: iter([1])}
+    for p in held.params:
+        if p.ndim > 1:
+            flops += 2 * 2 * next(uses[p.ndim]) * int((p != 0).sum())
+    assert held.work * stage.flops(2).forward == pytest.approx(flops, rel=1e-6)
+    assert held.work > 0.3  # the filters, which are few and used often, are kept
+
+
 @pytest.mark.parametrize(
     ("by", "model", "cut", "message"),
     [
         (FilterPruning(), ModelSpec("mlp", (1, 8, 8), 10), "fc1", "no convolution whose filters could be pruned"),
         (FilterPruning(), ModelSpec(f"{__name__}:Squashed", (1, 8, 8), 10), "1", "makes something of zeros"),
+        (
+            FilterPruning(),
+            ModelSpec(f"{__name__}:Grouped", (1, 8, 8), 10),
+            "2",
+            "filters of this part cannot be pruned",
+        ),
     ],
 )
 def test_what_cannot_be_pruned_is_said(by: FilterPruning, model: ModelSpec, cut: str, message: str) -> None:
@@ -231,6 +294,15 @@ def test_what_cannot_be_pruned_is_said(by: FilterPruning, model: ModelSpec, cut:
 def test_the_packages_models_can_be_pruned(spec: ModelSpec, cut: str) -> None:
     check(FilterPruning(), split(spec, (cut,))[0])
     check(WeightPruning(), split(spec, (cut,))[0])
+
+
+def test_rounding_and_the_next_dropout_draw_different_numbers() -> None:
+    from wirelessfsl.learning.kernels import _ROUNDING
+    from wirelessfsl.streams import subkey
+
+    rounding = {subkey(subkey(key, _ROUNDING), tensor) for key in range(20) for tensor in range(20)}
+    forward_passes = {subkey(key, draw) for key in range(20) for draw in range(20)}
+    assert not rounding & forward_passes
 
 
 def test_rounded_gradients_are_right_in_the_mean_and_within_the_bound_of_qsgd() -> None:

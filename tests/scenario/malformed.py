@@ -506,6 +506,33 @@ MALFORMED = [
         "1:44 algorithm.batch_size: got 5000, blobs has 1600 training samples",
     ),
     Malformed(
+        "low rank of rows",
+        "codecs: {model_upload: [{kind: power_sgd}]}\nalgorithm: {kind: fedsl, pruning: {kind: weights}}\n",
+        "1:25 codecs.model_upload.0: power_sgd has no effect: what pruning by weights leaves are rows of numbers, no"
+        " matrices",
+    ),
+    Malformed(
+        "filters of a model without any",
+        "model: {name: mlp}\nalgorithm: {kind: fedsl, pruning: {kind: filters}}\n",
+        "2:35 algorithm.pruning: the client's part has no convolution whose filters could be pruned",
+    ),
+    Malformed(
+        "feedback that grows",
+        "codecs: {gradients: [{kind: error_feedback}, {kind: c3_sl}]}\n",
+        "1:46 codecs.gradients.1: got 'c3_sl': its error is larger than the tensor, which error_feedback cannot make good",
+    ),
+    Malformed(
+        "pruning that never begins",
+        "algorithm: {kind: fedsl, rounds: 5, pruning: {kind: weights, schedule: {kind: one_shot, round: 9}}}\n",
+        "1:72 algorithm.pruning.schedule: begins after the last aggregation that a round follows: nothing is ever pruned;"
+        " start earlier",
+    ),
+    Malformed(
+        "an interval that never ends",
+        "algorithm: {kind: fedsl, rounds: 5, interval: 6}\n",
+        "1:47 algorithm.interval: got 6, must be at most algorithm.rounds = 5",
+    ),
+    Malformed(
         "labels quantised",
         "codecs: {labels: {kind: quantize}}\n",
         "1:18 codecs.labels.0: quantize has no effect: labels are integers, which fly as they are; remove it",

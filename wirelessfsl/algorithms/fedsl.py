@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.engine.world import Cut, Node, Steps, World
 from wirelessfsl.learning.kernels import average, backward, forward, prune, serve
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.pruning import NoPruning, Plan, Pruning
@@ -71,6 +71,12 @@ class FedSL:
     weighting: Literal["samples", "uniform"] = "samples"
     deadline_s: Positive | None = None
 
+    @property
+    def prunes(self) -> bool:
+        """Whether any round is trained with something pruned."""
+        aggregations = range(self.interval, self.rounds, self.interval)
+        return any(self.pruning.sparsity_at(t + 1) for t in (0, *aggregations))
+
     def train(self, world: World) -> Steps:
         (client_stage, _), (client_part, server_part), server = world.stages, world.initial, world.server
         parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
@@ -83,7 +89,8 @@ class FedSL:
             rule = self.optimizer.at(t, self.rounds)
             aggregate, target = t % self.interval == 0, self.pruning.sparsity_at(t + 1)
             clients = yield from world.available()
-            pruned = (*plan.message, *plan.pack(client_part.weights))
+            pruned, shown = (*plan.pack(client_part.weights), *plan.message), client_part
+            counting = self.pruning.taylor and self.pruning.sparsity_at(self.rounds) > sparsity
             sessions = {
                 k: self.session(
                     world,
@@ -94,7 +101,8 @@ class FedSL:
                     parts[k],
                     replicas[k].load(server_part.weights),
                     aggregate,
-                    aggregate and target > sparsity,
+                    counting,
+                    counting and target > sparsity,
                 )
                 for k in clients
             }
@@ -111,13 +119,15 @@ class FedSL:
                     plan = yield from server.compute(prune, plan, target, weights, importance)
                     weights, sparsity = plan.unpack(plan.pack(weights)), target
                 client_part, holders = client_part.load(weights), set()
+                shown = client_part
             elif done:
                 kept = [plan.flown(part.weights) for part, _, _, _ in done.values()]
-                client_part = client_part.load(plan.unpack(average(kept, shares)))
+                shown = client_part.load(plan.unpack(average(kept, shares)))
             if done:
                 halves = [replica.weights for _, replica, _, _ in done.values()]
                 server_part = server_part.load((yield from server.compute(average, halves, shares)))
-            world.close_round((client_part, server_part), {k: losses for k, (_, _, _, losses) in done.items()})
+            losses = {k: losses for k, (_, _, _, losses) in done.items()}
+            world.close_round((shown, server_part), losses, Cut(plan.narrow, plan.widen))
 
     def session(
         self,
@@ -129,12 +139,13 @@ class FedSL:
         part: Part,
         replica: Part,
         aggregate: bool,
+        counting: bool,
         asked: bool,
     ) -> Steps:
         """One client's round: its part, the server's replica, what it uploaded, the loss of every batch.
 
-        pruned: the model that the client has to fetch, if any. aggregate: whether it uploads its part. asked: whether
-        the importance of its weights, too.
+        pruned: the model that the client has to fetch, if any. aggregate: whether it uploads its part. counting:
+        whether the importance of weights is wanted some time, asked: whether it is to be uploaded, too.
         """
         server, (_, server_stage) = world.server, world.stages
         losses: list[float] = []
@@ -142,7 +153,7 @@ class FedSL:
         if pruned is not None:
             message = yield from world.transfer(server, client, model_download=pruned)
             plan, weights = plan.received(message)
-            part = plan.load(part, weights, rule)
+            part = plan.load(part, weights, rule, counting)
         for x, y in world.batches(client, self.local_steps, self.batch_size):
             part, smashed, tape = yield from client.compute(forward, plan.slim, part, x)
             smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)

@@ -6,7 +6,7 @@ exactly orthogonal, so a sample comes back with noise of the others, and the net
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from math import log2, prod
 from typing import Annotated, Literal
 
@@ -86,7 +86,7 @@ class C3SL:
         return rows.reshape(-1, count)[:samples].to(values.dtype).reshape(shape)
 
 
-@cache
+@lru_cache(maxsize=8)
 def _spectra(seed: int, ratio: int, count: int) -> torch.Tensor:
     """Fourier transforms of the keys, shape (ratio, count // 2 + 1)."""
     keys = torch.from_numpy(numbers(seed).standard_normal((ratio, count)))

@@ -14,9 +14,12 @@ from hashlib import blake2b
 from math import prod
 from typing import NamedTuple, TypeAlias
 
+from wirelessfsl.codecs.c3_sl import C3SL
+from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.codec import Backward, Codec, DiffersAtTest, Layout, Memory, Shape, Take
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, Lossless, RangeCoder, Zstd
+from wirelessfsl.codecs.sparse import RandomK
 from wirelessfsl.codecs.wire import Body, Frame, Payload, Reader, frame_bytes, raw, restore, write
 from wirelessfsl.lazy import torch
 from wirelessfsl.streams import subkey
@@ -94,7 +97,8 @@ class Chain:
         """Payload of a message, the memory for the next one, and the gradients' way back.
 
         tensors: of a dtype in :data:`wirelessfsl.codecs.wire.DTYPES`, any shape, strides and device.
-        memory: what the previous call returned; for a link's first message a key (None stands for the key 0).
+        memory: what the previous call returned; for a link's first message a key (None stands for the key 0). Where a
+            tensor's shape or dtype has changed its memory begins anew.
 
         Raises ValueError for a dtype without a code and for a value that a codec cannot carry.
         """
@@ -112,7 +116,7 @@ class Chain:
                 back.append(())
         if self.lossless is not None:
             bodies = [self.lossless.pack(b"".join(bodies))]
-        remembered = memory if all(state is None for state in states) else tuple(states)
+        remembered = memory if all(state is None for state in states) else (_key(memory), *states)
         return Sent(write(self.fingerprint, tensors, bodies), remembered, WayBack(tuple(back)))
 
     def receive(self, payload: Payload) -> Received:
@@ -162,20 +166,17 @@ class Chain:
         return int.from_bytes(blake2b(repr(self).encode(), digest_size=2).digest(), "little") if self else 0
 
     def _state(self, memory: Memory, index: int) -> tuple[Memory, ...]:
-        """Residual and memory of every codec for one tensor."""
-        if isinstance(memory, tuple) and isinstance(state := memory[index], tuple):
+        """Residual and memory of every codec for one tensor; new for a tensor that the last message did not have."""
+        if isinstance(memory, tuple) and index + 1 < len(memory) and isinstance(state := memory[index + 1], tuple):
             return state
-        key = subkey(memory if isinstance(memory, int) else 0, index)
+        key = subkey(_key(memory), index)
         return (None, *(codec.begin(subkey(key, step)) for step, codec in enumerate(self.codecs)))
 
     def _encode(
         self, x: torch.Tensor, state: tuple[Memory, ...]
     ) -> tuple[list[Body], tuple[Memory, ...] | None, tuple[Backward, ...]]:
         residual, *memories = state
-        if self.feedback and isinstance(residual, torch.Tensor):
-            if residual.shape != x.shape:
-                shapes = f"{tuple(residual.shape)}, then {tuple(x.shape)}"
-                raise ValueError(f"error_feedback: tensors of one link must keep their shape, got {shapes}")
+        if isinstance(residual, torch.Tensor) and (residual.shape, residual.dtype) == (x.shape, x.dtype):
             x = x + residual
         parts: list[Body] = []
         back: list[Backward] = []
@@ -232,6 +233,12 @@ class Chain:
         return total
 
 
+def _key(memory: Memory) -> int:
+    """Key of the random numbers of a link's messages, which its memory begins with."""
+    first = memory[0] if isinstance(memory, tuple) else memory
+    return first if isinstance(first, int) else 0
+
+
 def chain(kinds: Sequence[Link]) -> Chain:
     """The chain of a scenario's list of codecs. Raises ValueError, with position and reason, if they do not fit."""
     steps: list[Codec] = []
@@ -244,10 +251,17 @@ def chain(kinds: Sequence[Link]) -> Chain:
             if at < len(kinds) - 1:
                 raise Misfit(at, f"{kind.kind} must be the last of its chain")
         elif not isinstance(kind, Identity):
+            if isinstance(kind, Clustering) and kind.correction and steps:
+                raise Misfit(at, "clustering with a correction must be the first codec, which sees the samples")
             if not dtype.is_floating_point:
                 raise Misfit(at, f"{kind.kind} takes numbers, and {steps[-1].kind} before it leaves packed bits")
             dtype = kind.layout(dtype, (8, 8)).dtype
             steps.append(kind)
+    if kinds and isinstance(kinds[0], ErrorFeedback):
+        for at, kind in enumerate(kinds):
+            if isinstance(kind, C3SL) or (isinstance(kind, RandomK) and kind.scaled):
+                more = "; set scaled: false" if isinstance(kind, RandomK) else ""
+                raise Misfit(at, f"its error is larger than the tensor, which error_feedback cannot make good{more}")
     packing = kinds[-1] if kinds and isinstance(kinds[-1], _LOSSLESS) else None
     feedback = bool(kinds) and isinstance(kinds[0], ErrorFeedback)
     if feedback and not steps:

@@ -47,7 +47,8 @@ class Clustering:
 
     subvectors: q, sub-vectors of a sample. Where q does not divide d, numbers are filled up with zeros; where d < q,
         every number is a sub-vector.
-    groups: R, groups of neighbouring positions with a codebook each; must divide q.
+    groups: R, groups of neighbouring positions with a codebook each; must divide q. Of a tensor with fewer sub-vectors
+        than q the greatest common divisor, or one for each if R = q.
     centroids: L, entries of a codebook, 1-65536.
     iterations: J, steps of Lloyd's algorithm.
     start: first centroids: k-means++ (Arthur and Vassilvitskii, SODA 2007), or sub-vectors at random.
@@ -143,8 +144,8 @@ class Clustering:
             return Grid(0, 0, 0, 0)
         length = -(-count // self.subvectors)
         subvectors = -(-count // length)
-        fits = subvectors == self.subvectors
-        return Grid(samples, subvectors, length, self.groups if fits else gcd(self.groups, subvectors))
+        each_its_own = self.groups == self.subvectors
+        return Grid(samples, subvectors, length, subvectors if each_its_own else gcd(self.groups, subvectors))
 
     def _backward(self, x: torch.Tensor, codebook: torch.Tensor, index: torch.Tensor, grid: Grid) -> Backward | None:
         if not self.correction:

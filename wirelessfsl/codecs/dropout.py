@@ -35,11 +35,11 @@ _KEY = struct.Struct("<Q")
 class Dropout:
     """Random dropout of what flies: each element is kept with probability 1 - p and scaled by 1 / (1 - p).
 
-    Unbiased, with relative variance p / (1 - p). Size = m itemsize bytes for m kept elements, about (1 - p) n, and the
-    mask: its seed and m (12 bytes) or a bitmap (ceil(n / 8) bytes). Cost 2 FLOPs per element to encode, 1 to decode.
-    Off in evaluation. The gradient of what was dropped is zero, of what was kept it is scaled as the value was. Source:
-    random activation dropout at the split layer of lightweight federated split learning; inverted scaling as Srivastava
-    et al., JMLR 15, 2014, sec. 10.
+    Unbiased, with relative variance p / (1 - p). Size = m itemsize bytes for m kept elements, about (1 - p) n, and what
+    tells which: a seed and m (12 bytes) or a bitmap (ceil(n / 8) bytes). Cost 2 FLOPs per element to encode, 1 to
+    decode. Off in evaluation. The gradient of what was dropped is zero, of what was kept it is scaled as the value was.
+    Source: random activation dropout at the split layer of lightweight federated split learning; inverted scaling as
+    Srivastava et al., JMLR 15, 2014, sec. 10.
 
     p: probability of being dropped, in [0, 1).
     mask: how the receiver learns which: from a shared seed, or from a bitmap.

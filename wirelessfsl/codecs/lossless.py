@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from wirelessfsl.codecs.bits import flags_bytes, unpack_flags
 from wirelessfsl.codecs.wire import CorruptPayload, Reader
 from wirelessfsl.settings import settings
-from wirelessfsl.units import Ge, Le, NonNegative
+from wirelessfsl.units import Ge, Le
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
+FlopsPerByte = Annotated[float, Ge(0), Le(1e6)]
 _COUNT = struct.Struct("<I")
 _BYTES = 256
 
@@ -67,7 +68,7 @@ class Deflate:
     kind: Literal["deflate"] = "deflate"
     level: Annotated[int, Ge(1), Le(9)] = 6
     huffman_only: bool = False
-    flops_per_byte: NonNegative = 50.0
+    flops_per_byte: FlopsPerByte = 50.0
 
     def pack(self, body: bytes) -> bytes:
         strategy = zlib.Z_HUFFMAN_ONLY if self.huffman_only else zlib.Z_DEFAULT_STRATEGY
@@ -106,7 +107,7 @@ class Zstd:
 
     kind: Literal["zstd"] = "zstd"
     level: Annotated[int, Ge(1), Le(19)] = 3
-    flops_per_byte: NonNegative = 20.0
+    flops_per_byte: FlopsPerByte = 20.0
 
     def pack(self, body: bytes) -> bytes:
         return zstd.compress(body, self.level)
@@ -145,7 +146,7 @@ class RangeCoder:
     """
 
     kind: Literal["range_coder"] = "range_coder"
-    flops_per_byte: NonNegative = 20.0
+    flops_per_byte: FlopsPerByte = 20.0
 
     def pack(self, body: bytes) -> bytes:
         values = np.frombuffer(body, np.uint8)
@@ -193,7 +194,9 @@ def _model(frequencies: NDArray[np.uint16]) -> Any:
 class ErrorFeedback:
     """What the chain lost of a message is added to the next one of the same link, kind and tensor.
 
-    e <- x + e - C(x + e). Must be the first of a chain; useful for gradients and model updates, whose sum matters. One
+    e <- x + e - C(x + e). Must be the first of a chain; useful for gradients and model updates, whose sum matters. Only
+    for codecs that bring the tensor nearer, |C(x) - x| < |x|, such as sign, top_k, quantize and power_sgd: what is
+    unbiased with a large variance (qsgd at few levels, ternary, dropout) makes e grow. One
     tensor of memory each, 2 FLOPs per element. A message that is lost on the air counts as sent. Source: Seide et al.,
     1-Bit Stochastic Gradient Descent, Interspeech 2014; Karimireddy et al., Error Feedback Fixes SignSGD, ICML 2019,
     algorithm 2.

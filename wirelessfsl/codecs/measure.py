@@ -82,8 +82,11 @@ def read(path: str) -> tuple[torch.Tensor, ...]:
             arrays = list(load_file(path).values())
         else:
             arrays = [np.load(path, allow_pickle=False)]
-    except (OSError, EOFError, ValueError, SafetensorError) as error:
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (EOFError, ValueError, SafetensorError) as error:
         raise ValueError(f"{path}: not a .npy or .safetensors file with arrays: {error}") from error
+    arrays = [array.astype(array.dtype.newbyteorder("=")) for array in arrays]
     for array in arrays:
         if array.dtype not in (np.float16, np.float32, np.float64):
             raise ValueError(f"{path}: an array of {array.dtype}, must be float16, float32 or float64")

@@ -41,14 +41,14 @@ class PowerSGD:
         flat = finite("power_sgd", x)
         scale = ldexp(1.0, min(max(frexp(float(flat.abs().max()))[1], -1000), 1000))
         matrix = (flat.double() / scale).view(x.shape[0], -1)
-        start = self._start(memory, matrix.shape[1])
+        key, start = self._start(memory, matrix.shape[1])
         left, _ = torch.linalg.qr(matrix @ start)
         right = matrix.mT @ left
         values = torch.cat((left.flatten(), (right * scale).flatten())).to(x.dtype)
         if not values.isfinite().all():
             raise ValueError(f"power_sgd: a factor is too large for {x.dtype}")
         # Where nothing was sent there is no direction to start from.
-        return Coded(b"", values, right if right.any() else start)
+        return Coded(b"", values, (key, right if right.any() else start))
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         if not self._shrinks(shape):
@@ -79,9 +79,12 @@ class PowerSGD:
     def _shrinks(self, shape: Shape) -> bool:
         return len(shape) > 1 and self.rank * self._sides(shape) < prod(shape)
 
-    def _start(self, memory: Memory, columns: int) -> torch.Tensor:
-        if isinstance(memory, torch.Tensor):
-            if memory.shape[0] != columns:
-                raise ValueError(f"power_sgd: a matrix of one link had {memory.shape[0]} columns, now {columns}")
-            return memory
-        return torch.from_numpy(numbers(as_key(memory)).standard_normal((columns, self.rank)))
+    def _start(self, memory: Memory, columns: int) -> tuple[int, torch.Tensor]:
+        """The link's key, and Q of the last message, or a random one if there is none of this shape."""
+        if isinstance(memory, tuple):
+            key, last = memory
+            if isinstance(last, torch.Tensor) and last.shape[0] == columns:
+                return as_key(key), last
+            memory = key
+        key = as_key(memory)
+        return key, torch.from_numpy(numbers(key).standard_normal((columns, self.rank)))

@@ -88,9 +88,10 @@ class QSGD:
 class Sign:
     """One bit an element: x' = sgn(x) |x|_1 / n, with sgn(0) = 1.
 
-    |x - x'| <= |x| + |x|_1 / n. Biased: give it error_feedback for gradients and model updates. Size = 4 + ceil(n / 8)
-    bytes. Cost 2 FLOPs per element to encode, 1 to decode. Source: Bernstein et al., signSGD, ICML 2018; Karimireddy et
-    al., Error Feedback Fixes SignSGD, ICML 2019, algorithm 1, for the scale.
+    |x - x'| <= |x| + |x|_1 / n. Biased: give it error_feedback for gradients and model updates. Of numbers that are
+    never negative, such as activations behind a ReLU, nothing but their mean is left. Size = 4 + ceil(n / 8) bytes.
+    Cost 2 FLOPs per element to encode, 1 to decode. Source: Bernstein et al., signSGD, ICML 2018; Karimireddy et al.,
+    Error Feedback Fixes SignSGD, ICML 2019, algorithm 1, for the scale.
 
     >>> Sign().encode(torch.tensor([1.0, -3.0]), None).values.tolist()
     [1]

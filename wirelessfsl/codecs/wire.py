@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from math import prod
 from typing import TypeAlias
 
@@ -168,7 +168,7 @@ def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> tor
     return tensor
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _tensor_header(dtype: torch.dtype, shape: tuple[int, ...]) -> bytes:
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:
@@ -178,7 +178,7 @@ def _tensor_header(dtype: torch.dtype, shape: tuple[int, ...]) -> bytes:
     return struct.pack(f"<BB{len(shape)}I", DTYPES.index(name), len(shape), *shape)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _read_header(header: bytes) -> tuple[torch.dtype, tuple[int, ...]]:
     code, ndim = TENSOR_HEADER.unpack_from(header)
     shape = struct.unpack_from(f"<{ndim}I", header, TENSOR_HEADER.size)

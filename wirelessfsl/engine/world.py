@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 from simpy import Environment, Event, Interrupt, Process
 
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Exhausted", "Lost", "Node", "SimulationError", "Steps", "Transport", "World"]
+
+
+class Cut(NamedTuple):
+    """What of smashed data flies, and how the receiver fills it up again; in evaluation as in training."""
+
+    flown: Callable[[Tensor], Tensor] = lambda smashed: smashed
+    filled: Callable[[Tensor], Tensor] = lambda received: received
 
 
 Model = Sequence[Part] | Mapping[Node, Sequence[Part]]
@@ -90,7 +97,7 @@ class World:
         self.stages: tuple[Stage, ...] = ()
         self.initial: tuple[Part, ...] = ()
         self.data: Mapping[Node, ClientData] = {}
-        self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]]], None] = lambda *_: None
+        self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]], Cut], None] = lambda *_: None
         self._jitter: dict[Node, Jitter] = {}
         self._sessions: dict[Process | None, Session] = {}
         self._running: dict[Node, Process] = {}
@@ -203,11 +210,12 @@ class World:
         claim(receiver.name, received)
         return received[0] if len(received) == 1 else tuple(received)
 
-    def close_round(self, parts: Model, losses: Mapping[Node, Sequence[float]]) -> None:
+    def close_round(self, parts: Model, losses: Mapping[Node, Sequence[float]], cut: Cut = Cut()) -> None:  # noqa: B008
         """End the round, a quiet instant: account for idle time and energy, evaluate, write down.
 
         parts: values of the world's stages as they stand now; or those of each client, if it has a model of its own.
         losses: training loss of every batch of each client that finished.
+        cut: what evaluation through codecs does with smashed data before and after.
         """
         now = self.env.now
         for node in (*self.clients, self.server):
@@ -218,7 +226,7 @@ class World:
             self.log.event(
                 Fact(self._round_began_s, now, node.name, "", IDLE, IDLE, self.round, -1, 0, 0.0, idle_j, 0, True)
             )
-        self.on_round(self, parts, losses)
+        self.on_round(self, parts, losses, cut)
         self.log.flush()
 
     # What happens underneath

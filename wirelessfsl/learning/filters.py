@@ -110,6 +110,8 @@ def _traced(module: nn.Module, shape: tuple[int, ...]) -> tuple[nn.Module, _Grap
         for tensor in (*numbered.parameters(), *numbered.buffers()):
             if tensor.is_floating_point():
                 tensor.data = torch.arange(float(tensor.numel()), dtype=torch.float64).view(tensor.shape)
+            elif tensor.numel() > 1:
+                raise ValueError("it has a buffer of whole numbers, of which nobody knows what goes with which filter")
             else:
                 tensor.zero_()
         convolutions = [

@@ -16,9 +16,14 @@ from wirelessfsl.learning.pruning import Plan
 from wirelessfsl.learning.rounding import FLOPS_PER_ELEMENT, rounded
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.learning.trace import halves, whole
+from wirelessfsl.streams import subkey
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_ROUNDING = 2**32
+"""Number of the rounding's random stream below a part's key; a model has fewer random operations."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def backward(
     if part.importance:
         more = (total + (g * w).square() for total, g, w in zip(part.importance, gradients, part.params, strict=True))
         part = part._replace(importance=tuple(more))
-    return _step(optimizer, part, gradients if bits is None else rounded(gradients, bits, part.key))
+    return _step(optimizer, part, gradients if bits is None else rounded(gradients, bits, subkey(part.key, _ROUNDING)))
 
 
 @kernel("server_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))

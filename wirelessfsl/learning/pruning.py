@@ -19,15 +19,15 @@ from wirelessfsl.lazy import torch
 from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.filters import Left
 from wirelessfsl.learning.optim import Optimizer
-from wirelessfsl.learning.stage import Part, Stage, Weights, filter_groups_of, shrunk
+from wirelessfsl.learning.stage import Part, Stage, Weights, filter_groups_of, shrunk, uses_of_weights
 from wirelessfsl.settings import Kinds, settings
-from wirelessfsl.units import Count, Fraction, Ge, Lt
+from wirelessfsl.units import Count, Fraction, Ge, Gt, Lt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-Sparsity = Annotated[float, Ge(0), Lt(1)]
+Sparsity = Annotated[float, Gt(0), Lt(1)]
 
 
 @settings
@@ -101,13 +101,13 @@ class WeightPruning:
     On the wire a model is ceil(n / 8) bytes of flags for n such weights, and those that are kept. Biases and
     normalisation are not pruned.
 
-    sparsity: share of the weights that is zero in the end, in [0, 1).
+    sparsity: share of the weights that is zero in the end, in (0, 1).
     importance: |w| of the averaged model; or first-order Taylor, (g w)^2 summed over the batches since the last time
         and averaged over clients, who send it along (Molchanov et al., Importance Estimation for Neural Network
         Pruning, CVPR 2019, eq. 8).
     schedule: when.
-    sparse_speedup: which part of the multiplications with zeros the devices save, in [0, 1]: a part of sparsity s costs
-        1 - s sparse_speedup of its FLOPs. 0 is what dense kernels do.
+    sparse_speedup: which part of the multiplications with zeros the devices save, in [0, 1]. A weight counts as often
+        as it is used: at each position of a feature map. 0 is what dense kernels do.
 
     >>> WeightPruning(sparsity=0.5, schedule=OneShot()).sparsity_at(1)
     0.5
@@ -140,7 +140,7 @@ class FilterPruning:
     filters that matter least, but never all. On the wire a model is a flag for each filter, and what is left of it. The
     state of a client's optimiser begins anew when its part shrinks.
 
-    sparsity: share of the filters of every layer that is gone in the end, in [0, 1).
+    sparsity: share of the filters of every layer that is gone in the end, in (0, 1).
     importance: of a filter, the sum over its weights; as in weights.
     schedule: when.
 
@@ -198,9 +198,9 @@ class Plan:
         return (torch.frombuffer(bytearray(self.flags), dtype=torch.uint8),) if self.flags else ()
 
     def received(self, message: Weights) -> tuple[Plan, Weights]:
-        """A message taken apart: its plan, and the weights behind it."""
-        whole = len([*self.stage.module().parameters(), *self.stage.module().buffers()])
-        flags, weights = message[: len(message) - whole], message[len(message) - whole :]
+        """A message taken apart: its plan, and the weights before it."""
+        whole = len(_shapes(self.stage))
+        weights, flags = message[:whole], message[whole:]
         return replace(self, flags=flags[0].numpy().tobytes() if flags else b""), weights
 
     def pack(self, weights: Weights) -> Weights:
@@ -228,22 +228,20 @@ class Plan:
             for tensor, (left, shape) in zip(packed, rows + rows, strict=False)
         )
 
-    def load(self, part: Part, weights: Weights, optimizer: Optimizer) -> Part:
+    def load(self, part: Part, weights: Weights, optimizer: Optimizer, counting: bool = False) -> Part:
         """A client's part with the weights of a message; the optimiser's state begins anew if it does not fit any more.
 
-        Counting of importance begins anew, too, if it is asked for.
+        counting: whether the importance of weights is counted from now on.
         """
         loaded = part.load(weights)
         if isinstance(self.by, WeightPruning) and self.flags:
             loaded = part.load(self.unpack(weights))
             ones = self.unpack(self.pack(tuple(torch.ones_like(p) for p in loaded.params)))
             masks = tuple(one if left else None for one, left in zip(ones, _left(self), strict=False))
-            loaded = loaded._replace(masks=masks, work=1.0 - self.by.sparse_speedup * self.sparsity)
+            loaded = loaded._replace(masks=masks, work=1.0 - self.by.sparse_speedup * self._zeros())
         if [p.shape for p in loaded.params] != [p.shape for p in part.params]:
             loaded = loaded._replace(optimizer=optimizer.init(loaded.params))
-        if self.by.taylor:
-            loaded = loaded._replace(importance=tuple(torch.zeros_like(p) for p in loaded.params))
-        return loaded
+        return loaded._replace(importance=tuple(torch.zeros_like(p) for p in loaded.params) if counting else ())
 
     @property
     def parameters(self) -> int:
@@ -255,6 +253,13 @@ class Plan:
         """Share of the weights or filters that can go and are gone."""
         count = sum(_groups(self))
         return 1.0 - int(_bits(self.flags, count).sum()) / count if self.flags else 0.0
+
+    def _zeros(self) -> float:
+        """Share of the multiplications that are with zeros, in a stage with single weights pruned."""
+        uses = uses_of_weights(self.stage)
+        rows = [*zip(uses, _left(self), _shapes(self.stage), strict=False)]
+        whole = sum(used * prod(shape) for used, _, shape in rows)
+        return 1.0 - sum(used * (len(left.at) if left else prod(shape)) for used, left, shape in rows) / whole
 
     def widen(self, smashed: Tensor) -> Tensor:
         """Smashed data of the whole stage, zero in the channels that are gone."""
@@ -296,24 +301,42 @@ def check(by: NoPruning | WeightPruning | FilterPruning, stage: Stage) -> None:
     their place.
     """
     plan = Plan(stage, by)
-    if by.kind != "none" and not sum(_groups(plan)):
+    try:
+        count = 1 if by.kind == "none" else sum(_groups(plan))
+    except Exception as error:  # as below
+        raise ValueError(f"filters of this part cannot be pruned: {type(error).__name__}: {error}") from error
+    if not count:
         what = "convolution whose filters" if by.kind == "filters" else "layer whose weights"
         raise ValueError(f"the client's part has no {what} could be pruned")
     if by.kind != "filters":
         return
-    plan = plan.raised(0.5, tuple(torch.arange(float(prod(shape))).view(shape) for shape in _shapes(stage)))
     random = torch.Generator().manual_seed(0)
-    kept = plan.pack(tuple(torch.rand(shape, generator=random) for shape in _shapes(stage)))
-    x = torch.rand(2, *stage.model.shape, generator=random)
-    full, slim = (
-        activations(each, Part(weights[: plan.parameters], weights[plan.parameters :]), x)
-        for each, weights in ((stage, plan.unpack(kept)), (plan.slim, kept))
+    parameters, buffers = [*stage.module().parameters()], [*stage.module().buffers()]
+    # Weights that neither fade nor explode in a deep network, in double precision.
+    weights = (
+        *(torch.rand(p.shape, generator=random).double() / max(prod(p.shape[1:]), 1) ** 0.5 for p in parameters),
+        *(torch.rand(b.shape, generator=random).to(_double(b.dtype)) for b in buffers),
     )
-    if not torch.allclose(full, plan.widen(slim), rtol=1e-3):
+    x = torch.rand(2, *stage.model.shape, generator=random).double()
+    try:
+        plan = plan.raised(0.5, tuple(w.abs() for w in weights[: len(parameters)]))
+        kept = plan.pack(weights)
+        full, slim = (
+            activations(each, Part(held[: len(parameters)], held[len(parameters) :]), x)
+            for each, held in ((stage, plan.unpack(kept)), (plan.slim, kept))
+        )
+        same = torch.allclose(full, plan.widen(slim), rtol=1e-6, atol=1e-9 * float(full.abs().max()))
+    except Exception as error:  # a model of the user's own may hold what the search for dependencies does not know
+        raise ValueError(f"filters of this part cannot be pruned: {type(error).__name__}: {error}") from error
+    if not same:
         raise ValueError(
             "filters cannot be pruned here: what follows them makes something of zeros (a sigmoid, a normalisation over"
             " channels)"
         )
+
+
+def _double(dtype: torch.dtype) -> torch.dtype:
+    return torch.float64 if dtype.is_floating_point else dtype
 
 
 def _shapes(stage: Stage) -> list[tuple[int, ...]]:

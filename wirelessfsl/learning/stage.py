@@ -193,6 +193,29 @@ def _pieces(model: ModelSpec, cuts: tuple[str, ...], training: bool) -> tuple[nn
 
 
 @cache
+def uses_of_weights(stage: Stage) -> tuple[int, ...]:
+    """How often each parameter's numbers are multiplied with one sample: a filter at each position of its output.
+
+    0 for what is no matrix or filter.
+    """
+    module = stage.module()
+    position = {id(p): at for at, p in enumerate(module.parameters())}
+    uses = [0] * len(position)
+
+    def count(layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        weight = getattr(layer, "weight", None)
+        if weight is not None and weight.ndim > 1 and isinstance(output, torch.Tensor):
+            uses[position[id(weight)]] += output[0].numel() // weight.shape[0]
+
+    hooks = [layer.register_forward_hook(count) for layer in module.modules()]
+    with _lasting(), torch.no_grad():
+        module(_input(stage, 2))
+    for hook in hooks:
+        hook.remove()
+    return tuple(uses)
+
+
+@cache
 def filter_groups_of(stage: Stage) -> tuple[Group, ...]:
     """Groups of filters of a whole stage."""
     return filter_groups(_pieces(stage.model, stage.cuts, True)[stage.index], tuple(_input(stage, 1).shape[1:]))

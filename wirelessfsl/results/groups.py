@@ -69,6 +69,8 @@ def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str
 
     >>> labels(["a", "a", "b"], [{"medium": {"bandwidth_hz": 1e6}}, {"medium": {"bandwidth_hz": 2e6}}, {}])
     ['a (bandwidth_hz=1e+06)', 'a (bandwidth_hz=2e+06)', 'b']
+    >>> labels(["a", "a"], [{"codecs": [{"kind": "top_k"}, {"kind": "zstd"}]}, {"codecs": []}])
+    ['a (codecs=top_k+zstd)', 'a']
     """
     flat = [dict(_leaves(values)) for values in settings]
     found = []
@@ -78,7 +80,11 @@ def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str
         # Another kind brings other fields: the kind says it all.
         kinds = tuple(path[:-1] for path in differ if path[-1] == "kind")
         told = [path for path in differ if path[-1] == "kind" or not any(path[: len(kind)] == kind for kind in kinds)]
-        found.append(f"{name} ({', '.join(_said(path, own[path]) for path in told)})" if told else name)
+        said: dict[str, list[str]] = {}
+        for path in told:
+            said.setdefault(_word(path), []).append(_text(own[path]))
+        differences = ", ".join(f"{word}={'+'.join(each)}" for word, each in said.items())
+        found.append(f"{name} ({differences})" if told else name)
     return found
 
 
@@ -94,7 +100,10 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             yield path, value
 
 
-def _said(path: tuple[str, ...], value: Any) -> str:
-    """A setting by the last name that says something: ``algorithm.kind`` is the algorithm."""
-    words = [path[0], *(part for part in path[1:] if part != "kind" and not part.isdigit())]
-    return f"{words[-1]}={value:g}" if isinstance(value, float) else f"{words[-1]}={value}"
+def _word(path: tuple[str, ...]) -> str:
+    """The last name of a setting that says something: ``algorithm.kind`` is the algorithm."""
+    return [path[0], *(part for part in path[1:] if part != "kind" and not part.isdigit())][-1]
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

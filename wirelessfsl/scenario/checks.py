@@ -10,7 +10,7 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS, ModelSpec
-from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MESSAGE_KINDS
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MESSAGE_KINDS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.settings import Devices, Scenario, Server
 from wirelessfsl.streams import stream
@@ -83,8 +83,9 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     for message in MESSAGE_KINDS:
         if scheme.messages and message not in scheme.messages:
             yield ("codecs", message), f"{scheme.kind} sends no {message}", _ALGORITHM
-    if all(codec.kind == "identity" for codec in s.codecs.activations) or ACTIVATIONS not in scheme.messages:
-        why = "activations have no codec" if ACTIVATIONS in scheme.messages else f"{scheme.kind} sends no activations"
+    if ACTIVATIONS not in scheme.messages or not _loses_at_test(s.codecs.activations):
+        why = "the codecs of activations lose nothing in evaluation"
+        why = why if ACTIVATIONS in scheme.messages else f"{scheme.kind} sends no activations"
         yield ("evaluation", "through_codecs"), why, ("codecs", ACTIVATIONS), _ALGORITHM
     for message in scheme.messages:
         for i, codec in enumerate(getattr(s.codecs, message) if message != ACTIVATIONS else ()):
@@ -127,6 +128,15 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
 
 
+def _loses_at_test(kinds: tuple[Any, ...]) -> bool:
+    from wirelessfsl.codecs.chain import Misfit, chain
+
+    try:
+        return bool(chain(kinds).at_test().codecs)
+    except Misfit:
+        return True
+
+
 def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
     from wirelessfsl.codecs.chain import Misfit, chain
 
@@ -137,6 +147,11 @@ def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
         except Misfit as misfit:
             yield Problem(("codecs", message, misfit.at), f"got {kinds[misfit.at].kind!r}: {misfit}")
             continue
+        rows = isinstance(s.algorithm, FedSL) and s.algorithm.pruning.kind == "weights"
+        for i, codec in enumerate(kinds if rows and message in (MODEL_UPLOAD, MODEL_DOWNLOAD) else ()):
+            if codec.kind == "power_sgd":
+                text = "power_sgd has no effect: what pruning by weights leaves are rows of numbers, no matrices"
+                yield Problem(("codecs", message, i), text, reads=(("algorithm", "pruning"),))
         if message == GRADIENTS and made.feedback:
             for i, codec in enumerate(s.codecs.activations):
                 if getattr(codec, "gradient", "full") == "kept":
@@ -219,6 +234,12 @@ def _conflicts_of_pruning(
     from wirelessfsl.learning.stage import split
 
     if isinstance(s.algorithm, FedSL):
+        if s.algorithm.interval > s.algorithm.rounds:
+            text = f"got {s.algorithm.interval}, must be at most algorithm.rounds = {s.algorithm.rounds}"
+            yield Problem(("algorithm", "interval"), text, reads=(("algorithm", "rounds"),))
+        if s.algorithm.pruning.kind != "none" and not s.algorithm.prunes:
+            text = "begins after the last aggregation that a round follows: nothing is ever pruned; start earlier"
+            yield Problem(("algorithm", "pruning", "schedule"), text, reads=(("algorithm", "rounds"),))
         try:
             check(s.algorithm.pruning, split(model, cuts_of(s, dataset))[0])
         except ValueError as error:
