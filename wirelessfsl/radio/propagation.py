@@ -86,8 +86,8 @@ class UrbanMacro:
 
     L(d) = 128.1 + 37.6 lg(d / 1 km) in dB, meant for d >= 35 m and a base station 15 m above the roofs.
 
-    3GPP TR 36.942, sec. 4.5.2 (macro cell, urban), and TR 36.814, Annex A.2 (case 1). The carrier is part of the
-    intercept: ``carrier_hz`` does not enter.
+    3GPP TR 36.942, sec. 4.5.2 (macro cell, urban), and TR 36.814, Annex A.2 (case 1). ``carrier_hz`` does not
+    enter, it is part of the intercept.
 
     intercept_db: loss at 1 km in dB, 0 to 300.
     slope_db: dB per decade of distance, 0 to 100 (ten times the path-loss exponent).
