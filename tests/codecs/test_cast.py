@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
@@ -51,23 +49,16 @@ def test_16_bit_tensors_fly_as_they_are_whatever_the_dtype_of_the_cast() -> None
             assert torch.equal(through(codec, x), x)
 
 
-def test_nan_and_infinities_are_carried() -> None:
-    for codec in (Cast(), Cast(dtype="bfloat16")):
-        nan, inf, minus = through(codec, torch.tensor([math.nan, math.inf, -math.inf])).tolist()
-        assert math.isnan(nan)
-        assert (inf, minus) == (math.inf, -math.inf)
-
-
 @pytest.mark.parametrize(
     ("dtype", "value"), [("float16", 65520.0), ("float16", -1e30), ("bfloat16", 3.4e38), ("bfloat16", 1e300)]
 )
 def test_a_finite_value_that_would_become_infinite_is_refused_by_name(dtype: str, value: float) -> None:
     codec = Cast(dtype=dtype)  # type: ignore[arg-type]
-    x = torch.tensor([1.0, math.inf, value], dtype=torch.float64)
+    x = torch.tensor([1.0, value, 2.0], dtype=torch.float64)
     with pytest.raises(ValueError, match=rf"{value:g} is too large for {dtype}".replace("+", r"\+")):
         codec.encode(x, None)
     with pytest.raises(ValueError, match="too large"):
-        codec.encode(x[2], None)
+        codec.encode(x[1], None)
 
 
 def test_labels_and_counters_fly_raw() -> None:

@@ -281,6 +281,17 @@ def test_noise_is_refused(contract: Contract, noise: bytes) -> None:
 
 
 @every_codec
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf, -torch.inf])
+def test_what_is_no_number_is_refused_by_name_or_flies_bit_by_bit(contract: Contract, wrong: float) -> None:
+    x = torch.tensor([[1.0, wrong, 2.0], [0.0, 1.0, 3.0]])
+    if contract.codec.codecs:
+        with pytest.raises(ValueError, match=r"nan|inf"):
+            contract.codec.encode((x,), None)
+    else:  # nothing is computed with the numbers
+        assert contract.codec.decode(contract.codec.encode((x,), None)[0])[0].equal(x) or wrong != wrong
+
+
+@every_codec
 def test_the_payload_of_another_codec_is_refused(contract: Contract) -> None:
     for other in CODECS:
         if other.codec != contract.codec:

@@ -7,6 +7,7 @@ error, not an infinity.
 
 from __future__ import annotations
 
+import math
 from math import prod
 from typing import Literal
 
@@ -20,14 +21,14 @@ class Cast:
     """Rounding to the nearest 16-bit floating-point number, |x - x'| <= u |x| + s.
 
     u = 2^-11 and s = 2^-25 (half the smallest subnormal) for float16, u = 2^-8 and s = 2^-134 for bfloat16; a float64
-    is rounded to float32 first. NaN and infinities stay what they are, a tie rounds to the even significand. Size =
+    is rounded to float32 first, and a tie rounds to the even significand. Size =
     frame + sum over tensors of 2 n bytes (what flies raw: n itemsize); cost 1 FLOP per element on either side, the
     conversion. Source: IEEE 754-2019, table 3.5, for binary16; Micikevicius et al., Mixed Precision Training, ICLR
     2018, and Kalamkar et al., A Study of BFLOAT16 for Deep Learning Training, arXiv:1905.12322, for its use.
 
     dtype: float16 (11 significant bits, up to 65504) or bfloat16 (8 significant bits, the range of float32).
 
-    ``encode`` raises ValueError, naming the value, if a finite value is too large for ``dtype``.
+    ``encode`` raises ValueError, naming the value, if one is not finite or too large for ``dtype``.
 
     >>> Cast().encode(torch.tensor([0.1, 65504.0]), None).values.tolist()
     [0.0999755859375, 65504.0]
@@ -42,13 +43,14 @@ class Cast:
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
         flown = self._flown(x.dtype)
         narrow = x.detach().to(flown)
-        if flown != x.dtype and (infinite := narrow.isinf()).any():
-            too_large = x[infinite & x.isfinite()]
-            if too_large.numel():
-                raise ValueError(
-                    f"cast: {too_large[0].item():g} is too large for {self.dtype} (at most "
-                    f"{torch.finfo(flown).max:g}); use a codec that carries it, such as quantize"
-                )
+        if not (finite := narrow.isfinite()).all():
+            wrong = x[~finite][0].item()
+            if not math.isfinite(wrong):
+                raise ValueError(f"cast: got {wrong}, values must be finite")
+            raise ValueError(
+                f"cast: {wrong:g} is too large for {self.dtype} (at most {torch.finfo(flown).max:g}); use a codec that"
+                " carries it, such as quantize"
+            )
         return Coded(b"", narrow)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:

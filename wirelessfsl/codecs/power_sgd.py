@@ -36,9 +36,9 @@ class PowerSGD:
         return key
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
+        flat = finite("power_sgd", x)
         if not self._shrinks(tuple(x.shape)):
             return Coded(b"", x, memory)
-        flat = finite("power_sgd", x)
         scale = ldexp(1.0, min(max(frexp(float(flat.abs().max()))[1], -1000), 1000))
         matrix = (flat.double() / scale).view(x.shape[0], -1)
         key, start = self._start(memory, matrix.shape[1])
