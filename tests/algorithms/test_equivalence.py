@@ -9,6 +9,8 @@ import pytest
 from tests.algorithms.ideal import Played, apart, ideal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedlite import FedLite
+from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
@@ -149,3 +151,30 @@ def test_a_server_that_steps_client_by_client_is_not_one_that_steps_once() -> No
         for kind in (SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL, SplitLearning)
     ]
     assert len({tuple(each) for each in losses}) == 5
+
+
+@every_optimizer
+def test_fedprox_without_its_term_is_fedavg_and_with_it_stays_nearer(optimizer: SGD | Adam) -> None:
+    plain = ideal(FedAvg(optimizer=optimizer, **BUDGET), clients=3)
+    none, strong = (ideal(FedProx(optimizer=optimizer, mu=mu, **BUDGET), clients=3) for mu in (0.0, 5.0))
+    assert none.losses == plain.losses
+    assert apart(none.weights, plain.weights) == 0.0
+    start = ideal(FedAvg(optimizer=SGD(lr=1e-9), **BUDGET | {"rounds": 1}), clients=3).weights
+    moved = [sum(float((a - b).square().sum()) for a, b in zip(p.weights, start, strict=True)) for p in (strong, plain)]
+    assert moved[0] < moved[1]
+
+
+@plain_and_batch_norm
+@every_optimizer
+def test_fedlite_with_one_client_and_no_compression_is_centralised_training(model: str, optimizer: SGD | Adam) -> None:
+    budget: dict[str, Any] = {"batch_size": 16}
+    centralised = ideal(Centralised(optimizer=optimizer, rounds=12, local_steps=1, **budget), model=model)
+    assert_same(ideal(FedLite(optimizer=optimizer, rounds=12, **budget), model=model), centralised)
+
+
+def test_fedlite_of_all_clients_is_a_step_with_all_their_batches() -> None:
+    budget: dict[str, Any] = {"batch_size": 16, "rounds": 4, "optimizer": SGD(lr=0.1)}
+    lite = ideal(FedLite(**budget), clients=4)
+    parallel = ideal(ParallelSL(local_steps=1, weighting="uniform", **budget), clients=4)
+    assert lite.losses == pytest.approx(parallel.losses, abs=TOLERANCE)
+    assert apart(lite.weights, parallel.weights) <= TOLERANCE

@@ -10,6 +10,8 @@ import pytest
 from tests.algorithms.ideal import Played, ideal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedlite import FedLite
+from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
@@ -29,6 +31,8 @@ SCHEMES: dict[str, Algorithm] = {
     "splitfed_v3": SplitFedV3(local_steps=STEPS, **COMMON),
     "split_learning": SplitLearning(local_steps=STEPS, **COMMON),
     "parallel_sl": ParallelSL(local_steps=STEPS, **COMMON),
+    "fedprox": FedProx(local_steps=STEPS, mu=0.01, **COMMON),
+    "fedlite": FedLite(**COMMON | {"rounds": ROUNDS * STEPS}),
     "fedsl": FedSL(local_steps=STEPS, interval=2, **COMMON),
 }
 

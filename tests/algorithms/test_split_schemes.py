@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.worlds import ListLog, dataset, run, tiny
+from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
@@ -27,6 +28,7 @@ from wirelessfsl.simulation import play
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
 SCHEMES = [SplitLearning, SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL]
+ACCOUNTED = [*SCHEMES, FedLite]
 CODECS = {
     "plain": Codecs(),
     "8-bit": Codecs(activations=(Quantize(),), gradients=(Quantize(),)),
@@ -138,15 +140,16 @@ def test_with_parts_of_their_own_clients_are_measured_on_their_own_samples() -> 
     assert dataset(scenario).classes == 10
 
 
-@every_scheme
+@pytest.mark.parametrize("scheme", ACCOUNTED, ids=lambda scheme: scheme.kind)
 @pytest.mark.parametrize("codecs", CODECS.values(), ids=CODECS)
 @pytest.mark.parametrize("lossy", [False, True], ids=["ideal", "lossy"])
 def test_every_scheme_accounts_for_every_byte_second_and_joule(scheme: Any, codecs: Codecs, lossy: bool) -> None:
     failures = FailAt(times_s=(0.02, 0.2), repair_s=0.05)
+    budget = {key: value for key, value in BUDGET.items() if scheme is not FedLite or key != "local_steps"}
     scenario = Scenario(
         data=Data(name="digits", clients=3),
         model=Model(name="small_cnn"),
-        algorithm=scheme(**BUDGET, deadline_s=2.0 if lossy else None),
+        algorithm=scheme(**budget, deadline_s=2.0 if lossy else None),
         codecs=codecs,
         devices=(Devices(count=2), Devices(count=1, failures=failures)) if lossy else (),
     )

@@ -52,7 +52,7 @@ def test_a_class_without_shape_and_classes_gets_neither() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("vgg", r"got 'vgg', allowed: lenet, mlp, .* or an import path"),
+        ("vgg", r"got 'vgg', allowed: femnist_cnn, lenet, mlp, .* or an import path"),
         ("tests.learning.plain:nothing", "got 'tests.learning.plain:nothing': .*no attribute 'nothing'"),
         ("tests.learning.nowhere:net", "got 'tests.learning.nowhere:net': No module named"),
         ("tests.learning.plain:CLASSES", "got 'tests.learning.plain:CLASSES': 10 is not a callable object"),

@@ -13,7 +13,7 @@ Each round, for all clients k at once:
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import average, changed, difference, train
@@ -22,6 +22,9 @@ from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count, Positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @settings
@@ -73,15 +76,20 @@ class FedAvg:
 
     def session(self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part) -> Steps:
         """One client's round: its part, the uploaded weights, the loss of every batch."""
-        (stage,) = world.stages
         losses = []
         weights = yield from world.transfer(world.server, client, model_download=weights)
         part = part.load(weights)
         for x, y in world.batches(client, self.local_steps, self.batch_size):
-            part, loss = yield from client.compute(train, stage, rule, part, x, y)
+            part, loss = yield from self.step(world, client, rule, part, weights, x, y)
             losses.append(float(loss))
         upload = part.weights
         if self.upload == "update":
             upload = yield from client.compute(difference, upload, weights)
         upload = yield from world.transfer(client, world.server, model_upload=upload)
         return part, upload, losses
+
+    def step(
+        self, world: World, client: Node, rule: Optimizer, part: Part, weights: Weights, x: Tensor, y: Tensor
+    ) -> Steps:
+        """One batch of a client that was sent ``weights``: its part and the loss."""
+        return (yield from client.compute(train, world.stages[0], rule, part, x, y))

@@ -113,6 +113,35 @@ def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) 
     return _step(optimizer, part, gradients), loss
 
 
+@kernel(
+    "client_step",
+    flops=lambda stage, optimizer, part, anchor, mu, x, y: (
+        sum(vars(stage.flops(len(x))).values()) + (3.0 * sum(p.numel() for p in part.params) if mu else 0.0)
+    ),
+)
+def train_near(
+    stage: Stage, optimizer: Optimizer, part: Part, anchor: tuple[Tensor, ...], mu: float, x: Tensor, y: Tensor
+) -> tuple[Part, Tensor]:
+    """As ``train``, with mu (w - anchor) added to the gradient; the loss is without that term."""
+    loss, part, gradients = _whole(stage, part, x, y)
+    if mu:
+        gradients = [g + mu * (w - a) for g, w, a in zip(gradients, part.params, anchor, strict=False)]
+    return _step(optimizer, part, gradients), loss
+
+
+@kernel("client_backward", flops=lambda stage, part, tape, x, gradient: part.work * stage.flops(len(x)).backward)
+def gradient_of(stage: Stage, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
+    """Client's backward pass from the cut gradient: gradients of the parameters, and the new buffers behind them."""
+    return (*halves(stage, x.shape, x.dtype)[1](part.key, *tape, gradient), *part.buffers)
+
+
+@kernel("aggregation", flops=lambda optimizer, part, update: 2.0 * sum(p.numel() for p in part.params))
+def step(optimizer: Optimizer, part: Part, update: tuple[Tensor, ...]) -> Part:
+    """The optimiser's step with what ``gradient_of`` returned, here or as an average."""
+    count = len(part.params)
+    return _step(optimizer, part._replace(buffers=tuple(update[count:])), update[:count])
+
+
 @kernel("aggregation", flops=lambda weights, shares: 2.0 * len(weights) * sum(t.numel() for t in weights[0]))
 def average(weights: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> tuple[Tensor, ...]:
     """Weighted mean of models, sum_k shares_k w_k / sum_k shares_k; integers (batch counts) are rounded."""

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedlite import FedLite
+from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
@@ -35,7 +37,17 @@ from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
 
 Algorithm = Annotated[
-    SplitFedV1 | SplitFedV2 | SplitFedV3 | SplitLearning | ParallelSL | FedSL | FedAvg | Centralised, Kinds()
+    SplitFedV1
+    | SplitFedV2
+    | SplitFedV3
+    | SplitLearning
+    | ParallelSL
+    | FedSL
+    | FedLite
+    | FedAvg
+    | FedProx
+    | Centralised,
+    Kinds(),
 ]
 CodecKind = Annotated[
     Identity

@@ -1,0 +1,107 @@
+"""FedLite: clients send clustered activations and gradients of their part; the server holds and updates both halves.
+
+Wang, Qi, Rawat, Reddi, Waghmare, Yu, Joshi, "FedLite: A Scalable Approach for Federated Learning on
+Resource-constrained Clients", arXiv:2201.11865 (2022). Clustering and gradient correction are the codec ``clustering``
+of the activations.
+
+Each iteration, for S sampled clients i at once:
+
+    client i <- server: client part w_c
+    client i:  z_b = u(w_c; x_b), clustered to z'_b                     -> server: codebooks, indices, labels
+    server:    dh/dz'_b;  w_s <- step with the average over clients     -> client i: dh/dz'_b
+    client i:  g_i = mean_b J_b^T (dh/dz'_b + lambda (z_b - z'_b))      -> server: g_i
+    server:    w_c <- step with the average of g_i
+
+Both halves step at the server, so clients keep nothing from one iteration to the next and may be others each time. An
+iteration is a round here. Averages are over the clients that took part.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from wirelessfsl.algorithms.exchange import send
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.kernels import average, gradient_of, serve_all, step
+from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.learning.stage import Part, Weights
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
+from wirelessfsl.settings import settings
+from wirelessfsl.streams import stream
+from wirelessfsl.units import Count, Positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@settings
+class FedLite:
+    """FedLite: sampled clients, one server model of both halves, averaged gradients (Wang et al., arXiv:2201.11865).
+
+    Labels go to the server with the smashed data. An iteration is a round: clients fetch the client part, send
+    activations and labels, receive the cut gradient and send the gradient of the client part; the server steps. Give
+    codecs.activations the codec clustering with its correction; without codecs this is federated split SGD.
+
+    rounds: iterations.
+    clients_per_round: S, clients sampled evenly in each iteration, of those that are up; by default all.
+    batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
+    optimizer: update rule of both halves, at the server.
+    weighting: share of a client in the average of the client part's gradients: its number of samples, or the same for
+        all; the server's half steps by the mean over all samples of the batches.
+    deadline_s: a client that is not done this long after the iteration's clients began is dropped from it, in s; by
+        default the server waits for everybody.
+    """
+
+    cuts: ClassVar[int] = 1
+    messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+
+    kind: Literal["fedlite"] = "fedlite"
+    rounds: Count = 150
+    clients_per_round: Count | None = None
+    batch_size: Count = 20
+    optimizer: Optimizer = SGD()
+    weighting: Literal["samples", "uniform"] = "uniform"
+    deadline_s: Positive | None = None
+
+    def train(self, world: World) -> Steps:
+        server, keeper = world.server, world.key(world.clients[0])
+        client_part, server_part = (part.begin(self.optimizer, keeper) for part in world.initial)
+        for t in world.rounds(self.rounds):
+            rule = self.optimizer.at(t, self.rounds)
+            up = yield from world.available()
+            order = stream(world.seed, "participants", t).permutation(len(up))
+            clients = [up[i] for i in sorted(order[: self.clients_per_round])]
+            until_s = inf if self.deadline_s is None else world.now + self.deadline_s
+            batches = {k: world.batch(k, 0, 1, self.batch_size) for k in clients}
+            sending = {k: self.there(world, k, client_part, *batches[k]) for k in clients}
+            sent = yield from world.together(sending, max(until_s - world.now, 0.0), step=0)
+            losses: dict[Node, list[float]] = {}
+            if sent:
+                smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
+                server_part, gradients, loss = yield from server.compute(
+                    serve_all, world.stages[1], rule, server_part, smashed, labels
+                )
+                returning = {
+                    k: self.back(world, k, part, tape, batches[k][0], gradient)
+                    for (k, (part, tape, _, _)), gradient in zip(sent.items(), gradients, strict=True)
+                }
+                updates = yield from world.together(returning, max(until_s - world.now, 0.0), step=0)
+                losses = {k: [each] for k, each in zip(sent, loss.tolist(), strict=True) if k in updates}
+                if updates:
+                    shares = [world.samples(k) if self.weighting == "samples" else 1 for k in updates]
+                    mean = yield from server.compute(average, [*updates.values()], shares)
+                    client_part = yield from server.compute(step, rule, client_part, mean)
+            world.close_round((client_part, server_part), losses)
+
+    def there(self, world: World, client: Node, part: Part, x: Tensor, y: Tensor) -> Steps:
+        """Download of the client part, forward pass and upload: part, tape, smashed data and labels."""
+        weights = yield from world.transfer(world.server, client, model_download=part.weights)
+        part = part.load(weights)._replace(optimizer=(), key=world.key(client) + world.round - 1)
+        return (yield from send(world, client, part, x, y))
+
+    def back(self, world: World, client: Node, part: Part, tape: Weights, x: Tensor, gradient: Tensor) -> Steps:
+        """Download of the cut gradient, backward pass and upload: the client part's gradient, as the server has it."""
+        gradient = yield from world.transfer(world.server, client, gradients=gradient)
+        update = yield from client.compute(gradient_of, world.stages[0], part, tape, x, gradient)
+        return (yield from world.transfer(client, world.server, model_upload=update))
