@@ -13,6 +13,7 @@ from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
@@ -32,6 +33,7 @@ SCHEMES: dict[str, Algorithm] = {
     "split_learning": SplitLearning(local_steps=STEPS, **COMMON),
     "parallel_sl": ParallelSL(local_steps=STEPS, **COMMON),
     "fedprox": FedProx(local_steps=STEPS, mu=0.01, **COMMON),
+    "mtsl": MTSL(local_steps=STEPS, **COMMON),
     "fedlite": FedLite(**COMMON | {"rounds": ROUNDS * STEPS}),
     "fedsl": FedSL(local_steps=STEPS, interval=2, **COMMON),
 }

@@ -10,6 +10,7 @@ import torch
 
 from tests.worlds import ListLog, dataset, run, tiny
 from wirelessfsl.algorithms.fedlite import FedLite
+from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
@@ -28,7 +29,7 @@ from wirelessfsl.simulation import play
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
 SCHEMES = [SplitLearning, SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL]
-ACCOUNTED = [*SCHEMES, FedLite]
+ACCOUNTED = [*SCHEMES, FedLite, MTSL]
 CODECS = {
     "plain": Codecs(),
     "8-bit": Codecs(activations=(Quantize(),), gradients=(Quantize(),)),

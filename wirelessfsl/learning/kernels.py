@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.pruning import Plan
 from wirelessfsl.learning.rounding import FLOPS_PER_ELEMENT, rounded
 from wirelessfsl.learning.stage import Part, Stage
-from wirelessfsl.learning.trace import halves, whole
+from wirelessfsl.learning.trace import halves, weighted, whole
 from wirelessfsl.streams import subkey
 
 if TYPE_CHECKING:
@@ -87,23 +87,40 @@ def serve(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) 
     return _step(optimizer, part, gradients), gradient, loss
 
 
-def _all_flops(stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> float:
+def _all_flops(
+    stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor], loss: str = "pooled"
+) -> float:
     flops = stage.flops(sum(map(len, xs)))
     return flops.forward + flops.backward
 
 
 @kernel("server_step", flops=_all_flops)
 def serve_all(
-    stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor]
+    stage: Stage,
+    optimizer: Optimizer,
+    part: Part,
+    xs: Sequence[Tensor],
+    ys: Sequence[Tensor],
+    loss: Literal["pooled", "sum", "mean"] = "pooled",
 ) -> tuple[Part, tuple[Tensor, ...], Tensor]:
-    """Server's pass over the batches of several clients as one, with one step by the mean gradient over all samples.
+    """Server's pass over the batches of several clients as one, and one step.
 
-    Returns the part, for each client the gradient of its own mean loss, and each client's mean loss, shape (clients,).
+    loss: what is minimised, of the mean losses L_k of the clients' batches: their sum; their mean; or, pooled, by the
+        server the mean over all samples and by each client its own L_k.
+
+    Returns the part, the gradient of each client's smashed data, and each client's mean loss, shape (clients,).
     """
-    sizes, y = [len(x) for x in xs], torch.cat(tuple(ys))
-    losses, part, (gradient, *gradients) = _whole_each(stage, part, torch.cat(tuple(xs)), y)
-    own = tuple(g * (len(y) / size) for g, size in zip(torch.split(gradient, sizes), sizes, strict=True))
-    return _step(optimizer, part, gradients), own, torch.stack([each.mean() for each in torch.split(losses, sizes)])
+    sizes, y, count = [len(x) for x in xs], torch.cat(tuple(ys)), len(xs)
+    # Samples of a client count 1 / size in its mean loss; in the mean over all samples 1 / total.
+    of_client = [1.0 / count if loss == "mean" else 1.0 for _ in sizes]
+    weight = torch.cat([torch.full((size,), own / size) for size, own in zip(sizes, of_client, strict=True)])
+    if loss == "pooled":
+        weight = torch.full((len(y),), 1.0 / len(y))
+    losses, part, (gradient, *gradients) = _whole_each(stage, part, torch.cat(tuple(xs)), y, weight)
+    back = torch.split(gradient, sizes)
+    if loss == "pooled":
+        back = tuple(g * (len(y) / size) for g, size in zip(back, sizes, strict=True))
+    return _step(optimizer, part, gradients), back, torch.stack([each.mean() for each in torch.split(losses, sizes)])
 
 
 @kernel("client_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))
@@ -185,8 +202,8 @@ def _whole(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part
     return loss, part._replace(buffers=tuple(rest[:count]), key=part.key + 1), rest[count:]
 
 
-def _whole_each(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part, list[Tensor]]:
-    losses, *rest = whole(stage, x.shape, x.dtype, each=True)(part.key, *part.params, *part.buffers, x, y)
+def _whole_each(stage: Stage, part: Part, x: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Part, list[Tensor]]:
+    losses, *rest = weighted(stage, x.shape, x.dtype)(part.key, *part.params, *part.buffers, x, y, weight)
     count = len(part.buffers)
     return losses, part._replace(buffers=tuple(rest[:count]), key=part.key + 1), rest[count:]
 

@@ -62,26 +62,40 @@ def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, P
 
 
 @cache
-def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype, each: bool = False) -> Pass:
+def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
     """Forward, mean cross-entropy and backward of a stage that ends the model, in one pass.
 
     run(key, *params, *buffers, x, labels) -> (loss, *new buffers, gradient of x unless x is data, *gradients of params)
-
-    each: whether the loss is given sample by sample; gradients are those of its mean all the same.
     """
 
     def joint(*tensors: Tensor) -> list[Tensor]:
         *inside, y = tensors
         output, buffers, leaves = _forward(stage, inside)
-        if not each:
-            loss = torch.nn.functional.cross_entropy(output, y)
-            return [loss, *buffers, *torch.autograd.grad(loss, leaves)]
-        losses = torch.nn.functional.cross_entropy(output, y, reduction="none")
-        return [losses, *buffers, *torch.autograd.grad(losses.mean(), leaves)]
+        loss = torch.nn.functional.cross_entropy(output, y)
+        return [loss, *buffers, *torch.autograd.grad(loss, leaves)]
 
     with torch.inference_mode(False), torch.enable_grad():
         labels = torch.zeros(shape[0], dtype=torch.int64)
         graph = _trace(joint, [*_example(stage, shape, dtype), labels])
+    return Pass(graph.graph, stage.first_draw())
+
+
+@cache
+def weighted(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
+    """As :func:`whole`, of a weighted sum of the samples' losses.
+
+    run(key, *params, *buffers, x, labels, weights) -> (losses of the samples, and what follows the loss there)
+    """
+
+    def joint(*tensors: Tensor) -> list[Tensor]:
+        *inside, y, weights = tensors
+        output, buffers, leaves = _forward(stage, inside)
+        losses = torch.nn.functional.cross_entropy(output, y, reduction="none")
+        return [losses, *buffers, *torch.autograd.grad((losses * weights).sum(), leaves)]
+
+    with torch.inference_mode(False), torch.enable_grad():
+        labels, weights = torch.zeros(shape[0], dtype=torch.int64), torch.zeros(shape[0], dtype=dtype)
+        graph = _trace(joint, [*_example(stage, shape, dtype), labels, weights])
     return Pass(graph.graph, stage.first_draw())
 
 

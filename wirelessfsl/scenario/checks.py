@@ -177,7 +177,11 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     if networked and data.clients > len(dataset.labels):
         text = f"got {data.clients} clients, {data.name} has {len(dataset.labels)} training samples"
         yield Problem(("data", "clients"), text, reads=source)
-    elif networked:
+    rates = getattr(s.algorithm, "client_rates", None)
+    if rates is not None and len(rates) != data.clients:
+        text = f"got {len(rates)} rates, must be data.clients = {data.clients}"
+        yield Problem(("algorithm", "client_rates"), text, reads=(("data", "clients"),))
+    if networked and data.clients <= len(dataset.labels):
         try:
             deal(s, dataset)
         except ValueError as error:

@@ -9,6 +9,7 @@ from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
@@ -44,6 +45,7 @@ Algorithm = Annotated[
     | ParallelSL
     | FedSL
     | FedLite
+    | MTSL
     | FedAvg
     | FedProx
     | Centralised,

@@ -69,7 +69,12 @@ def _unknown(name: str, holder: Slot) -> Problem:
     """A key that a section does not have; another kind of the same slot, or another section, may have it."""
     allowed = [key for key in types(holder.cls) if key != "kind"] if holder.cls else []
     others = [kind(choice) for choice in holder.choices if choice is not holder.cls and name in types(choice)]
-    homes = list(dict.fromkeys((*path, name) for path, cls in sections() if path and name in types(cls)))
+    depth = len(holder.path)
+    homes = [
+        home
+        for home in dict.fromkeys((*path, name) for path, cls in sections() if path and name in types(cls))
+        if home[:depth] != holder.path or home[depth] in allowed  # below this section, not below one of another kind
+    ]
     meant: Path = ()
     hint = ""
     if others and holder.cls:

@@ -1,0 +1,129 @@
+"""MTSL: no parameter on the air, one joint loss, rates of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from tests.algorithms.ideal import Played, ideal
+from tests.worlds import ListLog
+from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.mtsl import MTSL
+from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.codecs.wire import frame_bytes
+from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.learning.kernels import serve_all
+from wirelessfsl.learning.models import ModelSpec
+from wirelessfsl.learning.optim import SGD
+from wirelessfsl.learning.partition import Classes, Iid, Partition
+from wirelessfsl.learning.stage import initial_parts, split
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS
+from wirelessfsl.scenario import Algorithm, Data, Devices, Model, Scenario
+from wirelessfsl.simulation import Outcome, play
+
+BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
+
+
+def flat(played: Played | Outcome) -> list[torch.Tensor]:
+    outcome = played.outcome if isinstance(played, Played) else played
+    return [p for parts in outcome.models.values() for part in parts for p in part.params]
+
+
+def test_only_activations_labels_and_gradients_fly_in_closed_form() -> None:
+    played = ideal(MTSL(**BUDGET), clients=3)
+    times = 3 * 3 * 2
+    smashed = frame_bytes([(16, 16, 4, 4)]) + 4 * 16 * 256
+    assert played.bytes_by_kind() == {
+        ACTIVATIONS: times * (smashed + 40),
+        LABELS: times * (frame_bytes([(16,)]) + 8 * 16),
+        GRADIENTS: times * (smashed + 40),
+    }
+
+
+def test_parts_are_private_and_the_top_is_one() -> None:
+    models = ideal(MTSL(**BUDGET), clients=3).outcome.models
+    firsts = [parts[0].params[0] for parts in models.values()]
+    assert not any(torch.equal(a, b) for i, a in enumerate(firsts) for b in firsts[:i])
+    tops = [parts[1] for parts in models.values()]
+    assert tops[0] is tops[1] is tops[2]
+
+
+@pytest.mark.parametrize("loss", ["sum", "mean"])
+def test_the_step_is_that_of_the_joint_loss(loss: Any) -> None:
+    stages = split(ModelSpec("mlp", (1, 8, 8), 10), ("fc1",))
+    bottom, top = initial_parts(stages, 1)
+    random = torch.Generator().manual_seed(0)
+    xs = [torch.rand(8, 64, generator=random) for _ in range(3)]
+    ys = [torch.randint(10, (8,), generator=random) for _ in range(3)]
+    stepped, gradients, _ = serve_all(stages[1], SGD(lr=0.1), top.begin(SGD(lr=0.1), 1), xs, ys, loss)
+    names = [name for name, _ in stages[1].module().named_parameters()]
+    leaves, inputs = [p.clone().requires_grad_() for p in top.params], [x.clone().requires_grad_() for x in xs]
+    values = dict(zip(names, leaves, strict=True))
+    each = [
+        torch.nn.functional.cross_entropy(torch.func.functional_call(stages[1].module(), values, (x,)), y)
+        for x, y in zip(inputs, ys, strict=True)
+    ]
+    joint = sum(each[1:], each[0]) / (1 if loss == "sum" else 3)
+    expected = torch.autograd.grad(joint, [*leaves, *inputs])
+    for before, after, g in zip(top.params, stepped.params, expected, strict=False):
+        assert torch.allclose(after, before - 0.1 * g, atol=1e-6)
+    for got, g in zip(gradients, expected[len(leaves) :], strict=True):
+        assert torch.allclose(got, g, atol=1e-7)
+    assert len(bottom.params) == 2
+
+
+def test_the_sum_with_a_rate_over_m_is_the_mean() -> None:
+    mean = ideal(MTSL(**BUDGET, loss="mean"), clients=4)
+    total = ideal(MTSL(**BUDGET | {"optimizer": SGD(lr=0.1 / 4)}, loss="sum"), clients=4)
+    assert total.losses == pytest.approx(mean.losses, abs=1e-5)
+    for a, b in zip(flat(total), flat(mean), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_every_block_has_its_own_rate() -> None:
+    still = SGD(lr=1e-12)
+    start = flat(ideal(MTSL(**BUDGET | {"optimizer": still}), clients=2))
+    server_only = flat(ideal(MTSL(**BUDGET | {"optimizer": still}, server_optimizer=SGD(lr=0.1)), clients=2))
+    one_only = flat(ideal(MTSL(**BUDGET, server_optimizer=still, client_rates=(1.0, 1e-11)), clients=2))
+    moved = [
+        [not torch.allclose(a, b, atol=1e-7) for a, b in zip(now, start, strict=True)]
+        for now in (server_only, one_only)
+    ]
+    # Each client: convolution and bias of its part, then four tensors of the top, which are the same for both.
+    assert moved[0] == [False, False, True, True, True, True] * 2
+    assert moved[1] == [True, True, False, False, False, False, False, False, False, False, False, False]
+
+
+def test_a_client_that_is_away_keeps_its_part() -> None:
+    data = Data(name="digits", clients=3, partition=Iid())
+    away = (Devices(count=2), Devices(count=1, failures=FailAt(times_s=(0.0,))))
+    scenario = Scenario(data=data, model=Model(name="small_cnn"), algorithm=MTSL(**BUDGET), devices=away)
+    models = play(scenario, ListLog()).models
+    untrained = play(replace(scenario, algorithm=MTSL(**BUDGET | {"optimizer": SGD(lr=1e-12)})), ListLog()).models
+    for part, start, same in (("client-2", "client-2", True), ("client-0", "client-0", False)):
+        pairs = zip(models[part][0].params, untrained[start][0].params, strict=True)
+        assert all(torch.allclose(a, b, atol=1e-9) for a, b in pairs) == same
+
+
+def own_accuracy(algorithm: Algorithm, partition: Partition) -> float:
+    data = Data(name="digits", clients=6, partition=partition)
+    log = ListLog()
+    play(Scenario(data=data, model=Model(name="small_cnn"), algorithm=algorithm), log)
+    last = max(m.round for m in log.metrics)
+    own = [m.accuracy for m in log.metrics if m.split == "test" and m.client is not None and m.round == last]
+    return sum(a or 0.0 for a in own) / len(own)
+
+
+def test_on_skewed_clients_private_parts_win_and_on_equal_ones_they_do_not_lose_much() -> None:
+    budget: dict[str, Any] = {"rounds": 10, "local_steps": 10, "batch_size": 16, "optimizer": SGD(lr=0.1)}
+    skewed, equal = Classes(classes_per_client=2), Iid()
+    mtsl = MTSL(**budget, loss="sum", server_optimizer=SGD(lr=0.05))
+    gaps = [
+        own_accuracy(mtsl, partition) - max(own_accuracy(kind(**budget), partition) for kind in (SplitFedV1, FedAvg))
+        for partition in (skewed, equal)
+    ]
+    assert gaps[0] > 0.03
+    assert gaps[0] > gaps[1]

@@ -1,0 +1,97 @@
+"""Multi-task split learning: one server model for all clients, a part of its own for each, and no federation at all.
+
+Zheng, Eryilmaz, "Non-Federated Multi-Task Split Learning for Heterogeneous Sources", arXiv:2406.00150 (2024). Client m
+has its own data and its own bottom psi_m, all share the top phi; what is minimised is sum_m L_m(phi, psi_m).
+
+Every step, for all clients m at once:
+
+    client m:  s_m = H(psi_m; x_m)                                     -> server: s_m, y_m
+    server:    L = sum_m L_m;  phi <- phi - eta_s dL/dphi              -> client m: dL/ds_m
+    client m:  psi_m <- psi_m - eta_m (ds_m/dpsi_m)^T dL/ds_m
+
+The server and every client have learning rates of their own: with blocks of curvature L_b, steps of at most 1 / (2 L_b)
+descend, where one common rate must obey the largest. With the mean of the losses instead of their sum all gradients are
+M times smaller: sum with eta / M is mean with eta.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+from typing import ClassVar, Literal
+
+from wirelessfsl.algorithms.exchange import learn, send
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.kernels import serve_all
+from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS
+from wirelessfsl.settings import settings
+from wirelessfsl.units import Count, Positive
+
+
+@settings
+class MTSL:
+    """Multi-task split learning: private client parts below one server model (Zheng and Eryilmaz, arXiv:2406.00150).
+
+    Labels go to the server with the smashed data. No parameter ever travels and nothing is averaged. The server waits
+    for everybody's batch and steps once. Each client is evaluated with its own part on its own test samples; the figure
+    of the run is their mean. Left out: client parts of different architecture, and clients that come later.
+
+    rounds: global rounds.
+    local_steps: batches per client and round.
+    batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
+    optimizer: update rule of the clients' parts.
+    server_optimizer: update rule of the server's part; by default that of the clients.
+    client_rates: factor of each client's learning rate, one a client; by default 1 for all.
+    loss: of all clients together, the sum of their mean losses or the mean of them.
+    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
+        the round waits for everybody.
+    """
+
+    cuts: ClassVar[int] = 1
+    messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS)
+
+    kind: Literal["mtsl"] = "mtsl"
+    rounds: Count = 30
+    local_steps: Count = 5
+    batch_size: Count = 16
+    optimizer: Optimizer = SGD()
+    server_optimizer: Optimizer | None = None
+    client_rates: tuple[Positive, ...] | None = None
+    loss: Literal["sum", "mean"] = "mean"
+    deadline_s: Positive | None = None
+
+    def train(self, world: World) -> Steps:
+        client_part, server_part = world.initial
+        top = self.server_optimizer or self.optimizer
+        factors = dict(zip(world.clients, self.client_rates or [1.0] * len(world.clients), strict=True))
+        parts = {k: client_part.copy().begin(self.optimizer, world.key(k)) for k in world.clients}
+        server_part = server_part.begin(top, world.key(world.clients[0]))
+        for t in world.rounds(self.rounds):
+            base = self.optimizer.at(t, self.rounds)
+            rules = {k: replace(base, lr=base.lr * factors[k]) for k in world.clients}
+            here = yield from world.available()
+            until_s = inf if self.deadline_s is None else world.now + self.deadline_s
+            losses: dict[Node, list[float]] = {k: [] for k in here}
+            for step in range(self.local_steps):
+                batches = {k: world.batch(k, step, self.local_steps, self.batch_size) for k in here}
+                sending = {k: send(world, k, parts[k], x, y) for k, (x, y) in batches.items()}
+                sent = yield from world.together(sending, max(until_s - world.now, 0.0), step)
+                if not sent:
+                    here = ()
+                    break
+                smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
+                server_part, gradients, loss = yield from world.server.compute(
+                    serve_all, world.stages[1], top.at(t, self.rounds), server_part, smashed, labels, self.loss
+                )
+                learning = {
+                    k: learn(world, k, rules[k], part, tape, batches[k][0], gradient)
+                    for (k, (part, tape, _, _)), gradient in zip(sent.items(), gradients, strict=True)
+                }
+                learnt = yield from world.together(learning, max(until_s - world.now, 0.0), step)
+                parts |= learnt
+                here = tuple(learnt)
+                for k, value in zip(sent, loss.tolist(), strict=True):
+                    losses[k].append(value)
+            models = {k: (parts[k], server_part) for k in world.clients}
+            world.close_round(models, {k: losses[k] for k in here})
