@@ -48,7 +48,7 @@ def test_latency_bars_are_the_phases_of_a_client_round(runs: list[Run]) -> None:
     assert found == pytest.approx(metrics.latency_by_phase(runs[0].facts))
     assert figure.axes[0].get_xlabel() == "mean time of a client's round (s)"
     assert legend(figure) == [words(phase) for phase in found]
-    assert legend(figure)[-2:] == ["wait: server step", "wait: end of round"]
+    assert legend(figure)[-2:] == ["wait: server step", "wait: others"]
 
 
 def test_latency_of_several_runs_is_one_bar_a_scenario_averaged_over_seeds(runs: list[Run]) -> None:

@@ -104,6 +104,6 @@ def words(phase: str) -> str:
     """A phase as a legend says it.
 
     >>> words("client_forward"), words("wait: idle")
-    ('client forward', 'wait: end of round')
+    ('client forward', 'wait: others')
     """
-    return "wait: end of round" if phase == WAITING + "idle" else phase.replace("_", " ")
+    return "wait: others" if phase == WAITING + "idle" else phase.replace("_", " ")
