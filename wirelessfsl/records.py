@@ -17,7 +17,7 @@ transfer   message kind            ``node`` sent ``bytes`` to ``peer``, from fir
 receive    message kind            the receiver's energy for the same message; ``bytes`` is 0 so that a
                                    sum over rows counts a byte once
 wait       what is waited for      nothing happened for ``node``: queue of a processor or of the medium, or
-                                   (phase ``idle``) the end of the round
+                                   (phase ``idle``) the others: a turn or the end of the round
 idle       idle                    one row a node and round: energy of idle processor and idle radio
 drop       reason                  ``node`` left the round: battery, failure, deadline or lost
 ========== ======================= ======================================================================

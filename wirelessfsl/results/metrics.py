@@ -81,7 +81,8 @@ def latency_by_phase(facts: Facts) -> dict[str, float]:
     A client's round is tiled by the compute, transfer and wait rows that name it as node or peer, so the values add up
     to the mean length of a client's round. What the server computes or sends for a client is thus counted to that
     client; what it does for nobody in particular (aggregation) is seen as the wait it causes. Waits have names of their
-    own: "wait: server_step" is the queue for the step, "wait: idle" the wait for the others: for the end of the round or for one's turn.
+    own: "wait: server_step" is the queue for the step, "wait: idle" the wait for the others: for one's turn, or for the
+    end of the round.
     """
     f = facts
     waits = f.activity.among(WAIT)
