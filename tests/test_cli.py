@@ -354,3 +354,19 @@ def test_describe_leaves_no_word_of_a_text_out() -> None:
             shown = set(describe(name).replace(":", " ").split())
             missing = [word for word in text.replace(":", " ").split() if word not in shown]
             assert not missing, f"{name}: {missing}"
+
+
+def test_timelines_of_folders_with_one_name_are_kept_apart(folder: Path, tmp_path: Path) -> None:
+    runs = [copytree(folder, tmp_path / place / "x") for place in ("a", "b")]
+    manifest = json.loads((runs[1] / "manifest.json").read_text())
+    manifest["scenario"]["seed"] = 99
+    (runs[1] / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["plot", *map(str, runs), "--kind", "timeline", "--format", "png", "--out", str(tmp_path / "out")]) == 0
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["timeline-a-x.png", "timeline-b-x.png"]
+
+
+def test_before_the_first_evaluation_no_accuracy_is_made_up(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["run", QUICK, *SHORT, "--set", "evaluation.every_rounds=2", "--out", str(tmp_path / "r")]) == 0
+    first = capsys.readouterr().out.splitlines()
+    assert any("accuracy not known yet" in line for line in first)
+    assert not any("nan" in line for line in first)

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib.resources import as_file, files
+from math import isnan
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -224,9 +225,10 @@ def _plot(args: argparse.Namespace) -> int:
         for run in runs:
             shown_round(run, args.round)
     folder = args.out or (runs[0].path / "plots" if len(runs) == 1 else Path("plots"))
+    named = [*zip(_told_apart([run.path for run in runs]), runs, strict=True)]
     files, empty = 0, []
     for kind in kinds:
-        shown = {f"{kind}-{run.path.name}": [run] for run in runs} if kind == "timeline" and runs[1:] else {kind: runs}
+        shown = {f"{kind}-{name}": [run] for name, run in named} if kind == "timeline" and runs[1:] else {kind: runs}
         for name, these in shown.items():
             try:
                 figure = timeline(these, args.round) if kind == "timeline" else KINDS[kind](these)
@@ -243,6 +245,13 @@ def _plot(args: argparse.Namespace) -> int:
     for line in empty:
         print(f"left out {line}", file=sys.stderr)
     return 0
+
+
+def _told_apart(paths: Sequence[Path]) -> list[str]:
+    """A name for each folder: its last part, and as many of those before it as it takes to tell them apart."""
+    whole = [path.resolve().parts for path in paths]
+    depth = next(n for n in range(1, max(map(len, whole)) + 1) if len({each[-n:] for each in whole}) == len(whole))
+    return ["-".join(each[-depth:]) for each in whole]
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -359,8 +368,9 @@ class _Progress:
         from wirelessfsl.results.prefixes import said
 
         left_s = (perf_counter() - self.begin) / at.round * (at.rounds - at.round)
+        accuracy = "not known yet" if isnan(at.accuracy) else f"{at.accuracy:.3f}"
         line = (
-            f"round {at.round}/{at.rounds}  simulated {said('s', at.time_s)}  accuracy {at.accuracy:.3f}"
+            f"round {at.round}/{at.rounds}  simulated {said('s', at.time_s)}  accuracy {accuracy}"
             f"  energy {said('J', at.energy_j)}  host time left {left_s:.0f} s"
         )
         print(f"\r{line}\x1b[K" if self.live else line, end="" if self.live else "\n", file=sys.stderr, flush=True)
