@@ -367,6 +367,7 @@ def test_timelines_of_folders_with_one_name_are_kept_apart(folder: Path, tmp_pat
 
 def test_before_the_first_evaluation_no_accuracy_is_made_up(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["run", QUICK, *SHORT, "--set", "evaluation.every_rounds=2", "--out", str(tmp_path / "r")]) == 0
-    first = capsys.readouterr().out.splitlines()
+    captured = capsys.readouterr()
+    first = (captured.out + captured.err).splitlines()
     assert any("accuracy not known yet" in line for line in first)
     assert not any("nan" in line for line in first)
