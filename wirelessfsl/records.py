@@ -19,7 +19,8 @@ receive    message kind            the receiver's energy for the same message; `
 wait       what is waited for      nothing happened for ``node``: queue of a processor or of the medium, or
                                    (phase ``idle``) the others: a turn or the end of the round
 idle       idle                    one row a node and round: energy of idle processor and idle radio
-drop       reason                  ``node`` left the round: battery, failure, deadline or lost
+drop       reason                  ``node`` left the round: battery, failure, deadline, lost, or down (it was
+                                   away when its turn came)
 ========== ======================= ======================================================================
 
 For every client the compute, transfer and wait rows that name it as node or peer tile each round without gap or
@@ -34,6 +35,7 @@ SERVER = "server"
 """Name of the server node; every other node is a client."""
 
 COMPUTE, TRANSFER, RECEIVE, WAIT, IDLE, DROP = "compute", "transfer", "receive", "wait", "idle", "drop"
+DOWN = "down"
 
 ACTIVATIONS, LABELS, GRADIENTS = "activations", "labels", "gradients"
 MODEL_UPLOAD, MODEL_DOWNLOAD = "model_upload", "model_download"

@@ -8,6 +8,7 @@ import pytest
 
 from tests.algorithms.ideal import Played, apart, ideal
 from wirelessfsl.algorithms.centralised import Centralised
+from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
@@ -178,3 +179,14 @@ def test_fedlite_of_all_clients_is_a_step_with_all_their_batches() -> None:
     parallel = ideal(ParallelSL(local_steps=1, weighting="uniform", **budget), clients=4)
     assert lite.losses == pytest.approx(parallel.losses, abs=TOLERANCE)
     assert apart(lite.weights, parallel.weights) <= TOLERANCE
+
+
+@every_optimizer
+def test_cpsl_with_one_cluster_is_parallel_sl_and_with_clusters_of_one_split_learning(optimizer: SGD | Adam) -> None:
+    for size, limit in (4, ParallelSL), (1, SplitLearning):
+        left = ideal(CPSL(optimizer=optimizer, cluster_size=size, **BUDGET), clients=4)
+        right = ideal(limit(optimizer=optimizer, **BUDGET), clients=4)
+        assert left.losses == pytest.approx(right.losses, abs=1e-5)
+        assert apart(left.weights, right.weights) <= 1e-5
+    middle = ideal(CPSL(optimizer=optimizer, cluster_size=2, **BUDGET), clients=4)
+    assert middle.losses != pytest.approx(left.losses, abs=1e-3)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.algorithms.ideal import Played, ideal
 from wirelessfsl.algorithms.centralised import Centralised
+from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
@@ -33,6 +34,7 @@ SCHEMES: dict[str, Algorithm] = {
     "split_learning": SplitLearning(local_steps=STEPS, **COMMON),
     "parallel_sl": ParallelSL(local_steps=STEPS, **COMMON),
     "fedprox": FedProx(local_steps=STEPS, mu=0.01, **COMMON),
+    "cpsl": CPSL(local_steps=STEPS, cluster_size=2, **COMMON),
     "mtsl": MTSL(local_steps=STEPS, **COMMON),
     "fedlite": FedLite(**COMMON | {"rounds": ROUNDS * STEPS}),
     "fedsl": FedSL(local_steps=STEPS, interval=2, **COMMON),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.worlds import ListLog, dataset, run, tiny
+from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
@@ -29,7 +30,7 @@ from wirelessfsl.simulation import play
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
 SCHEMES = [SplitLearning, SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL]
-ACCOUNTED = [*SCHEMES, FedLite, MTSL]
+ACCOUNTED = [*SCHEMES, CPSL, FedLite, MTSL]
 CODECS = {
     "plain": Codecs(),
     "8-bit": Codecs(activations=(Quantize(),), gradients=(Quantize(),)),
@@ -150,7 +151,7 @@ def test_every_scheme_accounts_for_every_byte_second_and_joule(scheme: Any, code
     scenario = Scenario(
         data=Data(name="digits", clients=3),
         model=Model(name="small_cnn"),
-        algorithm=scheme(**budget, deadline_s=2.0 if lossy else None),
+        algorithm=scheme(**budget | ({"cluster_size": 2} if scheme is CPSL else {}), deadline_s=2.0 if lossy else None),
         codecs=codecs,
         devices=(Devices(count=2), Devices(count=1, failures=failures)) if lossy else (),
     )

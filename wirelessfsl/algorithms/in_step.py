@@ -46,42 +46,64 @@ class InStep(Protocol):
     def deadline_s(self) -> float | None: ...
 
 
-def in_step(scheme: InStep, world: World, serve: Serve) -> Steps:
-    """Rounds in which all clients exchange one batch at a time with one server model, and average their parts."""
+def in_step(scheme: InStep, world: World, serve: Serve, cluster_size: int | None = None) -> Steps:
+    """Rounds in which clients exchange one batch at a time with one server model, and average their parts.
+
+    cluster_size: clients that go in step; one cluster after the other continues with the averages of the one before. By
+        default all clients are one cluster.
+    """
     client_part, server_part = world.initial
     parts = {k: client_part.begin(scheme.optimizer, world.key(k)) for k in world.clients}
     server_part = server_part.begin(scheme.optimizer, world.key(world.clients[0]))
     for t in world.rounds(scheme.rounds):
         rule = scheme.optimizer.at(t, scheme.rounds)
         clients = yield from world.available()
-        until_s = inf if scheme.deadline_s is None else world.now + scheme.deadline_s
-        fetching = {k: _fetch(world, k, client_part.weights, parts[k]) for k in clients}
-        here: dict[Node, Part] = yield from world.together(fetching, max(until_s - world.now, 0.0))
-        losses: dict[Node, list[float]] = {k: [] for k in here}
-        for step in range(scheme.local_steps):
-            batches = {k: world.batch(k, step, scheme.local_steps, scheme.batch_size) for k in here}
-            sending = {k: send(world, k, here[k], x, y) for k, (x, y) in batches.items()}
-            sent = yield from world.together(sending, max(until_s - world.now, 0.0), step)
-            if not sent:
-                here = {}
-                break
-            arrived = {k: (smashed, labels) for k, (_, _, smashed, labels) in sent.items()}
-            server_part, gradients, loss = yield from serve(world, rule, server_part, arrived, step)
-            learning = {
-                k: learn(world, k, rule, part, tape, batches[k][0], gradients[k])
-                for k, (part, tape, _, _) in sent.items()
-            }
-            here = yield from world.together(learning, max(until_s - world.now, 0.0), step)
-            for k in here:
-                losses[k].append(loss[k])
-        uploading = {k: world.transfer(k, world.server, model_upload=part.weights) for k, part in here.items()}
-        uploads = yield from world.together(uploading, max(until_s - world.now, 0.0))
-        if uploads:
-            shares = [world.samples(k) if scheme.weighting == "samples" else 1 for k in uploads]
-            mean = yield from world.server.compute(average, [*uploads.values()], shares)
-            client_part = client_part.load(mean)
-            parts |= {k: here[k] for k in uploads}
-        world.close_round((client_part, server_part), {k: losses[k] for k in uploads})
+        size = cluster_size or len(clients)
+        losses: dict[Node, list[float]] = {}
+        for first in range(0, len(clients), size):
+            cluster = {k: parts[k] for k in clients[first : first + size]}
+            turn = _turn(scheme, world, serve, rule, cluster, client_part, server_part)
+            client_part, server_part, trained, own = yield from turn
+            parts |= trained
+            losses |= own
+        world.close_round((client_part, server_part), losses)
+
+
+def _turn(
+    scheme: InStep,
+    world: World,
+    serve: Serve,
+    rule: Optimizer,
+    parts: dict[Node, Part],
+    client_part: Part,
+    server_part: Part,
+) -> Steps:
+    """One cluster's local steps: both parts of the model, and the parts and losses of the clients that finished."""
+    until_s = inf if scheme.deadline_s is None else world.now + scheme.deadline_s
+    fetching = {k: _fetch(world, k, client_part.weights, part) for k, part in parts.items()}
+    here: dict[Node, Part] = yield from world.together(fetching, max(until_s - world.now, 0.0))
+    losses: dict[Node, list[float]] = {k: [] for k in here}
+    for step in range(scheme.local_steps):
+        batches = {k: world.batch(k, step, scheme.local_steps, scheme.batch_size) for k in here}
+        sending = {k: send(world, k, here[k], x, y) for k, (x, y) in batches.items()}
+        sent = yield from world.together(sending, max(until_s - world.now, 0.0), step)
+        if not sent:
+            return client_part, server_part, {}, {}
+        arrived = {k: (smashed, labels) for k, (_, _, smashed, labels) in sent.items()}
+        server_part, gradients, loss = yield from serve(world, rule, server_part, arrived, step)
+        learning = {
+            k: learn(world, k, rule, part, tape, batches[k][0], gradients[k]) for k, (part, tape, _, _) in sent.items()
+        }
+        here = yield from world.together(learning, max(until_s - world.now, 0.0), step)
+        for k in here:
+            losses[k].append(loss[k])
+    uploading = {k: world.transfer(k, world.server, model_upload=part.weights) for k, part in here.items()}
+    uploads = yield from world.together(uploading, max(until_s - world.now, 0.0))
+    if uploads:
+        shares = [world.samples(k) if scheme.weighting == "samples" else 1 for k in uploads]
+        mean = yield from world.server.compute(average, [*uploads.values()], shares)
+        client_part = client_part.load(mean)
+    return client_part, server_part, {k: here[k] for k in uploads}, {k: losses[k] for k in uploads}
 
 
 def _fetch(world: World, client: Node, weights: Weights, part: Part) -> Steps:

@@ -63,8 +63,6 @@ class SplitLearning:
                 clients = tuple(clients[i] for i in stream(world.seed, "order", t).permutation(len(clients)))
             losses = {}
             for k in clients:
-                if not k.up:
-                    continue
                 turn = self.turn(world, k, rule, client_part.weights, parts[k], server_part)
                 done = yield from world.together({k: turn}, self.deadline_s)
                 if done:

@@ -23,7 +23,7 @@ from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.learning.data import ClientData
 from wirelessfsl.learning.executor import Executor, Work
 from wirelessfsl.learning.stage import Part, Stage
-from wirelessfsl.records import DROP, IDLE, RECEIVE, TRANSFER, WAIT, Log
+from wirelessfsl.records import DOWN, DROP, IDLE, RECEIVE, TRANSFER, WAIT, Log
 from wirelessfsl.records import Event as Fact
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Ge, Positive
@@ -138,6 +138,7 @@ class World:
         for client, steps in sessions.items():
             if not client.up:
                 steps.close()
+                self.log_event(self.env.now, self.env.now, client, DROP, DOWN)
                 continue
             running[client] = process = self.env.process(self._session(client, steps))
             self._sessions[process] = Session(client, step)

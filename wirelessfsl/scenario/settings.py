@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from wirelessfsl.algorithms.centralised import Centralised
+from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
@@ -43,6 +44,7 @@ Algorithm = Annotated[
     | SplitFedV3
     | SplitLearning
     | ParallelSL
+    | CPSL
     | FedSL
     | FedLite
     | MTSL
