@@ -132,7 +132,7 @@ class _Evaluator:
             if (mine := self.owner == k).any():
                 chosen = inputs[mine], labels[mine]
                 own[k] = evaluate(world.stages, self.models[client.name], *chosen, **how).mean()
-        loss, accuracy = np.mean([*own.values()], axis=0)
+        loss, accuracy = np.mean([*own.values()], axis=0) if own else (np.nan, np.nan)
         return (float(loss), float(accuracy)), own
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
 
-from tests.worlds import ListLog, dataset, run, tiny
+from tests.worlds import DEVICE, RADIO, ListLog, dataset, run, tiny
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.mtsl import MTSL
@@ -156,8 +157,6 @@ def test_every_scheme_accounts_for_every_byte_second_and_joule(scheme: Any, code
         devices=(Devices(count=2), Devices(count=1, failures=failures)) if lossy else (),
     )
     if lossy:
-        from dataclasses import replace
-
         scenario = replace(scenario, network=replace(scenario.network, transport=Transport(timeout_s=1.0)))
     log = ListLog()
     outcome = play(scenario, log)
@@ -179,3 +178,32 @@ def test_every_scheme_accounts_for_every_byte_second_and_joule(scheme: Any, code
             reached = max(reached, end_s)
     if lossy:
         assert log.rows(activity="drop")
+
+
+@pytest.mark.parametrize("scheme", [ParallelSL, SplitFedV2, MTSL, FedLite], ids=lambda scheme: scheme.kind)
+@pytest.mark.parametrize("repair_s", [0.001, 1e6], ids=["back at once", "gone for good"])
+def test_who_fails_between_two_phases_leaves_the_round_at_that_instant(scheme: Any, repair_s: float) -> None:
+    # Two clients; the quick one has sent its labels and waits for the slow one when it fails.
+    budget = {key: value for key, value in BUDGET.items() if scheme is not FedLite or key != "local_steps"}
+    slow = Devices(count=1, profile="raspberry-pi-zero-2w", processor=None)
+    plain = tiny(2, algorithm=scheme(**budget), devices=(DEVICE, replace(slow, radio=RADIO)))
+    log, _ = run(plain)
+    sent = [min(row.end_s for row in log.rows(node=name, phase=LABELS, round=1)) for name in ("client-0", "client-1")]
+    quick, late = (0, 1) if sent[0] < sent[1] else (1, 0)
+    at_s = (sent[quick] + sent[late]) / 2
+    failures = FailAt(times_s=(at_s,), repair_s=repair_s)
+    groups = [DEVICE, replace(slow, radio=RADIO)]
+    groups[quick] = replace(groups[quick], failures=failures)
+    log, _ = run(tiny(2, algorithm=scheme(**budget), devices=tuple(groups)))
+    (row,) = log.rows(activity="drop", round=1)
+    assert (row.node, row.phase, row.start_s) == (f"client-{quick}", "failure", pytest.approx(at_s))
+    assert not [row for row in log.rows(phase=GRADIENTS, round=1, activity="transfer") if row.peer == f"client-{quick}"]
+
+
+@pytest.mark.parametrize("scheme", [ParallelSL, SplitFedV2, MTSL], ids=lambda scheme: scheme.kind)
+def test_steps_of_the_server_are_logged_with_their_batch(scheme: Any) -> None:
+    log, outcome = run(tiny(3, algorithm=scheme(**BUDGET)))
+    rows = log.rows(phase="server_step", activity="compute", round=1)
+    assert {row.step for row in rows} == {0, 1}
+    assert {row.peer for row in rows} == {""}  # clients wait meanwhile, and their rows tile the round without these
+    assert outcome.client_steps == 3 * 3 * 2

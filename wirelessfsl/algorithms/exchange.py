@@ -28,6 +28,13 @@ def send(world: World, client: Node, part: Part, x: Tensor, y: Tensor) -> Steps:
     return part, tape, smashed, labels
 
 
+def send_batch(world: World, client: Node, part: Part, step: int, count: int, batch_size: int) -> Steps:
+    """As :func:`send`, of batch ``step`` of the round's ``count``; with the inputs behind it."""
+    x, y = world.batch(client, step, count, batch_size)
+    part, tape, smashed, labels = yield from send(world, client, part, x, y)
+    return part, tape, smashed, labels, x
+
+
 def learn(
     world: World, client: Node, rule: Optimizer, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor
 ) -> Steps:

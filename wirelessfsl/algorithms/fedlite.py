@@ -21,7 +21,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from wirelessfsl.algorithms.exchange import send
+from wirelessfsl.algorithms.exchange import send_batch
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import average, gradient_of, serve_all, step
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -73,20 +73,20 @@ class FedLite:
             order = stream(world.seed, "participants", t).permutation(len(up))
             clients = [up[i] for i in sorted(order[: self.clients_per_round])]
             until_s = inf if self.deadline_s is None else world.now + self.deadline_s
-            batches = {k: world.batch(k, 0, 1, self.batch_size) for k in clients}
-            sending = {k: self.there(world, k, client_part, *batches[k]) for k in clients}
-            sent = yield from world.together(sending, max(until_s - world.now, 0.0), step=0)
+            sending = {k: self.there(world, k, client_part) for k in clients}
+            sent = yield from world.together(sending, max(until_s - world.now, 0.0), step=0, more=True)
             losses: dict[Node, list[float]] = {}
             if sent:
                 smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
-                server_part, gradients, loss = yield from server.compute(
-                    serve_all, world.stages[1], rule, server_part, smashed, labels
-                )
+                with world.about(0):
+                    server_part, gradients, loss = yield from server.compute(
+                        serve_all, world.stages[1], rule, server_part, smashed, labels
+                    )
                 returning = {
-                    k: self.back(world, k, part, tape, batches[k][0], gradient)
-                    for (k, (part, tape, _, _)), gradient in zip(sent.items(), gradients, strict=True)
+                    k: self.back(world, k, part, tape, x, gradient)
+                    for (k, (part, tape, _, _, x)), gradient in zip(sent.items(), gradients, strict=True)
                 }
-                updates = yield from world.together(returning, max(until_s - world.now, 0.0), step=0)
+                updates = yield from world.together(returning, max(until_s - world.now, 0.0), step=0, again=True)
                 losses = {k: [each] for k, each in zip(sent, loss.tolist(), strict=True) if k in updates}
                 if updates:
                     shares = [world.samples(k) if self.weighting == "samples" else 1 for k in updates]
@@ -94,11 +94,11 @@ class FedLite:
                     client_part = yield from server.compute(step, rule, client_part, mean)
             world.close_round((client_part, server_part), losses)
 
-    def there(self, world: World, client: Node, part: Part, x: Tensor, y: Tensor) -> Steps:
-        """Download of the client part, forward pass and upload: part, tape, smashed data and labels."""
+    def there(self, world: World, client: Node, part: Part) -> Steps:
+        """Download of the client part, forward pass and upload: part, tape, smashed data, labels and inputs."""
         weights = yield from world.transfer(world.server, client, model_download=part.weights)
         part = part.load(weights)._replace(optimizer=(), key=world.key(client) + world.round - 1)
-        return (yield from send(world, client, part, x, y))
+        return (yield from send_batch(world, client, part, 0, 1, self.batch_size))
 
     def back(self, world: World, client: Node, part: Part, tape: Weights, x: Tensor, gradient: Tensor) -> Steps:
         """Download of the cut gradient, backward pass and upload: the client part's gradient, as the server has it."""

@@ -120,9 +120,11 @@ class FedSL:
                     weights, sparsity = plan.unpack(plan.pack(weights)), target
                 client_part, holders = client_part.load(weights), set()
                 shown = client_part
-            elif done:
-                kept = [plan.flown(part.weights) for part, _, _, _ in done.values()]
-                shown = client_part.load(plan.unpack(average(kept, shares)))
+            elif holders:
+                here = [k for k in world.clients if k in holders]
+                kept = [plan.flown(parts[k].weights) for k in here]
+                of = [world.samples(k) if self.weighting == "samples" else 1 for k in here]
+                shown = client_part.load(plan.unpack(average(kept, of)))
             if done:
                 halves = [replica.weights for _, replica, _, _ in done.values()]
                 server_part = server_part.load((yield from server.compute(average, halves, shares)))

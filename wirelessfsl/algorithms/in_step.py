@@ -1,6 +1,8 @@
 """Rounds of split learning in which the clients go in step: one batch of everybody at a time, one server model.
 
-What the server makes of a batch of every client is the scheme's business; averaging the client parts is common.
+What the server makes of a batch of every client is the scheme's business; averaging the client parts is common. A
+client that drops out in a round is as it was before; the server keeps what it has learnt. A deadline binds clients: a
+server that is busy beyond it still ends its step.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from wirelessfsl.algorithms.exchange import learn, send
+from wirelessfsl.algorithms.exchange import learn, send_batch
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import average
 from wirelessfsl.learning.optim import Optimizer
@@ -81,24 +83,22 @@ def _turn(
     """One cluster's local steps: both parts of the model, and the parts and losses of the clients that finished."""
     until_s = inf if scheme.deadline_s is None else world.now + scheme.deadline_s
     fetching = {k: _fetch(world, k, client_part.weights, part) for k, part in parts.items()}
-    here: dict[Node, Part] = yield from world.together(fetching, max(until_s - world.now, 0.0))
+    here: dict[Node, Part] = yield from world.together(fetching, max(until_s - world.now, 0.0), more=True)
     losses: dict[Node, list[float]] = {k: [] for k in here}
     for step in range(scheme.local_steps):
-        batches = {k: world.batch(k, step, scheme.local_steps, scheme.batch_size) for k in here}
-        sending = {k: send(world, k, here[k], x, y) for k, (x, y) in batches.items()}
-        sent = yield from world.together(sending, max(until_s - world.now, 0.0), step)
+        count, size = scheme.local_steps, scheme.batch_size
+        sending = {k: send_batch(world, k, part, step, count, size) for k, part in here.items()}
+        sent = yield from world.together(sending, max(until_s - world.now, 0.0), step, again=True, more=True)
         if not sent:
             return client_part, server_part, {}, {}
-        arrived = {k: (smashed, labels) for k, (_, _, smashed, labels) in sent.items()}
+        arrived = {k: (smashed, labels) for k, (_, _, smashed, labels, _) in sent.items()}
         server_part, gradients, loss = yield from serve(world, rule, server_part, arrived, step)
-        learning = {
-            k: learn(world, k, rule, part, tape, batches[k][0], gradients[k]) for k, (part, tape, _, _) in sent.items()
-        }
-        here = yield from world.together(learning, max(until_s - world.now, 0.0), step)
+        learning = {k: learn(world, k, rule, part, tape, x, gradients[k]) for k, (part, tape, _, _, x) in sent.items()}
+        here = yield from world.together(learning, max(until_s - world.now, 0.0), step, again=True, more=True)
         for k in here:
             losses[k].append(loss[k])
     uploading = {k: world.transfer(k, world.server, model_upload=part.weights) for k, part in here.items()}
-    uploads = yield from world.together(uploading, max(until_s - world.now, 0.0))
+    uploads = yield from world.together(uploading, max(until_s - world.now, 0.0), again=True)
     if uploads:
         shares = [world.samples(k) if scheme.weighting == "samples" else 1 for k in uploads]
         mean = yield from world.server.compute(average, [*uploads.values()], shares)

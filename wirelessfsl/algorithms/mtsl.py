@@ -20,7 +20,7 @@ from dataclasses import replace
 from math import inf
 from typing import ClassVar, Literal
 
-from wirelessfsl.algorithms.exchange import learn, send
+from wirelessfsl.algorithms.exchange import learn, send_batch
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import serve_all
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -35,7 +35,8 @@ class MTSL:
 
     Labels go to the server with the smashed data. No parameter ever travels and nothing is averaged. The server waits
     for everybody's batch and steps once. Each client is evaluated with its own part on its own test samples; the figure
-    of the run is their mean. Left out: client parts of different architecture, and clients that come later.
+    of the run is their mean. A client that drops out keeps the steps that it has done. Left out: client parts of
+    different architecture, and clients that come later.
 
     rounds: global rounds.
     local_steps: batches per client and round.
@@ -74,21 +75,28 @@ class MTSL:
             until_s = inf if self.deadline_s is None else world.now + self.deadline_s
             losses: dict[Node, list[float]] = {k: [] for k in here}
             for step in range(self.local_steps):
-                batches = {k: world.batch(k, step, self.local_steps, self.batch_size) for k in here}
-                sending = {k: send(world, k, parts[k], x, y) for k, (x, y) in batches.items()}
-                sent = yield from world.together(sending, max(until_s - world.now, 0.0), step)
+                count, size = self.local_steps, self.batch_size
+                sending = {k: send_batch(world, k, parts[k], step, count, size) for k in here}
+                sent = yield from world.together(
+                    sending, max(until_s - world.now, 0.0), step, again=step > 0, more=True
+                )
                 if not sent:
                     here = ()
                     break
                 smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
-                server_part, gradients, loss = yield from world.server.compute(
-                    serve_all, world.stages[1], top.at(t, self.rounds), server_part, smashed, labels, self.loss
-                )
+                rule = top.at(t, self.rounds)
+                with world.about(step):
+                    server_part, gradients, loss = yield from world.server.compute(
+                        serve_all, world.stages[1], rule, server_part, smashed, labels, self.loss
+                    )
                 learning = {
-                    k: learn(world, k, rules[k], part, tape, batches[k][0], gradient)
-                    for (k, (part, tape, _, _)), gradient in zip(sent.items(), gradients, strict=True)
+                    k: learn(world, k, rules[k], part, tape, x, gradient)
+                    for (k, (part, tape, _, _, x)), gradient in zip(sent.items(), gradients, strict=True)
                 }
-                learnt = yield from world.together(learning, max(until_s - world.now, 0.0), step)
+                going_on = step < self.local_steps - 1
+                learnt = yield from world.together(
+                    learning, max(until_s - world.now, 0.0), step, again=True, more=going_on
+                )
                 parts |= learnt
                 here = tuple(learnt)
                 for k, value in zip(sent, loss.tolist(), strict=True):

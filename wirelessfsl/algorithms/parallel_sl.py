@@ -34,8 +34,8 @@ class ParallelSL:
     """Parallel split learning: one server pass over the batches of all clients (Jeon and Kim, ICOIN 2020).
 
     Labels go to the server with the smashed data. The server waits for everybody's batch and steps once with the mean
-    gradient over all samples; a client gets the gradient of the mean loss over its own batch. Client parts are averaged
-    every round.
+    gradient over all samples; a client gets that of its own samples, times all samples over its own: the gradient of
+    its own mean loss, but for what batch normalisation at the server mixes. Client parts are averaged every round.
 
     rounds: global rounds.
     local_steps: batches per client and round.
@@ -62,7 +62,8 @@ class ParallelSL:
 
     def serve(self, world: World, rule: Optimizer, part: Part, sent: Sent, step: int) -> Steps:
         smashed, labels = ([*each] for each in zip(*sent.values(), strict=True))
-        part, gradients, losses = yield from world.server.compute(
-            serve_all, world.stages[1], rule, part, smashed, labels
-        )
+        with world.about(step):
+            part, gradients, losses = yield from world.server.compute(
+                serve_all, world.stages[1], rule, part, smashed, labels
+            )
         return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses.tolist(), strict=True))

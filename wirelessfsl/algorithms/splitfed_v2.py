@@ -66,8 +66,9 @@ class SplitFedV2:
         for i in stream(world.seed, "order", world.round, step).permutation(len(clients)):
             k = clients[i]
             smashed, labels = sent[k]
-            part, gradients[k], loss = yield from world.server.compute(
-                serve, world.stages[1], rule, part, smashed, labels
-            )
+            with world.about(step):
+                part, gradients[k], loss = yield from world.server.compute(
+                    serve, world.stages[1], rule, part, smashed, labels
+                )
             losses[k] = float(loss)
         return part, gradients, losses

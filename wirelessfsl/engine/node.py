@@ -38,6 +38,7 @@ class Node:
         self.env: Environment = world.env
         self.processor = processor
         self.up, self.gone = True, False
+        self.falls = 0
         self.uplink_bytes = self.downlink_bytes = 0
         self.free_since_s = 0.0
         self.slowness = 1.0

@@ -8,6 +8,7 @@ every fact goes to the log.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
@@ -102,6 +103,8 @@ class World:
         self._sessions: dict[Process | None, Session] = {}
         self._running: dict[Node, Process] = {}
         self._back: Event | None = None
+        self._between: set[Node] = set()
+        self._more = False
         self._round_began_s = 0.0
 
     # What a scheme uses
@@ -125,7 +128,12 @@ class World:
         return up
 
     def together(
-        self, sessions: Mapping[Node, Steps], deadline_s: float | None = None, step: int = -1
+        self,
+        sessions: Mapping[Node, Steps],
+        deadline_s: float | None = None,
+        step: int = -1,
+        again: bool = False,
+        more: bool = False,
     ) -> Generator[Event, Any, dict[Node, Any]]:
         """Run one session per client at once; returns the results of those that finished, in the order given.
 
@@ -133,16 +141,22 @@ class World:
         dropped: its session ends where it is, and the others go on. One that is down already does not begin.
 
         step: the batch that the sessions are about, for the log; -1 if they are about several or none.
+        again: these sessions go on with what others before them in the round began; a client that has fallen in between
+            does not.
+        more: others will go on with these; a client that falls until then is dropped, too.
         """
         running = {}
+        began = {client: client.falls for client in sessions}
         for client, steps in sessions.items():
-            if not client.up:
+            if not client.up or (again and client not in self._between):
                 steps.close()
-                self.log_event(self.env.now, self.env.now, client, DROP, DOWN)
+                if not again:
+                    self.log_event(self.env.now, self.env.now, client, DROP, DOWN)
                 continue
             running[client] = process = self.env.process(self._session(client, steps))
             self._sessions[process] = Session(client, step)
         self._running.update(running)
+        self._more = more
         if deadline_s is not None and deadline_s < inf:
             yield self.env.all_of(running.values()) | self.env.timeout(deadline_s)
             for process in running.values():
@@ -152,7 +166,21 @@ class World:
         yield self.env.all_of(running.values())
         for client, process in running.items():
             del self._running[client], self._sessions[process]
-        return {client: process.value[0] for client, process in running.items() if process.value}
+        done = {client: process.value[0] for client, process in running.items() if process.value}
+        if more:  # who fell after its own session, while those of others went on, does not go on either
+            done = {client: result for client, result in done.items() if client.falls == began[client]}
+        self._between = set(done) if more else set()
+        return done
+
+    @contextmanager
+    def about(self, step: int) -> Iterator[None]:
+        """What the server computes inside, for nobody in particular, is about this batch: for the log."""
+        process = self.env.active_process
+        self._sessions[process] = Session(self.server, step)
+        try:
+            yield
+        finally:
+            del self._sessions[process]
 
     @property
     def now(self) -> float:
@@ -241,9 +269,13 @@ class World:
     def fell(self, node: Node, reason: str) -> None:
         """A node is off from now on: its session, if any, is dropped."""
         node.switch(up=False)
+        node.falls += 1
         process = self._running.get(node)
         if process is not None and process.is_alive:
             process.interrupt(reason)
+        elif node in self._between or (process is not None and process.value and self._more):
+            self._between.discard(node)
+            self.log_event(self.env.now, self.env.now, node, DROP, reason)
 
     def demand(self, node: Node, what: str, work: Work) -> Any:
         """The result of a kernel; its failure is told with place and simulated time."""
