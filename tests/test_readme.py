@@ -1,0 +1,48 @@
+"""What the README shows can be run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from wirelessfsl.cli import main
+from wirelessfsl.scenario import load_scenario
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = [
+    block
+    for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    if not re.search("my_pkg|my-images", block)  # what only a user has
+]
+COMMANDS = [line.partition("   #")[0].strip() for line in README.splitlines() if line.startswith("wirelessfsl codec ")]
+
+
+def test_there_is_something_to_run() -> None:
+    assert len(BLOCKS) >= 2
+    assert len(COMMANDS) >= 3
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_piece_of_a_scenario_is_right_in_the_quickstart(block: str, tmp_path: Path) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    whole = yaml.load((ROOT / "scenarios" / "quickstart.yaml").read_text()) | yaml.load(block)
+    with (tmp_path / "s.yaml").open("w") as file:
+        yaml.dump(whole, file)
+    assert load_scenario(tmp_path / "s.yaml").name == "quickstart"
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "--file" not in command])
+def test_codecs_are_measured_as_it_says(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(shlex.split(command)[1:]) == 0
+
+
+@pytest.mark.parametrize("name", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_scheme_of_a_scenario_has_its_line(name: Path) -> None:
+    kind = YAML(typ="safe", pure=True).load(name.read_text())["algorithm"]["kind"]
+    assert f"| `{kind}` |" in README
