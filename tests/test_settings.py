@@ -172,3 +172,25 @@ def test_settings_go_to_plain_data_and_back() -> None:
     post = Post(carrier=Pigeon(names=(("a",),)), spare=(Wire(loss=0.5), Pigeon()))
     assert TypeAdapter(Post).validate_json(TypeAdapter(Post).dump_json(post)) == post
     assert asdict(post)["carrier"]["kind"] == "pigeon"
+
+
+def test_a_section_that_is_a_kind_of_another_is_judged_as_that_one() -> None:
+    @settings
+    class Even:
+        number: Annotated[int, Ge(0)] = 0
+
+        def __post_init__(self) -> None:
+            if self.number % 2:
+                raise ValueError("number: must be even")
+
+    @settings
+    class EvenAndMore(Even):
+        more: Annotated[int, Ge(0)] = 0
+
+    assert EvenAndMore(number=2, more=3).number == 2
+    with pytest.raises(ValueError, match="must be even"):
+        EvenAndMore(number=1)
+    with pytest.raises(ValueError, match=r"EvenAndMore\.more: got -1"):
+        EvenAndMore(more=-1)
+    with pytest.raises(ValueError, match="number: got -2"):
+        EvenAndMore(number=-2)

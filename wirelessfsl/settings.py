@@ -40,7 +40,7 @@ def settings(cls: type[T]) -> type[T]:
         ...
     ValueError: Wire.rate_bit_s: got -1.0, must be > 0
     """
-    own = cls.__dict__.get("__post_init__")
+    own = getattr(cls, "__post_init__", None)  # its own, or that of a section it is a kind of
 
     def __post_init__(self: Any) -> None:
         owner: Any = type(self)

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from wirelessfsl.algorithms.in_step import in_step
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
-from wirelessfsl.engine.world import Steps, World
+from wirelessfsl.engine.world import Node
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count
 
@@ -44,5 +43,5 @@ class CPSL(ParallelSL):
     kind: Literal["cpsl"] = "cpsl"  # type: ignore[assignment]
     cluster_size: Count = 5
 
-    def train(self, world: World) -> Steps:
-        yield from in_step(self, world, self.serve, self.cluster_size)
+    def clusters(self, clients: tuple[Node, ...]) -> list[tuple[Node, ...]]:
+        return [clients[first : first + self.cluster_size] for first in range(0, len(clients), self.cluster_size)]

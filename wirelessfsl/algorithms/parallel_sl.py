@@ -13,20 +13,30 @@ Each round:
         client k:  w_c,k <- step                             <- server: dL_k/da_k
     client k -> server: w_c,k
     server: w_c <- sum_k p_k w_c,k
+
+A client that drops out in a round is as it was before; the server keeps what it has learnt. A deadline binds clients: a
+server that is busy beyond it still ends its step.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from math import inf
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from wirelessfsl.algorithms.in_step import Sent, in_step
-from wirelessfsl.engine.world import Steps, World
-from wirelessfsl.learning.kernels import serve_all
+from wirelessfsl.algorithms.exchange import learn, send_batch
+from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.learning.kernels import average, serve_all
 from wirelessfsl.learning.optim import SGD, Optimizer
-from wirelessfsl.learning.stage import Part
+from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count, Positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Sent: TypeAlias = "dict[Node, tuple[Tensor, Tensor]]"
+"""Smashed data and labels of every client, as the server has them."""
 
 
 @settings
@@ -58,12 +68,64 @@ class ParallelSL:
     deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
-        yield from in_step(self, world, self.serve)
+        client_part, server_part = world.initial
+        parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
+        server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
+        for t in world.rounds(self.rounds):
+            rule = self.optimizer.at(t, self.rounds)
+            clients = yield from world.available()
+            losses: dict[Node, list[float]] = {}
+            for cluster in self.clusters(clients):
+                turn = self.turn(world, rule, {k: parts[k] for k in cluster}, client_part, server_part)
+                client_part, server_part, trained, own = yield from turn
+                parts |= trained
+                losses |= own
+            world.close_round((client_part, server_part), losses)
+
+    def clusters(self, clients: tuple[Node, ...]) -> list[tuple[Node, ...]]:
+        """Clients that go in step; one cluster after the other continues with the averages of the one before."""
+        return [clients]
 
     def serve(self, world: World, rule: Optimizer, part: Part, sent: Sent, step: int) -> Steps:
+        """One batch of every client at the server: its part, each client's cut gradient and each client's loss."""
         smashed, labels = ([*each] for each in zip(*sent.values(), strict=True))
         with world.about(step):
             part, gradients, losses = yield from world.server.compute(
                 serve_all, world.stages[1], rule, part, smashed, labels
             )
         return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses.tolist(), strict=True))
+
+    def turn(
+        self, world: World, rule: Optimizer, parts: dict[Node, Part], client_part: Part, server_part: Part
+    ) -> Steps:
+        """A cluster's local steps: both parts of the model, and the parts and losses of the clients that finished."""
+        until_s = inf if self.deadline_s is None else world.now + self.deadline_s
+        fetching = {k: self.fetch(world, k, client_part.weights, part) for k, part in parts.items()}
+        here: dict[Node, Part] = yield from world.together(fetching, max(until_s - world.now, 0.0), more=True)
+        losses: dict[Node, list[float]] = {k: [] for k in here}
+        for step in range(self.local_steps):
+            count, size = self.local_steps, self.batch_size
+            sending = {k: send_batch(world, k, part, step, count, size) for k, part in here.items()}
+            sent = yield from world.together(sending, max(until_s - world.now, 0.0), step, again=True, more=True)
+            if not sent:
+                return client_part, server_part, {}, {}
+            arrived = {k: (smashed, labels) for k, (_, _, smashed, labels, _) in sent.items()}
+            server_part, gradients, loss = yield from self.serve(world, rule, server_part, arrived, step)
+            learning = {
+                k: learn(world, k, rule, part, tape, x, gradients[k]) for k, (part, tape, _, _, x) in sent.items()
+            }
+            here = yield from world.together(learning, max(until_s - world.now, 0.0), step, again=True, more=True)
+            for k in here:
+                losses[k].append(loss[k])
+        uploading = {k: world.transfer(k, world.server, model_upload=part.weights) for k, part in here.items()}
+        uploads = yield from world.together(uploading, max(until_s - world.now, 0.0), again=True)
+        if uploads:
+            shares = [world.samples(k) if self.weighting == "samples" else 1 for k in uploads]
+            mean = yield from world.server.compute(average, [*uploads.values()], shares)
+            client_part = client_part.load(mean)
+        return client_part, server_part, {k: here[k] for k in uploads}, {k: losses[k] for k in uploads}
+
+    def fetch(self, world: World, client: Node, weights: Weights, part: Part) -> Steps:
+        """Download of the client part."""
+        weights = yield from world.transfer(world.server, client, model_download=weights)
+        return part.load(weights)

@@ -17,21 +17,19 @@ Each round:
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from wirelessfsl.algorithms.in_step import Sent, in_step
+from wirelessfsl.algorithms.parallel_sl import ParallelSL, Sent
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import serve
-from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.stage import Part
-from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import stream
-from wirelessfsl.units import Count, Positive
 
 
 @settings
-class SplitFedV2:
+class SplitFedV2(ParallelSL):
     """SplitFed V2: one server model that steps client by client in random order (Thapa et al., AAAI 2022).
 
     Labels go to the server with the smashed data. Only the client parts are averaged, every round.
@@ -45,19 +43,7 @@ class SplitFedV2:
         the round waits for everybody.
     """
 
-    cuts: ClassVar[int] = 1
-    messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
-
-    kind: Literal["splitfed_v2"] = "splitfed_v2"
-    rounds: Count = 30
-    local_steps: Count = 5
-    batch_size: Count = 16
-    optimizer: Optimizer = SGD()
-    weighting: Literal["samples", "uniform"] = "samples"
-    deadline_s: Positive | None = None
-
-    def train(self, world: World) -> Steps:
-        yield from in_step(self, world, self.serve)
+    kind: Literal["splitfed_v2"] = "splitfed_v2"  # type: ignore[assignment]
 
     def serve(self, world: World, rule: Optimizer, part: Part, sent: Sent, step: int) -> Steps:
         clients = [*sent]

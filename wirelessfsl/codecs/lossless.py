@@ -76,20 +76,24 @@ class Deflate:
         return stream.compress(body) + stream.flush()
 
     def unpack(self, packed: memoryview, most_bytes: int) -> bytes:
-        stream = zlib.decompressobj()
-        try:
-            body = stream.decompress(packed, most_bytes + 1)
-        except zlib.error as error:
-            raise CorruptPayload(f"deflate: {error}") from None
-        if len(body) > most_bytes or not stream.eof or stream.unused_data:
-            raise CorruptPayload("deflate: the packed bytes are cut short, or too many")
-        return body
+        return _unpacked(self.kind, zlib.decompressobj(), packed, most_bytes)
 
     def pack_flops(self, size_bytes: int) -> float:
         return self.flops_per_byte * size_bytes
 
     def unpack_flops(self, size_bytes: int) -> float:
         return self.flops_per_byte / 4 * size_bytes
+
+
+def _unpacked(kind: str, stream: Any, packed: memoryview, most_bytes: int) -> bytes:
+    """All that a stream decompresses, no more than so many bytes."""
+    try:
+        body: bytes = stream.decompress(packed, most_bytes + 1)
+    except (zlib.error, zstd.ZstdError) as error:
+        raise CorruptPayload(f"{kind}: {error}") from None
+    if len(body) > most_bytes or not stream.eof or stream.unused_data:
+        raise CorruptPayload(f"{kind}: the packed bytes are cut short, or too many")
+    return body
 
 
 @settings
@@ -113,14 +117,7 @@ class Zstd:
         return zstd.compress(body, self.level)
 
     def unpack(self, packed: memoryview, most_bytes: int) -> bytes:
-        stream = zstd.ZstdDecompressor()
-        try:
-            body = stream.decompress(packed, most_bytes + 1)
-        except zstd.ZstdError as error:
-            raise CorruptPayload(f"zstd: {error}") from None
-        if len(body) > most_bytes or not stream.eof or stream.unused_data:
-            raise CorruptPayload("zstd: the packed bytes are cut short, or too many")
-        return body
+        return _unpacked(self.kind, zstd.ZstdDecompressor(), packed, most_bytes)
 
     def pack_flops(self, size_bytes: int) -> float:
         return self.flops_per_byte * size_bytes

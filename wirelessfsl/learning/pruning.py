@@ -95,7 +95,29 @@ class NoPruning:
 
 
 @settings
-class WeightPruning:
+class _Gradual:
+    """What the ways to prune share: how much, which first, and when."""
+
+    sparsity: Sparsity = 0.5
+    importance: Literal["magnitude", "taylor"] = "magnitude"
+    schedule: Schedule = Cubic()
+
+    def __post_init__(self) -> None:
+        if self.taylor and self.schedule.share(1):
+            raise ValueError("schedule: importance by first-order Taylor needs a round of training before it prunes")
+
+    @property
+    def taylor(self) -> bool:
+        """Whether gradients are asked for."""
+        return self.importance == "taylor"
+
+    def sparsity_at(self, round: int) -> float:
+        """Sparsity in a round (from 1)."""
+        return self.sparsity * self.schedule.share(round)
+
+
+@settings
+class WeightPruning(_Gradual):
     """Single weights of least importance are zero: of all matrices and filters of the client's part together.
 
     On the wire a model is ceil(n / 8) bytes of flags for n such weights, and those that are kept. Biases and
@@ -114,26 +136,11 @@ class WeightPruning:
     """
 
     kind: Literal["weights"] = "weights"
-    sparsity: Sparsity = 0.5
-    importance: Literal["magnitude", "taylor"] = "magnitude"
-    schedule: Schedule = Cubic()
     sparse_speedup: Fraction = 0.0
-
-    def __post_init__(self) -> None:
-        _check_taylor(self)
-
-    @property
-    def taylor(self) -> bool:
-        """Whether gradients are asked for."""
-        return self.importance == "taylor"
-
-    def sparsity_at(self, round: int) -> float:
-        """Sparsity in a round (from 1)."""
-        return self.sparsity * self.schedule.share(round)
 
 
 @settings
-class FilterPruning:
+class FilterPruning(_Gradual):
     """Whole filters of convolutions go, so that the part is really smaller: fewer weights, FLOPs and smashed channels.
 
     In every layer (or group of layers that must agree, such as those around a residual connection) the round(s c) of c
@@ -149,26 +156,6 @@ class FilterPruning:
     """
 
     kind: Literal["filters"] = "filters"
-    sparsity: Sparsity = 0.5
-    importance: Literal["magnitude", "taylor"] = "magnitude"
-    schedule: Schedule = Cubic()
-
-    def __post_init__(self) -> None:
-        _check_taylor(self)
-
-    @property
-    def taylor(self) -> bool:
-        """Whether gradients are asked for."""
-        return self.importance == "taylor"
-
-    def sparsity_at(self, round: int) -> float:
-        """Sparsity in a round (from 1)."""
-        return self.sparsity * self.schedule.share(round)
-
-
-def _check_taylor(pruning: WeightPruning | FilterPruning) -> None:
-    if pruning.taylor and pruning.schedule.share(1):
-        raise ValueError("schedule: importance by first-order Taylor needs a round of training before it prunes")
 
 
 Pruning = Annotated[NoPruning | WeightPruning | FilterPruning, Kinds()]
