@@ -183,7 +183,9 @@ def _run(args: argparse.Namespace) -> int:
 
     with _Progress(sys.stderr.isatty()) as progress:
         run = simulate(scenario, out=args.out, report=progress)
-    print(_closing(run))
+    from wirelessfsl.results.closing import closing
+
+    print(closing(run))
     return 0
 
 
@@ -219,13 +221,14 @@ def _plot(args: argparse.Namespace) -> int:
     if args.round is not None and "timeline" not in kinds:
         raise ValueError(f"plot: --round is a knob of timeline, not of {', '.join(kinds)}; leave it out")
     runs = _open(args.runs)
+    from wirelessfsl.results.groups import told_apart
     from wirelessfsl.results.plots import KINDS, save, shown_round, timeline
 
     if args.round is not None:
         for run in runs:
             shown_round(run, args.round)
     folder = args.out or (runs[0].path / "plots" if len(runs) == 1 else Path("plots"))
-    named = [*zip(_told_apart([run.path for run in runs]), runs, strict=True)]
+    named = [*zip(told_apart([run.path for run in runs]), runs, strict=True)]
     files, empty = 0, []
     for kind in kinds:
         shown = {f"{kind}-{name}": [run] for name, run in named} if kind == "timeline" and runs[1:] else {kind: runs}
@@ -245,13 +248,6 @@ def _plot(args: argparse.Namespace) -> int:
     for line in empty:
         print(f"left out {line}", file=sys.stderr)
     return 0
-
-
-def _told_apart(paths: Sequence[Path]) -> list[str]:
-    """A name for each folder: its last part, and as many of those before it as it takes to tell them apart."""
-    whole = [path.resolve().parts for path in paths]
-    depth = next(n for n in range(1, max(map(len, whole)) + 1) if len({each[-n:] for each in whole}) == len(whole))
-    return ["-".join(each[-depth:]) for each in whole]
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -378,38 +374,6 @@ class _Progress:
     def __exit__(self, *_: object) -> None:
         if self.live:
             print(file=sys.stderr)
-
-
-def _closing(run: Run) -> str:
-    """What the run cost, in a few lines, and where it is."""
-    from wirelessfsl.results.metrics import diverged, dropped
-    from wirelessfsl.results.prefixes import said
-
-    found = run.summary
-    energy, sent, final, best = (found[key] for key in ("energy_j", "bytes", "final", "best"))
-    total, devices, server = (said("J", energy[key]) for key in ("total", "devices", "server"))
-    accuracy = "no evaluation"
-    if final["accuracy"] is not None:
-        accuracy = f"{final['accuracy']:.4f} (best {best['accuracy']:.4f} in round {best['round']})"
-    lines = [
-        f"{run.name}: {found['status']} after {found['rounds']} round{'' if found['rounds'] == 1 else 's'}",
-        f"  accuracy        {accuracy}",
-        f"  simulated time  {said('s', found['simulated_s'])}",
-        f"  energy          {total} (devices {devices}, server {server})",
-        f"  traffic         {said('B', sent['uplink'])} up, {said('B', sent['downlink'])} down",
-    ]
-    for target, seconds in found["time_to_accuracy_s"].items():
-        joules = found["energy_to_accuracy_j"][target]
-        cost = "not reached" if seconds is None else f"{said('s', seconds)}, {said('J', joules)}"
-        lines.append(f"  to accuracy {target:<4} {cost}")
-    drops = dropped(run.facts)
-    if drops.left:
-        lines.append(f"  dropped         {drops.left} of {drops.client_rounds} client-rounds were dropped")
-    if diverged(run.evaluations):
-        lines.append("the loss is not a number: the training failed; a smaller learning rate may help")
-    lines.append(f"run folder: {run.path}")
-    lines.append(f"figures:    wirelessfsl plot {run.path}")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

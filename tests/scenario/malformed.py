@@ -533,6 +533,11 @@ MALFORMED = [
         "1:47 algorithm.interval: got 6, must be at most algorithm.rounds = 5",
     ),
     Malformed(
+        "a sample of more than all",
+        "algorithm: {kind: fedlite, clients_per_round: 99}\n",
+        "1:47 algorithm.clients_per_round: got 99, must be at most data.clients = 10",
+    ),
+    Malformed(
         "labels quantised",
         "codecs: {labels: {kind: quantize}}\n",
         "1:18 codecs.labels.0: quantize has no effect: labels are integers, which fly as they are; remove it",

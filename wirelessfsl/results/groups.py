@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def _settings(run: Run) -> str:
     """A run's scenario but for name and seed, as text to compare."""
     settings = {key: value for key, value in run.scenario.items() if key not in ("name", "seed")}
     return json.dumps(settings, sort_keys=True)
+
+
+def told_apart(paths: Sequence[Path]) -> list[str]:
+    """A name for each folder: its last part, and as many of those before it as it takes to tell them apart."""
+    whole = [path.resolve().parts for path in paths]
+    depth = next(n for n in range(1, max(map(len, whole)) + 1) if len({each[-n:] for each in whole}) == len(whole))
+    return ["-".join(each[-depth:]) for each in whole]
 
 
 def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str]:

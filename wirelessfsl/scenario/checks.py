@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load
@@ -178,9 +177,10 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     if networked and data.clients > len(dataset.labels):
         text = f"got {data.clients} clients, {data.name} has {len(dataset.labels)} training samples"
         yield Problem(("data", "clients"), text, reads=source)
-    if isinstance(s.algorithm, CPSL) and s.algorithm.cluster_size > data.clients:
-        text = f"got {s.algorithm.cluster_size}, must be at most data.clients = {data.clients}"
-        yield Problem(("algorithm", "cluster_size"), text, reads=(("data", "clients"),))
+    for knob in "cluster_size", "clients_per_round":
+        if (getattr(s.algorithm, knob, None) or 0) > data.clients:
+            text = f"got {getattr(s.algorithm, knob)}, must be at most data.clients = {data.clients}"
+            yield Problem(("algorithm", knob), text, reads=(("data", "clients"),))
     rates = getattr(s.algorithm, "client_rates", None)
     if rates is not None and len(rates) != data.clients:
         text = f"got {len(rates)} rates, must be data.clients = {data.clients}"

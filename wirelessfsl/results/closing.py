@@ -1,0 +1,40 @@
+"""What a run cost, in a few lines for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wirelessfsl.results.metrics import diverged, dropped
+from wirelessfsl.results.prefixes import said
+
+if TYPE_CHECKING:
+    from wirelessfsl.results.store import Run
+
+
+def closing(run: Run) -> str:
+    """What the run cost, in a few lines, and where it is."""
+    found = run.summary
+    energy, sent, final, best = (found[key] for key in ("energy_j", "bytes", "final", "best"))
+    total, devices, server = (said("J", energy[key]) for key in ("total", "devices", "server"))
+    accuracy = "no evaluation"
+    if final["accuracy"] is not None:
+        accuracy = f"{final['accuracy']:.4f} (best {best['accuracy']:.4f} in round {best['round']})"
+    lines = [
+        f"{run.name}: {found['status']} after {found['rounds']} round{'' if found['rounds'] == 1 else 's'}",
+        f"  accuracy        {accuracy}",
+        f"  simulated time  {said('s', found['simulated_s'])}",
+        f"  energy          {total} (devices {devices}, server {server})",
+        f"  traffic         {said('B', sent['uplink'])} up, {said('B', sent['downlink'])} down",
+    ]
+    for target, seconds in found["time_to_accuracy_s"].items():
+        joules = found["energy_to_accuracy_j"][target]
+        cost = "not reached" if seconds is None else f"{said('s', seconds)}, {said('J', joules)}"
+        lines.append(f"  to accuracy {target:<4} {cost}")
+    drops = dropped(run.facts)
+    if drops.left:
+        lines.append(f"  dropped         {drops.left} of {drops.client_rounds} client-rounds were dropped")
+    if diverged(run.evaluations):
+        lines.append("the loss is not a number: the training failed; a smaller learning rate may help")
+    lines.append(f"run folder: {run.path}")
+    lines.append(f"figures:    wirelessfsl plot {run.path}")
+    return "\n".join(lines)
