@@ -10,6 +10,7 @@ from tests.learning.plain import network
 from tests.worlds import ListLog, dataset, run, tiny
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.engine.participation import Participation
 from wirelessfsl.learning.executor import Sequential
 from wirelessfsl.learning.partition import Classes, Iid, deal_test
 from wirelessfsl.records import Metric
@@ -83,7 +84,7 @@ def test_a_second_run_with_the_same_executor_counts_its_own_kernels() -> None:
 
 
 def test_steps_of_clients_that_drop_out_later_count() -> None:
-    scenario = tiny(3, algorithm=FedAvg(rounds=1, local_steps=50, deadline_s=30.0))
+    scenario = tiny(3, algorithm=FedAvg(rounds=1, local_steps=50), participation=Participation(deadline_s=30.0))
     log, outcome = run(scenario)
     done = log.rows(activity="compute", phase="client_step")
     assert log.rows(activity="drop")

@@ -24,7 +24,8 @@ from wirelessfsl.devices.compute import MeasuredProcessor
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.medium import ConstantLink
 from wirelessfsl.engine.node import Node
-from wirelessfsl.engine.world import Exhausted, Transport, World
+from wirelessfsl.engine.transport import Transport
+from wirelessfsl.engine.world import Exhausted, World
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.executor import Executor, Sequential
 from wirelessfsl.learning.partition import Iid
@@ -145,12 +146,12 @@ def played(scenario: Scenario) -> tuple[World, ListLog, str]:
     return world, log, "completed"
 
 
-def one_round(world: World, sessions: dict[Node, Any], deadline_s: float | None = None) -> dict[Node, Any]:
+def one_round(world: World, sessions: dict[Node, Any]) -> dict[Node, Any]:
     """Run sessions of the test's own as one whole round; returns what ``World.together`` does."""
 
     def story() -> Generator[Any, Any, Any]:
         for _ in world.rounds(1):
-            done = yield from world.together(sessions, deadline_s)
+            done = yield from world.together(sessions)
             world.close_round((), {})
         return done
 

@@ -38,7 +38,7 @@ _NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
 def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) -> World:
     """The world of a scenario; its clock stands at 0."""
     s, algorithm = scenario, scenario.algorithm
-    world = World(s.seed, executor, log, s.network.transport)
+    world = World(s.seed, executor, log, s.network.transport, s.participation)
     world.server = _node(world, SERVER, -1, s.server if algorithm.messages else replace(s.server, radio=_NO_RADIO))
     if algorithm.messages:
         owners = [group for group in s.groups for _ in range(group.count)]

@@ -18,6 +18,7 @@ from wirelessfsl.devices.compute import Jitter, Processor
 from wirelessfsl.devices.failures import Failures
 from wirelessfsl.devices.profiles import Profile
 from wirelessfsl.engine.medium import MediumSettings
+from wirelessfsl.engine.participation import Choice
 from wirelessfsl.learning.datasets import DATASETS
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import Optimizer, Schedule
@@ -53,6 +54,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "channels": _kinds(PathLoss, Fading, Phy),
     "shadowings": _kinds(Shadowing),
     "media": _kinds(MediumSettings),
+    "participations": _kinds(Choice),
 }
 
 

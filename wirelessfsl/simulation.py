@@ -173,7 +173,7 @@ def play(
                     raise
                 raise SimulationError(
                     f"round {world.round}, simulated time {world.env.now:.6g} s: nothing can happen any more; a link"
-                    " has rate 0 and will keep it. Set network.transport.timeout_s or algorithm.deadline_s"
+                    " has rate 0 and will keep it. Set network.transport.timeout_s or participation.deadline_s"
                 ) from error
             wall = perf_counter() - begin
     busy = executor.busy_s - busy_before + evaluator.host_s

@@ -11,6 +11,7 @@ from tests.worlds import ListLog
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.wire import frame_bytes
+from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Iid
@@ -42,7 +43,7 @@ def test_the_femnist_network_has_the_sizes_of_the_paper() -> None:
 
 
 def test_so_many_clients_are_sampled_each_time_and_others_the_next() -> None:
-    log = run(FedLite(**BUDGET, clients_per_round=2))
+    log = run(FedLite(**BUDGET), participation=Participation(choice=RandomChoice(fraction=0.4)))
     chosen = [{row.peer for row in log.rows(phase=MODEL_DOWNLOAD, activity="transfer", round=t)} for t in range(1, 7)]
     assert all(len(each) == 2 for each in chosen)
     assert len(set(map(frozenset, chosen))) > 2

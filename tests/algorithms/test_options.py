@@ -17,7 +17,6 @@ from wirelessfsl.simulation import play
 SCHEMES = [scheme for scheme in get_args(get_args(Algorithm)[0]) if scheme.messages]
 OTHER: dict[str, Any] = {
     "weighting": "uniform",
-    "deadline_s": 0.02,
     "batch_size": 8,
     "local_steps": 1,
     "rounds": 1,
@@ -26,7 +25,6 @@ OTHER: dict[str, Any] = {
     "order": "random",
     "interval": 2,
     "gradient_bits": 4,
-    "clients_per_round": 2,
     "cluster_size": 3,
     "mu": 2.0,
     "loss": "sum",

@@ -21,7 +21,8 @@ from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.devices.failures import FailAt
-from wirelessfsl.engine.world import Transport
+from wirelessfsl.engine.participation import Participation
+from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.kernels import serve_all
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Dirichlet
@@ -152,7 +153,8 @@ def test_every_scheme_accounts_for_every_byte_second_and_joule(scheme: Any, code
     scenario = Scenario(
         data=Data(name="digits", clients=3),
         model=Model(name="small_cnn"),
-        algorithm=scheme(**budget | ({"cluster_size": 2} if scheme is CPSL else {}), deadline_s=2.0 if lossy else None),
+        algorithm=scheme(**budget | ({"cluster_size": 2} if scheme is CPSL else {})),
+        participation=Participation(deadline_s=2.0 if lossy else None),
         codecs=codecs,
         devices=(Devices(count=2), Devices(count=1, failures=failures)) if lossy else (),
     )

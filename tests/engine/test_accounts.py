@@ -21,8 +21,10 @@ from wirelessfsl.devices.compute import LogNormalJitter
 from wirelessfsl.devices.failures import FailAt, RandomFailures
 from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.node import Node
+from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.power import BUSY, DUPLEX, IDLE, OFF, RECEIVE, SLEEP, TRANSMIT
-from wirelessfsl.engine.world import Transport, World
+from wirelessfsl.engine.transport import Transport
+from wirelessfsl.engine.world import World
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.fading import Rayleigh
 from wirelessfsl.radio.link import Channel
@@ -38,8 +40,8 @@ DEVICES = (
     replace(DEVICE, processor=replace(PROCESSOR, flops_per_s=FORWARD / 6)),
     replace(DEVICE, radio=SLEEPER),
 )
-SPLITFED = SplitFedV1(rounds=5, local_steps=2, batch_size=BATCH, deadline_s=10.0)
-FEDAVG = FedAvg(rounds=5, local_steps=2, batch_size=BATCH, deadline_s=30.0)
+SPLITFED = SplitFedV1(rounds=5, local_steps=2, batch_size=BATCH)
+FEDAVG = FedAvg(rounds=5, local_steps=2, batch_size=BATCH)
 MEDIA = {
     "fdma": Fdma(bandwidth_hz=6e4, latency_s=0.05),
     "tdma": Tdma(bandwidth_hz=6e4, latency_s=0.05),
@@ -55,6 +57,7 @@ def stormy(medium: str, algorithm: Any = SPLITFED) -> Scenario:
         channel=Channel(fading=Rayleigh(coherence_time_s=0.1)),
         layout=Fixed(distances_m=(100.0, 200.0, 300.0, 100.0, 200.0, 300.0, 20e3)),
         transport=Transport(timeout_s=3.0 if algorithm is SPLITFED else 20.0),
+        participation=Participation(deadline_s=10.0 if algorithm is SPLITFED else 30.0),
         server=Server(processor=replace(SERVER_PROCESSOR, slots=2), radio=RADIO),
         codecs=Codecs(activations=(Quantize(bits=8),), model_upload=(Quantize(bits=12),)),
     )

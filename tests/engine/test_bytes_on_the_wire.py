@@ -19,7 +19,7 @@ from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.engine.medium import Fdma
-from wirelessfsl.engine.world import Transport
+from wirelessfsl.engine.transport import Transport
 from wirelessfsl.records import MESSAGE_KINDS
 from wirelessfsl.scenario import Codecs
 

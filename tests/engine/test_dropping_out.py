@@ -39,7 +39,9 @@ from wirelessfsl.devices.battery import Battery
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.node import Node
-from wirelessfsl.engine.world import SimulationError, Transport, World
+from wirelessfsl.engine.participation import Participation
+from wirelessfsl.engine.transport import Transport
+from wirelessfsl.engine.world import SimulationError, World
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.fading import NoFading
@@ -266,8 +268,8 @@ def test_when_everybody_has_failed_for_good_the_run_is_exhausted() -> None:
 
 def test_a_late_client_is_dropped_at_the_deadline_and_its_part_so_far_counts() -> None:
     slow = replace(DEVICE, processor=replace(PROCESSOR, flops_per_s=FORWARD / 5))
-    scheme = SplitFedV1(rounds=2, local_steps=1, batch_size=BATCH, deadline_s=4.0)
-    log, outcome = run(tiny(devices=(DEVICE, slow), medium=LINK, algorithm=scheme))
+    late = Participation(deadline_s=4.0)
+    log, outcome = run(tiny(devices=(DEVICE, slow), medium=LINK, rounds=2, participation=late))
     assert outcome.status == "completed"
     one = 4.0 + average_s(1)
     assert drops(log) == [
@@ -286,8 +288,7 @@ def test_a_late_client_is_dropped_at_the_deadline_and_its_part_so_far_counts() -
 
 def test_a_deadline_that_everybody_meets_changes_nothing() -> None:
     free_of, bound = (
-        run(tiny(3, rounds=2, algorithm=SplitFedV1(rounds=2, local_steps=1, batch_size=BATCH, deadline_s=limit)))[0]
-        for limit in (None, 1000.0)
+        run(tiny(3, rounds=2, participation=Participation(deadline_s=limit)))[0] for limit in (None, 1000.0)
     )
     assert free_of.events == bound.events
     assert free_of.metrics == bound.metrics
@@ -297,7 +298,9 @@ def test_a_deadline_that_everybody_meets_changes_nothing() -> None:
 def test_a_round_in_which_everybody_is_late_leaves_the_model_as_it_was(
     kind: type[SplitFedV1] | type[FedAvg],
 ) -> None:
-    scenario = tiny(2, algorithm=kind(rounds=3, local_steps=1, batch_size=BATCH, deadline_s=0.5))
+    scenario = tiny(
+        2, algorithm=kind(rounds=3, local_steps=1, batch_size=BATCH), participation=Participation(deadline_s=0.5)
+    )
     log, outcome = run(scenario)
     world, _ = world_of(scenario)
     assert outcome.status == "completed"
@@ -312,8 +315,7 @@ def test_a_late_clients_upload_is_counted_as_far_as_it_flew() -> None:
     # Everything takes 3 s and then the model 16.704 s; the deadline cuts it after a quarter.
     link = ConstantLink(uplink_bit_s=8e3, downlink_bit_s=1e9, latency_s=0.0)
     before = CLIENT_MODEL * 8 / 1e9 + 3.0 + UPLOAD * 8 / 8e3 + GRADIENTS * 8 / 1e9
-    scheme = SplitFedV1(rounds=1, local_steps=1, batch_size=BATCH, deadline_s=before + 4.1765)
-    log, _ = run(tiny(medium=link, algorithm=scheme))
+    log, _ = run(tiny(medium=link, participation=Participation(deadline_s=before + 4.1765)))
     (row,) = log.rows(phase="model_upload", activity="transfer")
     assert (row.bytes, row.delivered) == (4176, False)
     assert row.energy_j == pytest.approx(4.1765 * 3.0)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.worlds import BATCH, DEVICE, STATION, ListLog, one_round, run, tell, tiny, world_of
-from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from tests.worlds import DEVICE, STATION, ListLog, one_round, run, tell, tiny, world_of
 from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Delivery, Fdma, Medium, Tdma
+from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.world import SimulationError, World
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
@@ -244,8 +244,7 @@ def test_a_link_that_is_all_but_dead_ends_the_run_with_what_to_do(monkeypatch: p
     far = tiny(2, medium=Fdma(), layout=Fixed(distances_m=(100.0, 3e6)), channel=Channel(fading=Rayleigh()))
     with pytest.raises(SimulationError, match=r"round 1, .* to client-1, .* 300 fading blocks .* Bring the"):
         play(far, ListLog())
-    deadline = SplitFedV1(rounds=1, local_steps=1, batch_size=BATCH, deadline_s=1.0)
-    assert play(replace(far, algorithm=deadline), ListLog()).status == "completed"
+    assert play(replace(far, participation=Participation(deadline_s=1.0)), ListLog()).status == "completed"
 
 
 def test_patience_is_counted_anew_whenever_a_message_begins_or_ends(monkeypatch: pytest.MonkeyPatch) -> None:

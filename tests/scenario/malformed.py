@@ -151,7 +151,7 @@ MALFORMED = [
     Malformed(
         "knob of another section",
         "algorithm: {kind: fedavg, lr: 0.1}\n",
-        "1:27 algorithm.lr: unknown key, allowed: rounds, local_steps, batch_size, optimizer, upload, weighting, deadline_s (did you mean algorithm.optimizer.lr?)",
+        "1:27 algorithm.lr: unknown key, allowed: rounds, local_steps, batch_size, optimizer, upload, weighting (did you mean algorithm.optimizer.lr?)",
     ),
     Malformed(
         "number as a key",
@@ -273,8 +273,8 @@ MALFORMED = [
     ),
     Malformed(
         "not a number",
-        "algorithm: {kind: fedavg, deadline_s: .nan}\n",
-        "1:39 algorithm.deadline_s: got .nan, must be a finite number",
+        "participation: {deadline_s: .nan}\n",
+        "1:29 participation.deadline_s: got .nan, must be a finite number",
     ),
     Malformed(
         "infinity",
@@ -534,8 +534,35 @@ MALFORMED = [
     ),
     Malformed(
         "a sample of more than all",
-        "algorithm: {kind: fedlite, clients_per_round: 99}\n",
-        "1:47 algorithm.clients_per_round: got 99, must be at most data.clients = 10",
+        "participation: {choice: {kind: random, fraction: 99}}\n",
+        "1:50 participation.choice.fraction: got 99, must be <= 1 (a share, not per cent: did you mean 0.99?)",
+    ),
+    Malformed(
+        "late for no deadline",
+        "participation: {late: partial}\n",
+        "1:17 participation.late: has no effect: nobody is late: deadline_s is not given; remove it",
+    ),
+    Malformed(
+        "part of one batch",
+        "algorithm: {kind: fedlite}\nparticipation: {deadline_s: 1.0, late: partial}\n",
+        "2:34 participation.late: has no effect: a round of fedlite is one batch, of which there is no part; remove it",
+    ),
+    Malformed(
+        "the best of equal links",
+        "participation: {choice: {kind: channel_aware}}\nnetwork: {medium: {kind: constant}}\n",
+        "1:17 participation.choice: has no effect: all constant links are the same; remove it",
+    ),
+    Malformed(
+        "an outage that cannot be",
+        "network: {transport: {outage: {gradients: reuse}}}\n",
+        "1:23 network.transport.outage: has no effect: no message is lost: timeout_s is not given; remove it",
+    ),
+    Malformed(
+        "old masks",
+        "algorithm: {kind: fedsl, pruning: {kind: weights}}\n"
+        "network: {transport: {timeout_s: 1.0, outage: {model_download: reuse}}}\n",
+        "2:48 network.transport.outage.model_download: got 'reuse', must be drop: with pruning a client needs the"
+        " newest masks",
     ),
     Malformed(
         "labels quantised",

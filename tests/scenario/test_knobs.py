@@ -16,6 +16,8 @@ from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.devices.compute import OperatingPoint
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.participation import Participation
+from wirelessfsl.engine.transport import Transport
 from wirelessfsl.scenario import (
     Codecs,
     Data,
@@ -65,6 +67,8 @@ GIVEN: dict[type, dict[str, Any]] = {
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
     FailAt: {"repair_s": 5.0},
+    Participation: {"deadline_s": 1.0},
+    Transport: {"timeout_s": 1.0},
 }
 """What a section needs so that all of its knobs have an effect; the data set only has to take a folder."""
 

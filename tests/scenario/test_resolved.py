@@ -30,7 +30,7 @@ def test_a_scenario_of_the_package_resolves_to_itself(path: Path, tmp_path: Path
 
 
 CHOICES = {
-    "algorithm": ["{kind: fedavg, weighting: uniform}", "{kind: centralised}", "{kind: splitfed_v1, deadline_s: 1e-3}"],
+    "algorithm": ["{kind: fedavg, weighting: uniform}", "{kind: centralised}", "{kind: splitfed_v1, rounds: 7}"],
     "algorithm.optimizer": ["{kind: adam, eps: 1e-12}", "{kind: sgd, momentum: 0.9}"],
     "codecs.model_upload": ["{kind: cast, dtype: bfloat16}", "[{kind: quantize, bits: 3}]"],
     "data.partition": ["{kind: shards}", "{kind: iid}", "{kind: dirichlet, alpha: 1e5}", "{kind: classes}"],

@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
         ("devices=null", lambda s: [group.count for group in s.devices] == [4]),
         ("devices.1.profile=phone-mid", lambda s: s.devices[1].profile == "phone-mid"),
         ("network.transport.overhead_bytes=0", lambda s: s.network.transport.overhead_bytes == 0),
-        ("algorithm.deadline_s=null", lambda s: s.algorithm.deadline_s is None),
+        ("participation.deadline_s=null", lambda s: s.participation.deadline_s is None),
         ("name=a=b", None),
         ("name='2024'", lambda s: s.name == "2024"),
     ],

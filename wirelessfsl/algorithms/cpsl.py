@@ -36,8 +36,6 @@ class CPSL(ParallelSL):
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves; each client and the server have a state of their own.
     weighting: share p_k of a client in the average of the client parts: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after its cluster began is dropped from the round, in s; by default
-        the others wait for it.
     """
 
     kind: Literal["cpsl"] = "cpsl"  # type: ignore[assignment]

@@ -21,7 +21,7 @@ from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
-from wirelessfsl.units import Count, Positive
+from wirelessfsl.units import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,8 +40,6 @@ class FedAvg:
     upload: what a client sends, its weights or their change since it received them; sparsification, low rank and error
         feedback are made for changes.
     weighting: share of a client in the average: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
-        the round waits for everybody.
     """
 
     cuts: ClassVar[int] = 0
@@ -54,16 +52,15 @@ class FedAvg:
     optimizer: Optimizer = SGD()
     upload: Literal["weights", "update"] = "weights"
     weighting: Literal["samples", "uniform"] = "samples"
-    deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
         (model,) = world.initial
         parts = {k: model.begin(self.optimizer, world.key(k)) for k in world.clients}
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.available()
+            clients = yield from world.participants()
             sessions = {k: self.session(world, k, rule, model.weights, parts[k]) for k in clients}
-            done = yield from world.together(sessions, self.deadline_s)
+            done = yield from world.together(sessions)
             if done:
                 shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
                 uploads = [upload for _, upload, _ in done.values()]

@@ -18,7 +18,6 @@ iteration is a round here. Averages are over the clients that took part.
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import send_batch
@@ -28,8 +27,7 @@ from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
-from wirelessfsl.streams import stream
-from wirelessfsl.units import Count, Positive
+from wirelessfsl.units import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,16 +39,14 @@ class FedLite:
 
     Labels go to the server with the smashed data. An iteration is a round: clients fetch the client part, send
     activations and labels, receive the cut gradient and send the gradient of the client part; the server steps. Give
-    codecs.activations the codec clustering with its correction; without codecs this is federated split SGD.
+    codecs.activations the codec clustering with its correction, and participation a random choice of S clients; without
+    codecs this is federated split SGD.
 
     rounds: iterations.
-    clients_per_round: S, clients sampled evenly in each iteration, of those that are up; by default all.
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves, at the server.
     weighting: share of a client in the average of the client part's gradients: its number of samples, or the same for
         all; the server's half steps by the mean over all samples of the batches.
-    deadline_s: a client that is not done this long after the iteration's clients began is dropped from it, in s; by
-        default the server waits for everybody.
     """
 
     cuts: ClassVar[int] = 1
@@ -58,23 +54,19 @@ class FedLite:
 
     kind: Literal["fedlite"] = "fedlite"
     rounds: Count = 150
-    clients_per_round: Count | None = None
     batch_size: Count = 20
     optimizer: Optimizer = SGD()
     weighting: Literal["samples", "uniform"] = "uniform"
-    deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
         server, keeper = world.server, world.key(world.clients[0])
         client_part, server_part = (part.begin(self.optimizer, keeper) for part in world.initial)
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
-            up = yield from world.available()
-            order = stream(world.seed, "participants", t).permutation(len(up))
-            clients = [up[i] for i in sorted(order[: self.clients_per_round])]
-            until_s = inf if self.deadline_s is None else world.now + self.deadline_s
+            clients = yield from world.participants()
             sending = {k: self.there(world, k, client_part) for k in clients}
-            sent = yield from world.together(sending, max(until_s - world.now, 0.0), step=0, more=True)
+            begun = yield from world.together(sending, step=0, more=True)
+            sent = {k: each for k, each in begun.items() if each}
             losses: dict[Node, list[float]] = {}
             if sent:
                 smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
@@ -86,7 +78,7 @@ class FedLite:
                     k: self.back(world, k, part, tape, x, gradient)
                     for (k, (part, tape, _, _, x)), gradient in zip(sent.items(), gradients, strict=True)
                 }
-                updates = yield from world.together(returning, max(until_s - world.now, 0.0), step=0, again=True)
+                updates = yield from world.together(returning, step=0, again=True)
                 losses = {k: [each] for k, each in zip(sent, loss.tolist(), strict=True) if k in updates}
                 if updates:
                     shares = [world.samples(k) if self.weighting == "samples" else 1 for k in updates]

@@ -5,8 +5,8 @@ Li, Sahu, Zaheer, Sanjabi, Talwalkar, Smith, "Federated Optimization in Heteroge
 
     client k:  w_k <- step with dL/dw + mu (w_k - w_global)
 
-and everything else is FedAvg; mu = 0 is FedAvg. The paper's variable amount of work per client is not in here: a
-deadline drops those that are late.
+and everything else is FedAvg; mu = 0 is FedAvg. The paper's partial work of those that are slow is
+``participation: {deadline_s: ..., late: partial}`` in the scenario.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ class FedProx(FedAvg):
     upload: what a client sends, its weights or their change since it received them; sparsification, low rank and error
         feedback are made for changes.
     weighting: share of a client in the average: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
-        the round waits for everybody.
     """
 
     kind: Literal["fedprox"] = "fedprox"  # type: ignore[assignment]

@@ -22,16 +22,17 @@ dropout this is SplitFed V1, step for step.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, ClassVar, Literal
 
-from wirelessfsl.engine.world import Cut, Node, Steps, World
+from wirelessfsl.engine.world import Cut, Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average, backward, forward, prune, serve
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.pruning import NoPruning, Plan, Pruning
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
-from wirelessfsl.units import Count, Ge, Le, Positive
+from wirelessfsl.units import Count, Ge, Le
 
 
 @settings
@@ -53,8 +54,6 @@ class FedSL:
     pruning: of the client part: none, single weights, or whole filters.
     gradient_bits: q, bits of the gradients that a client's update uses (2-16); by default they are not rounded.
     weighting: share p_k of a client in the averages: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
-        the round waits for everybody.
     """
 
     cuts: ClassVar[int] = 1
@@ -69,7 +68,6 @@ class FedSL:
     pruning: Pruning = NoPruning()
     gradient_bits: Annotated[int, Ge(2), Le(16)] | None = None
     weighting: Literal["samples", "uniform"] = "samples"
-    deadline_s: Positive | None = None
 
     @property
     def prunes(self) -> bool:
@@ -88,7 +86,7 @@ class FedSL:
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
             aggregate, target = t % self.interval == 0, self.pruning.sparsity_at(t + 1)
-            clients = yield from world.available()
+            clients = yield from world.participants()
             pruned, shown = (*plan.pack(client_part.weights), *plan.message), client_part
             counting = self.pruning.taylor and self.pruning.sparsity_at(self.rounds) > sparsity
             sessions = {
@@ -106,7 +104,7 @@ class FedSL:
                 )
                 for k in clients
             }
-            done = yield from world.together(sessions, self.deadline_s)
+            done = yield from world.together(sessions)
             parts |= {k: part for k, (part, _, _, _) in done.items()}
             replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
             holders |= done.keys()
@@ -157,13 +155,14 @@ class FedSL:
             plan, weights = plan.received(message)
             part = plan.load(part, weights, rule, counting)
         for x, y in world.batches(client, self.local_steps, self.batch_size):
-            part, smashed, tape = yield from client.compute(forward, plan.slim, part, x)
-            smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)
-            smashed = plan.widen(smashed)
-            replica, gradient, loss = yield from server.compute(serve, server_stage, rule, replica, smashed, labels)
-            gradient = yield from world.transfer(server, client, gradients=plan.narrow(gradient))
-            part = yield from client.compute(backward, plan.slim, rule, part, tape, x, gradient, self.gradient_bits)
-            losses.append(float(loss))
+            with suppress(Skipped):
+                part, smashed, tape = yield from client.compute(forward, plan.slim, part, x)
+                smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)
+                smashed = plan.widen(smashed)
+                replica, gradient, loss = yield from server.compute(serve, server_stage, rule, replica, smashed, labels)
+                losses.append(float(loss))
+                gradient = yield from world.transfer(server, client, gradients=plan.narrow(gradient))
+                part = yield from client.compute(backward, plan.slim, rule, part, tape, x, gradient, self.gradient_bits)
         if aggregate:
             upload = plan.flown(part.weights) + plan.flown(part.importance if asked else ())
             upload = yield from world.transfer(client, server, model_upload=upload)

@@ -17,13 +17,14 @@ M times smaller: sum with eta / M is mean with eta.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf
+from functools import partial
 from typing import ClassVar, Literal
 
-from wirelessfsl.algorithms.exchange import learn, send_batch
-from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.algorithms.exchange import Sent, in_step
+from wirelessfsl.engine.world import Steps, World
 from wirelessfsl.learning.kernels import serve_all
 from wirelessfsl.learning.optim import SGD, Optimizer
+from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count, Positive
@@ -45,8 +46,6 @@ class MTSL:
     server_optimizer: update rule of the server's part; by default that of the clients.
     client_rates: factor of each client's learning rate, one a client; by default 1 for all.
     loss: of all clients together, the sum of their mean losses or the mean of them.
-    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
-        the round waits for everybody.
     """
 
     cuts: ClassVar[int] = 1
@@ -60,7 +59,6 @@ class MTSL:
     server_optimizer: Optimizer | None = None
     client_rates: tuple[Positive, ...] | None = None
     loss: Literal["sum", "mean"] = "mean"
-    deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
         client_part, server_part = world.initial
@@ -71,35 +69,20 @@ class MTSL:
         for t in world.rounds(self.rounds):
             base = self.optimizer.at(t, self.rounds)
             rules = {k: replace(base, lr=base.lr * factors[k]) for k in world.clients}
-            here = yield from world.available()
-            until_s = inf if self.deadline_s is None else world.now + self.deadline_s
-            losses: dict[Node, list[float]] = {k: [] for k in here}
-            for step in range(self.local_steps):
-                count, size = self.local_steps, self.batch_size
-                sending = {k: send_batch(world, k, parts[k], step, count, size) for k in here}
-                sent = yield from world.together(
-                    sending, max(until_s - world.now, 0.0), step, again=step > 0, more=True
-                )
-                if not sent:
-                    here = ()
-                    break
-                smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
-                rule = top.at(t, self.rounds)
-                with world.about(step):
-                    server_part, gradients, loss = yield from world.server.compute(
-                        serve_all, world.stages[1], rule, server_part, smashed, labels, self.loss
-                    )
-                learning = {
-                    k: learn(world, k, rules[k], part, tape, x, gradient)
-                    for (k, (part, tape, _, _, x)), gradient in zip(sent.items(), gradients, strict=True)
-                }
-                going_on = step < self.local_steps - 1
-                learnt = yield from world.together(
-                    learning, max(until_s - world.now, 0.0), step, again=True, more=going_on
-                )
-                parts |= learnt
-                here = tuple(learnt)
-                for k, value in zip(sent, loss.tolist(), strict=True):
-                    losses[k].append(value)
-            models = {k: (parts[k], server_part) for k in world.clients}
-            world.close_round(models, {k: losses[k] for k in here})
+            clients = yield from world.participants()
+            own = {k: parts[k] for k in clients}
+            serve = partial(self.serve, top.at(t, self.rounds))
+            trained, server_part, losses = yield from in_step(
+                world, own, rules, server_part, serve, self.local_steps, self.batch_size, amid=False
+            )
+            parts |= trained
+            world.close_round({k: (parts[k], server_part) for k in world.clients}, losses)
+
+    def serve(self, rule: Optimizer, world: World, part: Part, sent: Sent, step: int) -> Steps:
+        """One batch of every client at the server: its part, each client's cut gradient and each client's loss."""
+        smashed, labels = ([*each] for each in zip(*sent.values(), strict=True))
+        with world.about(step):
+            part, gradients, losses = yield from world.server.compute(
+                serve_all, world.stages[1], rule, part, smashed, labels, self.loss
+            )
+        return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses.tolist(), strict=True))

@@ -20,23 +20,17 @@ server that is busy beyond it still ends its step.
 
 from __future__ import annotations
 
-from math import inf
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from functools import partial
+from typing import ClassVar, Literal
 
-from wirelessfsl.algorithms.exchange import learn, send_batch
+from wirelessfsl.algorithms.exchange import Sent, in_step
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import average, serve_all
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
-from wirelessfsl.units import Count, Positive
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Sent: TypeAlias = "dict[Node, tuple[Tensor, Tensor]]"
-"""Smashed data and labels of every client, as the server has them."""
+from wirelessfsl.units import Count
 
 
 @settings
@@ -52,8 +46,6 @@ class ParallelSL:
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves; each client and the server have a state of their own.
     weighting: share p_k of a client in the average of the client parts: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
-        the round waits for everybody.
     """
 
     cuts: ClassVar[int] = 1
@@ -65,7 +57,6 @@ class ParallelSL:
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
     weighting: Literal["samples", "uniform"] = "samples"
-    deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
         client_part, server_part = world.initial
@@ -73,7 +64,7 @@ class ParallelSL:
         server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.available()
+            clients = yield from world.participants()
             losses: dict[Node, list[float]] = {}
             for cluster in self.clusters(clients):
                 turn = self.turn(world, rule, {k: parts[k] for k in cluster}, client_part, server_part)
@@ -86,7 +77,7 @@ class ParallelSL:
         """Clients that go in step; one cluster after the other continues with the averages of the one before."""
         return [clients]
 
-    def serve(self, world: World, rule: Optimizer, part: Part, sent: Sent, step: int) -> Steps:
+    def serve(self, rule: Optimizer, world: World, part: Part, sent: Sent, step: int) -> Steps:
         """One batch of every client at the server: its part, each client's cut gradient and each client's loss."""
         smashed, labels = ([*each] for each in zip(*sent.values(), strict=True))
         with world.about(step):
@@ -99,26 +90,14 @@ class ParallelSL:
         self, world: World, rule: Optimizer, parts: dict[Node, Part], client_part: Part, server_part: Part
     ) -> Steps:
         """A cluster's local steps: both parts of the model, and the parts and losses of the clients that finished."""
-        until_s = inf if self.deadline_s is None else world.now + self.deadline_s
         fetching = {k: self.fetch(world, k, client_part.weights, part) for k, part in parts.items()}
-        here: dict[Node, Part] = yield from world.together(fetching, max(until_s - world.now, 0.0), more=True)
-        losses: dict[Node, list[float]] = {k: [] for k in here}
-        for step in range(self.local_steps):
-            count, size = self.local_steps, self.batch_size
-            sending = {k: send_batch(world, k, part, step, count, size) for k, part in here.items()}
-            sent = yield from world.together(sending, max(until_s - world.now, 0.0), step, again=True, more=True)
-            if not sent:
-                return client_part, server_part, {}, {}
-            arrived = {k: (smashed, labels) for k, (_, _, smashed, labels, _) in sent.items()}
-            server_part, gradients, loss = yield from self.serve(world, rule, server_part, arrived, step)
-            learning = {
-                k: learn(world, k, rule, part, tape, x, gradients[k]) for k, (part, tape, _, _, x) in sent.items()
-            }
-            here = yield from world.together(learning, max(until_s - world.now, 0.0), step, again=True, more=True)
-            for k in here:
-                losses[k].append(loss[k])
-        uploading = {k: world.transfer(k, world.server, model_upload=part.weights) for k, part in here.items()}
-        uploads = yield from world.together(uploading, max(until_s - world.now, 0.0), again=True)
+        here: dict[Node, Part] = yield from world.together(fetching, more=True)
+        serve = partial(self.serve, rule)
+        here, server_part, losses = yield from in_step(
+            world, here, dict.fromkeys(here, rule), server_part, serve, self.local_steps, self.batch_size, amid=True
+        )
+        uploading = {k: world.transfer(k, world.server, model_upload=here[k].weights) for k in losses}
+        uploads = yield from world.together(uploading, again=True)
         if uploads:
             shares = [world.samples(k) if self.weighting == "samples" else 1 for k in uploads]
             mean = yield from world.server.compute(average, [*uploads.values()], shares)

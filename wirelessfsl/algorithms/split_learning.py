@@ -14,16 +14,17 @@ States of optimisers stay where they are: a client's at the client, the server's
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import split_step
-from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.engine.world import Node, Skipped, Steps, World
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import stream
-from wirelessfsl.units import Count, Positive
+from wirelessfsl.units import Count
 
 
 @settings
@@ -38,7 +39,6 @@ class SplitLearning:
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves; each client and the server have a state of their own.
     order: of the clients: always the same, or a new random one every round.
-    deadline_s: a client whose turn takes longer is dropped from the round, in s; by default the others wait for it.
     """
 
     cuts: ClassVar[int] = 1
@@ -50,7 +50,6 @@ class SplitLearning:
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
     order: Literal["fixed", "random"] = "fixed"
-    deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
         client_part, server_part = world.initial
@@ -58,13 +57,13 @@ class SplitLearning:
         server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.available()
+            clients = yield from world.participants()
             if self.order == "random":
                 clients = tuple(clients[i] for i in stream(world.seed, "order", t).permutation(len(clients)))
             losses = {}
             for k in clients:
                 turn = self.turn(world, k, rule, client_part.weights, parts[k], server_part)
-                done = yield from world.together({k: turn}, self.deadline_s)
+                done = yield from world.together({k: turn})
                 if done:
                     parts[k], server_part, upload, losses[k] = done[k]
                     client_part = client_part.load(upload)
@@ -77,7 +76,8 @@ class SplitLearning:
         losses = []
         part = part.load((yield from world.transfer(world.server, client, model_download=weights)))
         for x, y in world.batches(client, self.local_steps, self.batch_size):
-            part, server_part, loss = yield from split_step(world, client, rule, part, server_part, x, y)
-            losses.append(loss)
+            with suppress(Skipped):
+                part, server_part, loss = yield from split_step(world, client, rule, part, server_part, x, y)
+                losses.append(loss)
         upload = yield from world.transfer(client, world.server, model_upload=part.weights)
         return part, server_part, upload, losses

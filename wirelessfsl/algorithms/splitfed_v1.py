@@ -16,16 +16,17 @@ and evaluation uses the averaged model.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import split_step
-from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.engine.world import Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average, changed, difference
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
-from wirelessfsl.units import Count, Positive
+from wirelessfsl.units import Count
 
 
 @settings
@@ -42,8 +43,6 @@ class SplitFedV1:
     upload: what a client sends, its weights or their change since it received them; sparsification, low rank and error
         feedback are made for changes.
     weighting: share p_k of a client in the averages: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
-        the round waits for everybody.
     """
 
     cuts: ClassVar[int] = 1
@@ -56,7 +55,6 @@ class SplitFedV1:
     optimizer: Optimizer = SGD()
     upload: Literal["weights", "update"] = "weights"
     weighting: Literal["samples", "uniform"] = "samples"
-    deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
         client_part, server_part = world.initial
@@ -64,12 +62,12 @@ class SplitFedV1:
         replicas = {k: server_part.begin(self.optimizer, world.key(k)) for k in world.clients}
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.available()
+            clients = yield from world.participants()
             sessions = {
                 k: self.session(world, k, rule, client_part.weights, parts[k], replicas[k].load(server_part.weights))
                 for k in clients
             }
-            done = yield from world.together(sessions, self.deadline_s)
+            done = yield from world.together(sessions)
             if done:
                 shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
                 uploads = [upload for _, _, upload, _ in done.values()]
@@ -91,8 +89,9 @@ class SplitFedV1:
         weights = yield from world.transfer(server, client, model_download=weights)
         part = part.load(weights)
         for x, y in world.batches(client, self.local_steps, self.batch_size):
-            part, replica, loss = yield from split_step(world, client, rule, part, replica, x, y)
-            losses.append(loss)
+            with suppress(Skipped):
+                part, replica, loss = yield from split_step(world, client, rule, part, replica, x, y)
+                losses.append(loss)
         upload = part.weights
         if self.upload == "update":
             upload = yield from client.compute(difference, upload, weights)

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from wirelessfsl.algorithms.parallel_sl import ParallelSL, Sent
+from wirelessfsl.algorithms.exchange import Sent
+from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import serve
 from wirelessfsl.learning.optim import Optimizer
@@ -39,13 +40,11 @@ class SplitFedV2(ParallelSL):
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves; each client and the server have a state of their own.
     weighting: share p_k of a client in the average of the client parts: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
-        the round waits for everybody.
     """
 
     kind: Literal["splitfed_v2"] = "splitfed_v2"  # type: ignore[assignment]
 
-    def serve(self, world: World, rule: Optimizer, part: Part, sent: Sent, step: int) -> Steps:
+    def serve(self, rule: Optimizer, world: World, part: Part, sent: Sent, step: int) -> Steps:
         clients = [*sent]
         gradients: dict[Node, object] = {}
         losses: dict[Node, float] = {}

@@ -11,16 +11,17 @@ Each round, for all clients k at once:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import split_step
-from wirelessfsl.engine.world import Node, Steps, World
+from wirelessfsl.engine.world import Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS
 from wirelessfsl.settings import settings
-from wirelessfsl.units import Count, Positive
+from wirelessfsl.units import Count
 
 
 @settings
@@ -35,8 +36,6 @@ class SplitFedV3:
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves; each client part and each server replica has a state of its own.
     weighting: share p_k of a client in the average: its number of samples, or the same for all.
-    deadline_s: a client that is not done this long after the round's clients began is dropped from it, in s; by default
-        the round waits for everybody.
     """
 
     cuts: ClassVar[int] = 1
@@ -48,7 +47,6 @@ class SplitFedV3:
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
     weighting: Literal["samples", "uniform"] = "samples"
-    deadline_s: Positive | None = None
 
     def train(self, world: World) -> Steps:
         client_part, server_part = world.initial
@@ -56,11 +54,11 @@ class SplitFedV3:
         replicas = {k: server_part.begin(self.optimizer, world.key(k)) for k in world.clients}
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.available()
+            clients = yield from world.participants()
             sessions = {
                 k: self.session(world, k, rule, parts[k], replicas[k].load(server_part.weights)) for k in clients
             }
-            done = yield from world.together(sessions, self.deadline_s)
+            done = yield from world.together(sessions)
             if done:
                 shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
                 halves = [replica.weights for _, replica, _ in done.values()]
@@ -74,6 +72,7 @@ class SplitFedV3:
         """One client's round: its part, the server's replica, the loss of every batch."""
         losses = []
         for x, y in world.batches(client, self.local_steps, self.batch_size):
-            part, replica, loss = yield from split_step(world, client, rule, part, replica, x, y)
-            losses.append(loss)
+            with suppress(Skipped):
+                part, replica, loss = yield from split_step(world, client, rule, part, replica, x, y)
+                losses.append(loss)
         return part, replica, losses

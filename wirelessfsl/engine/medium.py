@@ -287,7 +287,7 @@ class Band:
             f"the message from {flight.sender.name} to {flight.receiver.name}, {flight.size_bytes} bytes, on the air"
             f" since {flight.start_s:.6g} s, has {left:.0f} bytes to go after {PATIENCE:,} fading blocks in which"
             " nothing else happened: its link is all but dead. Bring the client nearer, or set"
-            " network.transport.timeout_s or algorithm.deadline_s"
+            " network.transport.timeout_s or participation.deadline_s"
         )
 
     def _advance(self, now: float) -> None:
@@ -334,6 +334,11 @@ class Medium:
         flight = Flight(self.env, self._band(sender, receiver), sender, receiver, size_bytes)
         flight.band.send(flight)
         return flight
+
+    def quality(self, sender: Node, receiver: Node) -> float:
+        """Quality of a link now: SNR over the whole band, 1 on a constant link."""
+        link = max(sender.link, receiver.link)
+        return float(self._band(sender, receiver).air.quality(self.env.now)[link])
 
     def abort(self, flight: Flight) -> Delivery:
         """Stop a flight that nobody waits for any more."""

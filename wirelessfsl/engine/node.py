@@ -163,6 +163,11 @@ class Node:
         """Energy drawn until the last settling: the integral of both meters."""
         return sum(self.meter.energy_j.values()) + sum(self.radio.meter.energy_j.values())
 
+    @property
+    def left_j(self) -> float:
+        """Energy left in the battery at the last settling; infinite on mains."""
+        return self._capacity_j - self.energy_j
+
     def take_idle_j(self) -> float:
         """Idle energy since the last call: idle power of the processor while on, and of the silent radio."""
         times, silent = self.meter.time_s, self.radio.meter.energy_j

@@ -7,11 +7,11 @@ every fact goes to the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from simpy import Environment, Event, Interrupt, Process
 
@@ -21,18 +21,18 @@ from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.custody import check, claim
 from wirelessfsl.engine.medium import Delivery, Medium
 from wirelessfsl.engine.node import Node, Steps
+from wirelessfsl.engine.participation import Participation
+from wirelessfsl.engine.transport import Lost, Skipped, Transport
 from wirelessfsl.learning.data import ClientData
 from wirelessfsl.learning.executor import Executor, Work
 from wirelessfsl.learning.stage import Part, Stage
-from wirelessfsl.records import DOWN, DROP, IDLE, RECEIVE, TRANSFER, WAIT, Log
+from wirelessfsl.records import DOWN, DROP, GRADIENTS, IDLE, RECEIVE, TRANSFER, WAIT, Log
 from wirelessfsl.records import Event as Fact
-from wirelessfsl.settings import settings
-from wirelessfsl.units import Ge, Positive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Exhausted", "Lost", "Node", "SimulationError", "Steps", "Transport", "World"]
+__all__ = ["Cut", "Exhausted", "Lost", "Node", "SimulationError", "Skipped", "Steps", "World"]
 
 
 class Cut(NamedTuple):
@@ -46,28 +46,8 @@ Model = Sequence[Part] | Mapping[Node, Sequence[Part]]
 """Parts of one model for all, or of a model for each client."""
 
 
-@settings
-class Transport:
-    """How messages are carried (``network.transport``): whole, in order, one frame each.
-
-    overhead_bytes: bytes that every message costs beside its payload, >= 0; 40 is one TCP/IPv4 header.
-    timeout_s: a message that has not arrived after this many seconds is lost and its client drops out of the round;
-        by default messages wait for ever.
-
-    >>> Transport().overhead_bytes
-    40
-    """
-
-    overhead_bytes: Annotated[int, Ge(0)] = 40
-    timeout_s: Positive | None = None
-
-
 class SimulationError(RuntimeError):
     """Something failed inside the simulation; the message says which node, kernel, round, step and simulated time."""
-
-
-class Lost(Exception):
-    """A message did not arrive; the session that waited for it ends."""
 
 
 class Exhausted(Exception):
@@ -85,9 +65,17 @@ class Session:
 class World:
     """Nodes, medium, codecs and clock. Built by ``build.py``; algorithms use the methods up to ``close_round``."""
 
-    def __init__(self, seed: int, executor: Executor, log: Log, transport: Transport) -> None:
+    def __init__(
+        self,
+        seed: int,
+        executor: Executor,
+        log: Log,
+        transport: Transport = Transport(),  # noqa: B008 (a frozen value)
+        participation: Participation = Participation(),  # noqa: B008
+    ) -> None:
         self.env = Environment(initial_time=0.0)
-        self.seed, self.executor, self.log, self.transport = seed, executor, log, transport
+        self.seed, self.executor, self.log = seed, executor, log
+        self.transport, self.participation = transport, participation
         self.round = 0
         self.rounds_planned = 0
         self.client_steps = 0
@@ -105,6 +93,8 @@ class World:
         self._back: Event | None = None
         self._between: set[Node] = set()
         self._more = False
+        self._last: dict[tuple[str, str, str], tuple[Tensor, ...]] = {}
+        self._until_s = inf
         self._round_began_s = 0.0
 
     # What a scheme uses
@@ -118,33 +108,38 @@ class World:
                 node.slowness = jitter.factor(self.seed, node.name, self.round)
             yield self.round
 
-    def available(self) -> Generator[Event, Any, tuple[Node, ...]]:
-        """The clients that are up; waits for the first to come back if none is. Raises Exhausted if none ever will."""
+    def participants(self) -> Generator[Event, Any, tuple[Node, ...]]:
+        """The clients of this round, as the scenario chooses them of those that are up.
+
+        Waits for the first to come back if none is up. Raises Exhausted if none ever will.
+        """
         while not (up := tuple(node for node in self.clients if node.up)):
             if all(node.gone for node in self.clients):
                 raise Exhausted("no client is left")
             self._back = self.env.event()
             yield self._back
-        return up
+        return self.participation.choice.choose(self, up)
 
     def together(
         self,
         sessions: Mapping[Node, Steps],
-        deadline_s: float | None = None,
         step: int = -1,
         again: bool = False,
         more: bool = False,
     ) -> Generator[Event, Any, dict[Node, Any]]:
         """Run one session per client at once; returns the results of those that finished, in the order given.
 
-        A client whose battery runs empty, that fails, that loses a message or that is not done after ``deadline_s`` is
+        A client whose battery runs empty, that fails, that loses a message or that is not done at the deadline is
         dropped: its session ends where it is, and the others go on. One that is down already does not begin.
 
         step: the batch that the sessions are about, for the log; -1 if they are about several or none.
         again: these sessions go on with what others before them in the round began; a client that has fallen in between
-            does not.
+            does not. The clock of the deadline goes on, too; else it begins here.
         more: others will go on with these; a client that falls until then is dropped, too.
         """
+        if not again:
+            deadline_s = self.participation.deadline_s
+            self._until_s = inf if deadline_s is None else self.env.now + deadline_s
         running = {}
         began = {client: client.falls for client in sessions}
         for client, steps in sessions.items():
@@ -157,8 +152,8 @@ class World:
             self._sessions[process] = Session(client, step)
         self._running.update(running)
         self._more = more
-        if deadline_s is not None and deadline_s < inf:
-            yield self.env.all_of(running.values()) | self.env.timeout(deadline_s)
+        if self._until_s < inf and self.participation.late == "drop":
+            yield self.env.all_of(running.values()) | self.env.timeout(max(self._until_s - self.env.now, 0.0))
             for process in running.values():
                 if process.is_alive:
                     process.interrupt("deadline")
@@ -169,7 +164,7 @@ class World:
         done = {client: process.value[0] for client, process in running.items() if process.value}
         if more:  # who fell after its own session, while those of others went on, does not go on either
             done = {client: result for client, result in done.items() if client.falls == began[client]}
-        self._between = set(done) if more else set()
+        self._between = (self._between - set(sessions) | set(done) if again else set(done)) if more else set()
         return done
 
     @contextmanager
@@ -194,10 +189,17 @@ class World:
         self.client_steps += 1
         return batch
 
+    def steps(self, count: int) -> Iterator[int]:
+        """Numbers of this round's batches, from 0; fewer than ``count`` if late clients do part of the work."""
+        for step in range(count):
+            if step and self.participation.late == "partial" and self.env.now >= self._until_s:
+                return
+            yield step
+
     def batches(self, client: Node, count: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """This round's batches of a client: inputs and labels, a function of seed, client and round alone."""
         session = self._sessions[self.env.active_process]
-        for session.step in range(count):
+        for session.step in self.steps(count):
             yield self.batch(client, session.step, count, batch_size)
         session.step = -1
 
@@ -213,31 +215,40 @@ class World:
         """Send tensors in one message, ``kind=value`` each; returns what the receiver decodes, in the same order.
 
         Encoding is paid for by the sender, the air by both, decoding by the receiver. ``gradients`` are those of the
-        last ``activations`` that went the other way, and return through the same codecs. Raises Lost if the message
-        does not arrive.
+        last ``activations`` that went the other way, and return through the same codecs. If the message does not
+        arrive, the scenario's case of outage (by its first kind) is met: raises Lost or Skipped, or returns what came
+        last.
         """
         sealed = {}
         for kind, value in messages.items():
             check(sender.name, f"{kind} sent", value)
-            tensors = value if isinstance(value, tuple) else (value,)
             try:
-                sealed[kind] = self.coding.seal(sender.name, receiver.name, kind, tensors)
+                sealed[kind] = self.coding.seal(sender.name, receiver.name, kind, _tensors(value))
             except ValueError as error:
                 self._fail(sender, f"encoding {kind}", error)
         if flops := sum(each.flops for each in sealed.values()):
             yield from sender.spend("encode", flops)
         sizes = {kind: len(each.payload) for kind, each in sealed.items()}
         sizes[next(iter(sizes))] += self.transport.overhead_bytes
-        yield from self._fly(sender, receiver, sizes)
+        case = self.transport.outage.of(next(iter(messages)))
+        links = [(sender.name, receiver.name, kind) for kind in messages]
+        try:
+            yield from self._fly(sender, receiver, sizes)
+        except Lost:
+            last = [self._last.get(link, ()) for link in links]
+            if case == "reuse" and _shapes(last) == _shapes(messages.values()):
+                return self._as_sent(messages, last)
+            if case == "skip" or (case == "reuse" and GRADIENTS in messages):
+                raise Skipped from None
+            raise
         unsealed = [self.coding.unseal(sender.name, receiver.name, kind, sealed[kind].payload) for kind in messages]
         if flops := sum(each.flops for each in unsealed):
             yield from receiver.spend("decode", flops)
-        received = [
-            tensors if isinstance(value, tuple) else tensors[0]
-            for value, (tensors, _) in zip(messages.values(), unsealed, strict=True)
-        ]
+        received = [tensors for tensors, _ in unsealed]
         claim(receiver.name, received)
-        return received[0] if len(received) == 1 else tuple(received)
+        if case == "reuse":
+            self._last |= zip(links, received, strict=True)
+        return self._as_sent(messages, received)
 
     def close_round(self, parts: Model, losses: Mapping[Node, Sequence[float]], cut: Cut = Cut()) -> None:  # noqa: B008
         """End the round, a quiet instant: account for idle time and energy, evaluate, write down.
@@ -247,6 +258,7 @@ class World:
         cut: what evaluation through codecs does with smashed data before and after.
         """
         now = self.env.now
+        self._between, self._more = set(), False
         for node in (*self.clients, self.server):
             if node is not self.server:
                 self._wait_over(node)
@@ -327,6 +339,14 @@ class World:
             self.log_event(client.free_since_s, self.env.now, client, WAIT, IDLE)
             client.free_since_s = self.env.now
 
+    @staticmethod
+    def _as_sent(messages: Mapping[str, Any], received: Sequence[tuple[Tensor, ...]]) -> Any:
+        """What came, in the form in which it was given."""
+        shaped = [
+            got if isinstance(was, tuple) else got[0] for was, got in zip(messages.values(), received, strict=True)
+        ]
+        return shaped[0] if len(shaped) == 1 else tuple(shaped)
+
     def _fly(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Steps:
         asked_s = self.env.now
         flight = self.medium.transmit(sender, receiver, sum(sizes.values()))
@@ -394,3 +414,11 @@ class World:
         raise SimulationError(
             f"{what} at {node.name}{where}, round {self.round}, simulated time {self.env.now:.6g} s: {error}"
         ) from error
+
+
+def _tensors(value: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _shapes(values: Iterable[Tensor | tuple[Tensor, ...]]) -> list[list[tuple[int, ...]]]:
+    return [[tuple(tensor.shape) for tensor in _tensors(value)] for value in values]

@@ -19,6 +19,7 @@ _OF_ACTIVATIONS = "gradient", "correction"
 """Knobs of codecs that say how gradients of activations return."""
 _ALGORITHM: Path = ("algorithm", "kind")
 _MEDIUM: Path = ("network", "medium", "kind")
+_TIMEOUT: Path = ("network", "transport", "timeout_s")
 _PHY: Path = ("network", "channel", "phy", "kind")
 
 
@@ -77,7 +78,14 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     """Path, reason, and the paths that decide."""
     scheme, medium, channel = s.algorithm, s.network.medium, s.network.channel
     if not scheme.messages:
-        for path in ("codecs",), ("devices",), ("network",), ("data", "clients"), ("data", "partition"):
+        for path in (
+            ("codecs",),
+            ("devices",),
+            ("network",),
+            ("participation",),
+            ("data", "clients"),
+            ("data", "partition"),
+        ):
             yield path, f"{scheme.kind} has no network and no clients", _ALGORITHM
         yield ("server", "radio"), f"{scheme.kind} has no network", _ALGORITHM
     for message in MESSAGE_KINDS:
@@ -113,6 +121,8 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     elif channel.path_loss.kind == "log_distance" and channel.path_loss.reference_loss_db is not None:
         loss = ("network", "channel", "path_loss", "reference_loss_db")
         yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given", loss
+    if scheme.messages:
+        yield from _unused_of_rounds(s)
     for owner_path, owner in _owners(s):
         radio: Path = (*owner_path, "radio")
         if owner.processor is not None and (isinstance(owner, Devices) or not scheme.cuts):
@@ -126,6 +136,22 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
             yield (*radio, "sleep_w"), "the radio never sleeps: sleep_after_s is not given", (*radio, "sleep_after_s")
         if medium.kind == "constant" or channel.phy.kind == "fixed":
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
+
+
+def _unused_of_rounds(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
+    scheme, participation, transport = s.algorithm, s.participation, s.network.transport
+    late: Path = ("participation", "late")
+    if participation.deadline_s is None:
+        yield late, "nobody is late: deadline_s is not given", ("participation", "deadline_s")
+    elif participation.late == "partial" and not hasattr(scheme, "local_steps"):
+        yield late, f"a round of {scheme.kind} is one batch, of which there is no part", _ALGORITHM
+    if participation.choice.kind == "channel_aware" and s.network.medium.kind == "constant":
+        yield ("participation", "choice"), "all constant links are the same", _MEDIUM
+    if transport.timeout_s is None:
+        yield ("network", "transport", "outage"), "no message is lost: timeout_s is not given", _TIMEOUT
+    for message in vars(transport.outage):
+        if transport.timeout_s is not None and message not in scheme.messages:
+            yield ("network", "transport", "outage", message), f"{scheme.kind} sends no {message}", _ALGORITHM
 
 
 def _loses_at_test(kinds: tuple[Any, ...]) -> bool:
@@ -177,10 +203,10 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     if networked and data.clients > len(dataset.labels):
         text = f"got {data.clients} clients, {data.name} has {len(dataset.labels)} training samples"
         yield Problem(("data", "clients"), text, reads=source)
-    for knob in "cluster_size", "clients_per_round":
-        if (getattr(s.algorithm, knob, None) or 0) > data.clients:
-            text = f"got {getattr(s.algorithm, knob)}, must be at most data.clients = {data.clients}"
-            yield Problem(("algorithm", knob), text, reads=(("data", "clients"),))
+    cluster = getattr(s.algorithm, "cluster_size", 0)
+    if cluster > data.clients:
+        text = f"got {cluster}, must be at most data.clients = {data.clients}"
+        yield Problem(("algorithm", "cluster_size"), text, reads=(("data", "clients"),))
     rates = getattr(s.algorithm, "client_rates", None)
     if rates is not None and len(rates) != data.clients:
         text = f"got {len(rates)} rates, must be data.clients = {data.clients}"
@@ -248,6 +274,10 @@ def _conflicts_of_pruning(
         if s.algorithm.pruning.kind != "none" and not s.algorithm.prunes:
             text = "begins after the last aggregation that a round follows: nothing is ever pruned; start earlier"
             yield Problem(("algorithm", "pruning", "schedule"), text, reads=(("algorithm", "rounds"),))
+        if s.algorithm.pruning.kind != "none" and s.network.transport.outage.model_download == "reuse":
+            text = "got 'reuse', must be drop: with pruning a client needs the newest masks"
+            outage = "network", "transport", "outage", "model_download"
+            yield Problem(outage, text, reads=(("algorithm", "pruning"),))
         try:
             check(s.algorithm.pruning, split(model, cuts_of(s, dataset))[0])
         except ValueError as error:

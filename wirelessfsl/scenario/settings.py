@@ -31,7 +31,8 @@ from wirelessfsl.devices.compute import Jitter, NoJitter, Processor
 from wirelessfsl.devices.failures import Failures, NoFailures
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.medium import Fdma, MediumSettings
-from wirelessfsl.engine.world import Transport
+from wirelessfsl.engine.participation import Participation
+from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.partition import Dirichlet, Partition
 from wirelessfsl.network.layout import Disc, Layout
 from wirelessfsl.radio.link import Channel
@@ -223,6 +224,7 @@ class Scenario:
     data: samples and their partition.
     model: network and cuts.
     algorithm: training scheme.
+    participation: who takes part in a round, and what becomes of those who are late.
     codecs: encoding of each kind of message.
     devices: the clients' devices, in groups; counts add up to data.clients. By default all the same.
     server: the server.
@@ -236,6 +238,7 @@ class Scenario:
     data: Data
     model: Model
     algorithm: Algorithm
+    participation: Participation = Participation()
     codecs: Codecs = Codecs()
     devices: tuple[Devices, ...] = ()
     server: Server = Server()
