@@ -23,8 +23,8 @@ from wirelessfsl.learning.executor import Executor
 from wirelessfsl.learning.stage import initial_parts, split
 from wirelessfsl.network.layout import distances_m
 from wirelessfsl.radio.link import Links, noise_density_w_hz
-from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, SERVER, Log
-from wirelessfsl.scenario import Devices, Scenario, Server, cuts_of, dataset_of, deal, model_of
+from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
+from wirelessfsl.scenario import Devices, Scenario, Server, cuts_of, dataset_of, deal, model_of, pieces_of
 from wirelessfsl.streams import key
 from wirelessfsl.units import dbm_to_watt
 
@@ -54,7 +54,10 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
     else:
         # Drawn in the order of a single client, so that a run with one client equals this one batch by batch.
         world.data = {world.server: ClientData(dataset.inputs, dataset.labels, "client-0", s.seed)}
-    world.stages = split(model_of(s, dataset), cuts_of(s, dataset))
+    pieces, cuts = pieces_of(s, dataset), cuts_of(s, dataset)
+    kinds = dict(zip(cuts, GRADIENTS_OF, strict=False))
+    world.stages = split(model_of(s, dataset), pieces)
+    world.crossings = tuple(kinds.get(name, "") for name in pieces)
     world.initial = initial_parts(world.stages, key(s.seed, "initial-weights"))
     return world
 
@@ -70,11 +73,13 @@ def messages(scenario: Scenario) -> dict[str, tuple[Tensor, ...]]:
     parts = initial_parts(stages, key(s.seed, "initial-weights"))
     own = deal(s, dataset)[0]
     client = ClientData(dataset.inputs[own], dataset.labels[own], "client-0", s.seed)
-    inputs, labels = client.batch(0, getattr(algorithm, "batch_size", 16))
-    smashed = activations(stages[0], parts[0], inputs)
-    gradients = sample(tuple(smashed.shape), "float32", s.seed)
-    held = {ACTIVATIONS: (smashed,), LABELS: (labels,), GRADIENTS: (gradients,)}
-    return {kind: held.get(kind, parts[0].weights) for kind in algorithm.messages}
+    smashed, labels = client.batch(0, getattr(algorithm, "batch_size", 16))
+    held = {LABELS: (labels,)}
+    for (kind, gradients), stage, part in zip(GRADIENTS_OF.items(), stages[:-1], parts, strict=False):
+        smashed = activations(stage, part, smashed)
+        held[kind], held[gradients] = (smashed,), (sample(tuple(smashed.shape), "float32", s.seed),)
+    own = parts[-1] if len(stages) > 2 else parts[0]
+    return {kind: held.get(kind, own.weights) for kind in algorithm.messages}
 
 
 def _node(world: World, name: str, link: int, owner: Devices | Server) -> Node:

@@ -38,8 +38,11 @@ COMPUTE, TRANSFER, RECEIVE, WAIT, IDLE, DROP = "compute", "transfer", "receive",
 DOWN = "down"
 
 ACTIVATIONS, LABELS, GRADIENTS = "activations", "labels", "gradients"
+ACTIVATIONS_DOWN, GRADIENTS_UP = "activations_down", "gradients_up"
 MODEL_UPLOAD, MODEL_DOWNLOAD = "model_upload", "model_download"
-MESSAGE_KINDS = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+MESSAGE_KINDS = (ACTIVATIONS, LABELS, GRADIENTS, ACTIVATIONS_DOWN, GRADIENTS_UP, MODEL_UPLOAD, MODEL_DOWNLOAD)
+GRADIENTS_OF = {ACTIVATIONS: GRADIENTS, ACTIVATIONS_DOWN: GRADIENTS_UP}
+"""What returns of smashed data: at the first cut, and at the second where the client has the model's end, too."""
 
 
 class Event(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import Log, Metric
 from wirelessfsl.scenario import Scenario, dataset_of
 from wirelessfsl.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @contextmanager
@@ -100,7 +103,7 @@ class _Evaluator:
         downlink_bytes = sum(node.downlink_bytes for node in world.clients)
         now = world.env.now
         if losses:
-            mean = float(np.mean([np.mean(each) for each in losses.values()]))
+            mean = float(np.mean([np.mean(each) for each in losses.values() if each] or np.nan))
             self.log.metric(Metric(world.round, now, None, "train", mean, None, energy_j, uplink_bytes, downlink_bytes))
         last = world.round == world.rounds_planned or (bool(world.clients) and all(k.gone for k in world.clients))
         if last or world.round % self.scenario.evaluation.every_rounds == 0:
@@ -123,7 +126,12 @@ class _Evaluator:
         how: dict[str, Any] = {}
         if self.scenario.evaluation.through_codecs:
             batch_size = getattr(self.scenario.algorithm, "batch_size", 16)
-            how = {"chunk": batch_size, "cut": lambda x: cut.filled(world.coding.evaluated(cut.flown(x)))}
+
+            def crossing(stage: int, smashed: Tensor) -> Tensor:
+                kind = world.crossings[stage - 1]
+                return cut.filled(world.coding.evaluated(cut.flown(smashed), kind)) if kind else smashed
+
+            how = {"chunk": batch_size, "cut": crossing}
         if not self.models:
             result = evaluate(world.stages, self.parts, inputs, labels, **how)
             return result.mean(), result.mean_by_owner(self.owner)

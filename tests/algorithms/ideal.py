@@ -29,9 +29,9 @@ class Watching(Sequential):
     def submit(self, kernel: Kernel, *args: Any) -> Work:
         def run(*args: Any) -> Any:
             value = kernel.run(*args)
-            if kernel.name in ("forward", "train", "train_near"):
-                self.inputs.append(args[-1] if kernel.name == "forward" else args[-2])
-            if kernel.name in ("serve", "train", "train_near"):
+            if kernel.name in ("forward", "infer", "train", "train_near"):
+                self.inputs.append(args[-1] if kernel.name in ("forward", "infer") else args[-2])
+            if kernel.name in ("serve", "finish", "train", "train_near"):
                 self.losses.append(float(value[-1]))
             if kernel.name == "serve_all":
                 self.losses.extend(value[-1].tolist())

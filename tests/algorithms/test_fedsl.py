@@ -225,7 +225,7 @@ def test_evaluation_through_codecs_codes_the_channels_that_are_left() -> None:
     seen: list[tuple[int, ...]] = []
 
     class Seen(Coding):
-        def evaluated(self, activations: torch.Tensor) -> torch.Tensor:
+        def evaluated(self, activations: torch.Tensor, kind: str = "activations") -> torch.Tensor:
             seen.append(tuple(activations.shape[1:]))
             return super().evaluated(activations)
 

@@ -16,6 +16,7 @@ from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
@@ -37,6 +38,7 @@ SCHEMES: dict[str, Algorithm] = {
     "cpsl": CPSL(local_steps=STEPS, cluster_size=2, **COMMON),
     "mtsl": MTSL(local_steps=STEPS, **COMMON),
     "fedlite": FedLite(**COMMON | {"rounds": ROUNDS * STEPS}),
+    "pfsl": PFSL(local_steps=STEPS, **COMMON),
     "fedsl": FedSL(local_steps=STEPS, interval=2, **COMMON),
 }
 

@@ -27,6 +27,8 @@ OTHER: dict[str, Any] = {
     "gradient_bits": 4,
     "cluster_size": 3,
     "mu": 2.0,
+    "checkpoint": 1,
+    "drop_rate": 0.5,
     "loss": "sum",
     "server_optimizer": SGD(lr=0.01),
     "client_rates": (1.0, 0.1, 2.0),
@@ -60,5 +62,5 @@ def test_another_value_shows_in_the_log(scheme: Any, option: str) -> None:
 
 
 def test_every_option_is_here_or_has_tests_of_its_own() -> None:
-    elsewhere = {"kind", "pruning"}
+    elsewhere = {"kind", "pruning", "frozen"}
     assert {field.name for scheme in SCHEMES for field in fields(scheme)} - elsewhere == set(OTHER)

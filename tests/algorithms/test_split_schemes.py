@@ -14,6 +14,7 @@ from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
@@ -32,7 +33,7 @@ from wirelessfsl.simulation import play
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
 SCHEMES = [SplitLearning, SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL]
-ACCOUNTED = [*SCHEMES, CPSL, FedLite, MTSL]
+ACCOUNTED = [*SCHEMES, CPSL, FedLite, MTSL, PFSL]
 CODECS = {
     "plain": Codecs(),
     "8-bit": Codecs(activations=(Quantize(),), gradients=(Quantize(),)),

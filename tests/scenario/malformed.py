@@ -128,7 +128,7 @@ MALFORMED = [
     Malformed(
         "no kind of algorithm",
         "algorithm: {rounds: 3}\n",
-        "1:12 algorithm: has no kind, allowed: splitfed_v1, splitfed_v2, splitfed_v3, split_learning, parallel_sl, cpsl, fedsl, fedlite, mtsl, fedavg, fedprox, centralised (did you mean kind: splitfed_v1?)",
+        "1:12 algorithm: has no kind, allowed: splitfed_v1, splitfed_v2, splitfed_v3, split_learning, parallel_sl, cpsl, fedsl, fedlite, mtsl, pfsl, fedavg, fedprox, centralised (did you mean kind: splitfed_v1?)",
     ),
     Malformed("no count", "devices: [{profile: phone-mid}]\n", "1:11 devices.0.count: missing, must be given"),
     # Keys
@@ -376,7 +376,7 @@ MALFORMED = [
     Malformed(
         "unknown algorithm",
         "algorithm: {kind: splitfed, rounds: 3}\n",
-        "1:19 algorithm.kind: got 'splitfed', allowed: splitfed_v1, splitfed_v2, splitfed_v3, split_learning, parallel_sl, cpsl, fedsl, fedlite, mtsl, fedavg, fedprox, centralised (did you mean splitfed_v3?)",
+        "1:19 algorithm.kind: got 'splitfed', allowed: splitfed_v1, splitfed_v2, splitfed_v3, split_learning, parallel_sl, cpsl, fedsl, fedlite, mtsl, pfsl, fedavg, fedprox, centralised (did you mean splitfed_v3?)",
     ),
     Malformed(
         "unknown data set",
@@ -561,7 +561,7 @@ MALFORMED = [
         "old masks",
         "algorithm: {kind: fedsl, pruning: {kind: weights}}\n"
         "network: {transport: {timeout_s: 1.0, outage: {model_download: reuse}}}\n",
-        "2:48 network.transport.outage.model_download: got 'reuse', must be drop: with pruning a client needs the"
+        "2:64 network.transport.outage.model_download: got 'reuse', must be drop: with pruning a client needs the"
         " newest masks",
     ),
     Malformed(

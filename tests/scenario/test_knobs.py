@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
 
+from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.devices.compute import OperatingPoint
@@ -18,6 +19,7 @@ from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
+from wirelessfsl.records import ACTIVATIONS_DOWN, GRADIENTS_OF, GRADIENTS_UP
 from wirelessfsl.scenario import (
     Codecs,
     Data,
@@ -78,6 +80,8 @@ def made(knob: Knob, value: Any = ...) -> Scenario:
     inner: Any = None
     for field, cls in reversed([*zip((*knob.fields, ""), (Scenario, *knob.chosen), strict=True)]):
         given = dict(GIVEN.get(cls, {}))
+        if cls is Scenario and {*knob.fields, knob.name} & {ACTIVATIONS_DOWN, GRADIENTS_UP}:
+            given["algorithm"] = PFSL()
         if inner is not None:
             listed = get_origin(types(cls)[field]) is tuple
             # The default operating point is the second.
@@ -116,7 +120,7 @@ OF_ACTIVATIONS = {"gradient", "correction"}
 def always_idle(knob: Knob) -> bool:
     """Whether a knob is refused wherever it is given."""
     if knob.fields[:1] == ("codecs",):
-        return knob.fields[1] != "activations" and knob.name in OF_ACTIVATIONS
+        return knob.fields[1] not in GRADIENTS_OF and knob.name in OF_ACTIVATIONS
     return knob.fields == ("devices", "processor") and knob.name == "slots"
 
 

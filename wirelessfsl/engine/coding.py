@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from wirelessfsl.codecs.chain import Chain, WayBack
 from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.codecs.wire import Payload
-from wirelessfsl.records import ACTIVATIONS, GRADIENTS
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS_OF
 from wirelessfsl.streams import key
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
+
+_ACTIVATIONS_OF = {gradients: activations for activations, gradients in GRADIENTS_OF.items()}
 
 
 class Sealed(NamedTuple):
@@ -41,12 +43,12 @@ class Coding:
         self._seed = seed
         self._chains = chains
         self._memory: dict[tuple[str, str, str], Memory] = {}
-        self._near: dict[tuple[str, str], WayBack] = {}
-        self._far: dict[tuple[str, str], WayBack] = {}
+        self._near: dict[tuple[str, str, str], WayBack] = {}
+        self._far: dict[tuple[str, str, str], WayBack] = {}
 
-    def evaluated(self, activations: Tensor) -> Tensor:
+    def evaluated(self, activations: Tensor, kind: str = ACTIVATIONS) -> Tensor:
         """Activations as the receiver would have them in evaluation: without draws, without memory, at no cost."""
-        chain = self._chains[ACTIVATIONS].at_test()
+        chain = self._chains[kind].at_test()
         payload, _ = chain.encode((activations,), key(self._seed, "codec", "evaluation"))
         return chain.decode(payload)[0]
 
@@ -57,7 +59,7 @@ class Coding:
         that came last.
         """
         chain, flops = self._chains[kind], 0.0
-        if kind == GRADIENTS and (way := self._far.pop((receiver, sender), None)):
+        if way := self._far.pop((receiver, sender, _ACTIVATIONS_OF.get(kind, "")), None):
             tensors, flops = way(tensors), way.flops
         if not chain:
             return Sealed(chain.encode(tensors)[0], flops)
@@ -65,8 +67,8 @@ class Coding:
         if link not in self._memory:
             self._memory[link] = key(self._seed, "codec", *link)
         payload, self._memory[link], way = chain.send(tensors, self._memory[link])
-        if kind == ACTIVATIONS:
-            self._near[sender, receiver] = way
+        if kind in GRADIENTS_OF:
+            self._near[link] = way
         return Sealed(payload, flops + chain.encode_flops(*_described(tensors)))
 
     def unseal(self, sender: str, receiver: str, kind: str, payload: Payload) -> Unsealed:
@@ -75,9 +77,9 @@ class Coding:
         tensors, way = chain.receive(payload)
         if chain:
             flops = chain.decode_flops(*_described(tensors))
-        if chain and kind == ACTIVATIONS:
-            self._far[sender, receiver] = way
-        if kind == GRADIENTS and (back := self._near.pop((receiver, sender), None)):
+        if chain and kind in GRADIENTS_OF:
+            self._far[sender, receiver, kind] = way
+        if back := self._near.pop((receiver, sender, _ACTIVATIONS_OF.get(kind, "")), None):
             return Unsealed(back(tensors), flops + back.flops)
         return Unsealed(tensors, flops)
 

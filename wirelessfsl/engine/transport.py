@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from wirelessfsl.records import ACTIVATIONS, GRADIENTS, MODEL_DOWNLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Ge, Positive
 
@@ -27,6 +26,8 @@ class Outage:
 
     activations: of a client's smashed data (and the labels with them).
     gradients: of the gradient of smashed data; the server has stepped by then, and the client does not.
+    activations_down: of the smashed data that the server returns to a client with the model's end.
+    gradients_up: of the gradient of these; the client has stepped by then, and the server does not.
     model_download: of weights to a client; with reuse it trains from those that it was sent before.
 
     >>> Outage(gradients="reuse").of("gradients")
@@ -35,12 +36,14 @@ class Outage:
 
     activations: Literal["drop", "skip"] = "drop"
     gradients: Literal["drop", "skip", "reuse"] = "drop"
+    activations_down: Literal["drop", "skip"] = "drop"
+    gradients_up: Literal["drop", "skip", "reuse"] = "drop"
     model_download: Literal["drop", "reuse"] = "drop"
 
     def of(self, kind: str) -> str:
         """What is done without a message of this kind."""
-        cases = {ACTIVATIONS: self.activations, GRADIENTS: self.gradients, MODEL_DOWNLOAD: self.model_download}
-        return cases.get(kind, "drop")
+        case: str = getattr(self, kind, "drop")
+        return case
 
 
 @settings

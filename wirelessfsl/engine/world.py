@@ -26,7 +26,7 @@ from wirelessfsl.engine.transport import Lost, Skipped, Transport
 from wirelessfsl.learning.data import ClientData
 from wirelessfsl.learning.executor import Executor, Work
 from wirelessfsl.learning.stage import Part, Stage
-from wirelessfsl.records import DOWN, DROP, GRADIENTS, IDLE, RECEIVE, TRANSFER, WAIT, Log
+from wirelessfsl.records import DOWN, DROP, IDLE, MODEL_DOWNLOAD, RECEIVE, TRANSFER, WAIT, Log
 from wirelessfsl.records import Event as Fact
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class World:
         self.medium: Medium
         self.coding: Coding
         self.stages: tuple[Stage, ...] = ()
+        self.crossings: tuple[str, ...] = ()
         self.initial: tuple[Part, ...] = ()
         self.data: Mapping[Node, ClientData] = {}
         self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]], Cut], None] = lambda *_: None
@@ -238,7 +239,7 @@ class World:
             last = [self._last.get(link, ()) for link in links]
             if case == "reuse" and _shapes(last) == _shapes(messages.values()):
                 return self._as_sent(messages, last)
-            if case == "skip" or (case == "reuse" and GRADIENTS in messages):
+            if case == "skip" or (case == "reuse" and MODEL_DOWNLOAD not in messages):
                 raise Skipped from None
             raise
         unsealed = [self.coding.unseal(sender.name, receiver.name, kind, sealed[kind].payload) for kind in messages]

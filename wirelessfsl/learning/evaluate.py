@@ -55,17 +55,17 @@ def evaluate(
     inputs: Tensor,
     labels: Tensor,
     chunk: int = _CHUNK,
-    cut: Callable[[Tensor], Tensor] = lambda smashed: smashed,
+    cut: Callable[[int, Tensor], Tensor] = lambda stage, smashed: smashed,
 ) -> Evaluation:
     """Run the whole model, stage after stage, in evaluation mode over the test set.
 
-    chunk: samples at a time. cut: what becomes of smashed data between two stages.
+    chunk: samples at a time. cut: what becomes of smashed data before stage 1, 2, ...
     """
     loss, correct = [], []
     with torch.inference_mode():
         for x, y in zip(torch.split(inputs, chunk), torch.split(labels, chunk), strict=True):
             for index, (stage, part) in enumerate(zip(stages, parts, strict=True)):
-                x = apply(stage, part, cut(x) if index else x)
+                x = apply(stage, part, cut(index, x) if index else x)
             loss.append(torch.nn.functional.cross_entropy(x, y, reduction="none").double())
             correct.append(x.argmax(1) == y)
     return Evaluation(torch.cat(loss).numpy(), torch.cat(correct).numpy())

@@ -7,10 +7,11 @@ of the simulated computation. Optimiser state goes in and comes out with the :cl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.pruning import Plan
 from wirelessfsl.learning.rounding import FLOPS_PER_ELEMENT, rounded
@@ -150,6 +151,24 @@ def train_near(
 def gradient_of(stage: Stage, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
     """Client's backward pass from the cut gradient: gradients of the parameters, and the new buffers behind them."""
     return (*halves(stage, x.shape, x.dtype)[1](part.key, *tape, gradient), *part.buffers)
+
+
+relay = replace(forward, name="relay", phase="server_step")
+"""The forward pass of a stage in the middle, at the server."""
+retrace = replace(backward, name="retrace", phase="server_step")
+"""The backward pass of a stage in the middle, at the server."""
+finish = replace(serve, name="finish", phase="client_step")
+"""A client's pass of the model's end, where the labels are: its part, gradient of the smashed data, mean loss."""
+
+
+@kernel("client_forward", flops=lambda stage, part, x: stage.flops(len(x)).forward)
+def infer(stage: Stage, part: Part, x: Tensor) -> Tensor:
+    """Output of a stage that is not trained, in evaluation mode: the same for the same input, whenever."""
+    return activations(stage, part, x)
+
+
+infer_there = replace(infer, name="infer_there", phase="server_step")
+"""Output of a stage in the middle that is not trained, at the server."""
 
 
 @kernel("aggregation", flops=lambda optimizer, part, update: 2.0 * sum(p.numel() for p in part.params))

@@ -73,17 +73,24 @@ class Stage:
     """Piece ``index`` (from 0) of a model that is cut after the modules named ``cuts``.
 
     filters: flags of the filters that are left, group by group (:mod:`wirelessfsl.learning.pruning`); empty for all.
+    detached: whether nothing before this stage is trained.
     """
 
     model: ModelSpec
     cuts: tuple[str, ...] = ()
     index: int = 0
     filters: bytes = b""
+    detached: bool = False
 
     @property
     def takes_data(self) -> bool:
-        """Whether this stage begins at the model's input, where no gradient goes further back."""
+        """Whether this stage begins at the model's input."""
         return self.index == 0
+
+    @property
+    def begins(self) -> bool:
+        """Whether training begins here, so that no gradient goes further back."""
+        return self.takes_data or self.detached
 
     def module(self, training: bool = True) -> nn.Module:
         """The stage as a module without values (on the meta device)."""
@@ -92,7 +99,7 @@ class Stage:
     def flops(self, batch: int) -> Flops:
         """FLOPs of the convolutions and matrix products for ``batch`` samples, counted from the real module.
 
-        The backward pass counts the gradient of the weights and, unless the stage begins at the data, of its input.
+        The backward pass counts the gradient of the weights and, unless training begins here, of the input.
         Element-wise operations are not counted, as in the literature.
         """
         return _flops(self, batch)
@@ -261,7 +268,7 @@ def _flops(stage: Stage, batch: int) -> Flops:
     from torch.utils.flop_counter import FlopCounterMode
 
     module = stage.module()
-    x = _input(stage, batch).detach().requires_grad_(not stage.takes_data)
+    x = _input(stage, batch).detach().requires_grad_(not stage.begins)
     costs = {torch.ops.aten.convolution_backward: _convolution_backward}
     with (
         torch.inference_mode(False),

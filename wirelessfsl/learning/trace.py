@@ -45,7 +45,7 @@ def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, P
     """Forward and backward half of a stage for inputs x of this shape (batch included) and dtype.
 
     forward(key, *params, *buffers, x) -> (output, *new buffers, *tape)
-    backward(key, *tape, gradient of output) -> (gradient of x unless x is data, *gradients of params)
+    backward(key, *tape, gradient of output) -> (gradient of x unless training begins here, *gradients of params)
     """
 
     def joint(*tensors: Tensor) -> list[Tensor]:
@@ -65,7 +65,8 @@ def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, P
 def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
     """Forward, mean cross-entropy and backward of a stage that ends the model, in one pass.
 
-    run(key, *params, *buffers, x, labels) -> (loss, *new buffers, gradient of x unless x is data, *gradients of params)
+    run(key, *params, *buffers, x, labels)
+        -> (loss, *new buffers, gradient of x unless training begins here, *gradients of params)
     """
 
     def joint(*tensors: Tensor) -> list[Tensor]:
@@ -100,16 +101,16 @@ def weighted(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
 
 
 def _forward(stage: Stage, tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """Output, updated buffers, and the leaves whose gradients are wanted (x first, unless it is data)."""
+    """Output, updated buffers, and the leaves whose gradients are wanted (x first, unless training begins here)."""
     module = stage.module()
     names = [name for name, _ in module.named_parameters()]
     buffer_names = [name for name, _ in module.named_buffers()]
     params = [t.detach().requires_grad_() for t in tensors[: len(names)]]
     buffers = [t.clone() for t in tensors[len(names) : -1]]
-    x = tensors[-1].detach().requires_grad_(not stage.takes_data)
+    x = tensors[-1].detach().requires_grad_(not stage.begins)
     values = dict(zip(names, params, strict=True)) | dict(zip(buffer_names, buffers, strict=True))
     output = torch.func.functional_call(module, values, (x,))
-    return output, buffers, params if stage.takes_data else [x, *params]
+    return output, buffers, params if stage.begins else [x, *params]
 
 
 def _example(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> list[Tensor]:

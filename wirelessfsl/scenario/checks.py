@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS, ModelSpec
-from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MESSAGE_KINDS, MODEL_DOWNLOAD, MODEL_UPLOAD
+from wirelessfsl.records import GRADIENTS_OF, LABELS, MESSAGE_KINDS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.settings import Devices, Scenario, Server
 from wirelessfsl.streams import stream
@@ -70,6 +71,13 @@ def cuts_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
     return tuple(outermost(cut_points_of(model_of(s, dataset))))[: s.algorithm.cuts]
 
 
+def pieces_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
+    """Where the model falls into stages: at its cuts, and where a scheme freezes a part of what is between them."""
+    first, *rest = cuts_of(s, dataset) or ("",)
+    inner = getattr(s.algorithm, "frozen", None)
+    return tuple(name for name in (first, inner, *rest) if name)
+
+
 def _owners(s: Scenario) -> list[tuple[Path, Devices | Server]]:
     return [*((("devices", i), group) for i, group in enumerate(s.devices)), (("server",), s.server)]
 
@@ -91,15 +99,17 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     for message in MESSAGE_KINDS:
         if scheme.messages and message not in scheme.messages:
             yield ("codecs", message), f"{scheme.kind} sends no {message}", _ALGORITHM
-    if ACTIVATIONS not in scheme.messages or not _loses_at_test(s.codecs.activations):
+    smashed = [message for message in scheme.messages if message in GRADIENTS_OF]
+    if not any(_loses_at_test(getattr(s.codecs, message)) for message in smashed):
         why = "the codecs of activations lose nothing in evaluation"
-        why = why if ACTIVATIONS in scheme.messages else f"{scheme.kind} sends no activations"
-        yield ("evaluation", "through_codecs"), why, ("codecs", ACTIVATIONS), _ALGORITHM
+        why = why if smashed else f"{scheme.kind} sends no activations"
+        first, second = (("codecs", message) for message in GRADIENTS_OF)
+        yield ("evaluation", "through_codecs"), why, first, second, _ALGORITHM
     for message in scheme.messages:
-        for i, codec in enumerate(getattr(s.codecs, message) if message != ACTIVATIONS else ()):
+        for i, codec in enumerate(getattr(s.codecs, message) if message not in GRADIENTS_OF else ()):
             for knob in _OF_ACTIVATIONS:
                 if hasattr(codec, knob):
-                    yield ("codecs", message, i, knob), f"it is for {ACTIVATIONS}", ("codecs", message, i, "kind")
+                    yield ("codecs", message, i, knob), "it is for activations", ("codecs", message, i, "kind")
     if not scheme.cuts:
         yield ("model", "cuts"), f"{scheme.kind} does not cut the model", _ALGORITHM
     if s.model.name in MODELS:
@@ -178,13 +188,11 @@ def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
             if codec.kind == "power_sgd":
                 text = "power_sgd has no effect: what pruning by weights leaves are rows of numbers, no matrices"
                 yield Problem(("codecs", message, i), text, reads=(("algorithm", "pruning"),))
-        if message == GRADIENTS and made.feedback:
-            for i, codec in enumerate(s.codecs.activations):
+        for smashed in (kind for kind, gradients in GRADIENTS_OF.items() if message == gradients and made.feedback):
+            for i, codec in enumerate(getattr(s.codecs, smashed)):
                 if getattr(codec, "gradient", "full") == "kept":
-                    text = (
-                        f"got 'kept', must be full: error_feedback of {GRADIENTS} needs the same positions every time"
-                    )
-                    yield Problem(("codecs", ACTIVATIONS, i, "gradient"), text, reads=(("codecs", GRADIENTS),))
+                    text = f"got 'kept', must be full: error_feedback of {message} needs the same positions every time"
+                    yield Problem(("codecs", smashed, i, "gradient"), text, reads=(("codecs", message),))
         if message == LABELS and made.codecs:
             at = kinds.index(made.codecs[0])
             text = f"{made.codecs[0].kind} has no effect: labels are integers, which fly as they are; remove it"
@@ -243,6 +251,7 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
         return
     if wanted and cuts is None:
         yield from _conflicts_of_pruning(s, model, dataset, source)
+        yield from _conflicts_of_freezing(s, model, dataset, source)
     if not wanted or cuts is None:
         return
     reads = (*source, ("model", "name"), _ALGORITHM)
@@ -259,6 +268,25 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
             yield Problem(("model", "cuts"), str(error), reads=reads)
         else:
             yield from _conflicts_of_pruning(s, model, dataset, reads)
+            yield from _conflicts_of_freezing(s, model, dataset, reads)
+
+
+def _conflicts_of_freezing(
+    s: Scenario, model: ModelSpec, dataset: Dataset, reads: tuple[Path, ...]
+) -> Iterator[Problem]:
+    from wirelessfsl.learning.stage import split
+
+    if not isinstance(s.algorithm, PFSL):
+        return
+    rounds, checkpoint = s.algorithm.rounds, s.algorithm.checkpoint
+    if checkpoint is not None and checkpoint >= rounds:
+        text = f"got {checkpoint}, must be less than algorithm.rounds = {rounds}: nothing would be personalised"
+        yield Problem(("algorithm", "checkpoint"), text, reads=(("algorithm", "rounds"),))
+    try:
+        split(model, pieces_of(s, dataset))
+    except ValueError as error:
+        text = f"must be between the cuts {', '.join(cuts_of(s, dataset))}: {error}"
+        yield Problem(("algorithm", "frozen"), text, reads=(*reads, ("model", "cuts")))
 
 
 def _conflicts_of_pruning(

@@ -12,6 +12,7 @@ from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
@@ -49,6 +50,7 @@ Algorithm = Annotated[
     | FedSL
     | FedLite
     | MTSL
+    | PFSL
     | FedAvg
     | FedProx
     | Centralised,
@@ -122,6 +124,8 @@ class Codecs:
     activations: smashed data, client to server.
     labels: labels, client to server.
     gradients: gradients of the smashed data, server to client.
+    activations_down: smashed data of a second cut, server to client.
+    gradients_up: gradients of these, client to server.
     model_upload: model weights, client to server.
     model_download: model weights, server to client.
     """
@@ -129,6 +133,8 @@ class Codecs:
     activations: tuple[CodecKind, ...] = (Identity(),)
     labels: tuple[CodecKind, ...] = (Identity(),)
     gradients: tuple[CodecKind, ...] = (Identity(),)
+    activations_down: tuple[CodecKind, ...] = (Identity(),)
+    gradients_up: tuple[CodecKind, ...] = (Identity(),)
     model_upload: tuple[CodecKind, ...] = (Identity(),)
     model_download: tuple[CodecKind, ...] = (Identity(),)
 
