@@ -90,7 +90,8 @@ class _Evaluator:
         self.parts = world.initial
         train = [world.data[client].labels.numpy() for client in world.clients]
         test, rng = self.dataset.test_labels.numpy(), stream(self.scenario.seed, "test-partition")
-        self.owner = deal_test(train, test, self.dataset.classes, rng)
+        dealt = getattr(self.scenario.data.partition, "deal_test", deal_test)
+        self.owner = dealt(train, test, self.dataset.classes, rng)
 
     def __call__(self, world: World, model: Model, losses: Mapping[Node, Sequence[float]], cut: Cut) -> None:
         self.rounds = world.round

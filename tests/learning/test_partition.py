@@ -12,7 +12,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from wirelessfsl.learning.partition import Classes, Dirichlet, Iid, Partition, Quantity, Shards, deal_test
+from wirelessfsl.learning.partition import (
+    Classes,
+    Dirichlet,
+    Iid,
+    Partition,
+    Prominent,
+    Quantity,
+    Shards,
+    Stratified,
+    deal_test,
+)
 
 KINDS = [
     Iid(),
@@ -22,6 +32,8 @@ KINDS = [
     Shards(),
     Quantity(alpha=2.0, min_samples=1),
 ]
+SELECTING = [Stratified(samples=(40,)), Prominent(samples=40)]
+"""Those that leave samples out."""
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 
 
@@ -30,7 +42,7 @@ def labels_of(samples: int, classes: int = 10) -> NDArray[np.int64]:
 
 
 def test_every_kind_is_tested() -> None:
-    assert {type(kind) for kind in KINDS} == set(get_args(get_args(Partition)[0]))
+    assert {type(kind) for kind in (*KINDS, *SELECTING)} == set(get_args(get_args(Partition)[0]))
 
 
 @every_kind
@@ -42,7 +54,7 @@ def test_every_sample_goes_to_exactly_one_client(kind: Any, samples: int, client
     assert sorted(np.concatenate(parts)) == list(range(samples))
 
 
-@every_kind
+@pytest.mark.parametrize("kind", [*KINDS, *SELECTING], ids=str)
 def test_the_same_seed_deals_the_same_and_another_seed_otherwise(kind: Any) -> None:
     labels = labels_of(500)
     once, again, other = (kind.deal(labels, 5, np.random.default_rng(seed)) for seed in (1, 1, 2))
@@ -251,3 +263,51 @@ def test_a_tiny_test_set_leaves_some_clients_without_and_favours_none() -> None:
 
 def test_without_clients_the_test_samples_are_nobodys() -> None:
     assert deal_test([], np.array([0, 1, 0]), 2, np.random.default_rng(0)).tolist() == [-1, -1, -1]
+
+
+def test_prominent_classes_have_the_counts_of_pfsls_setting_2() -> None:
+    train, test = np.repeat(np.arange(10), 5000), np.repeat(np.arange(10), 1000)
+    parts = Prominent().deal(train, 10, np.random.default_rng(0))
+    for client, part in enumerate(parts):
+        counts = np.roll(np.bincount(train[part], minlength=10), -client)
+        assert counts.tolist() == [225, 225, 7, 7, 6, 6, 6, 6, 6, 6]
+    assert len(np.unique(np.concatenate(parts))) == 10 * 500  # disjoint
+    owner = Prominent().deal_test([train[part] for part in parts], test, 10, np.random.default_rng(0))
+    for client in range(10):
+        counts = np.roll(np.bincount(test[owner == client], minlength=10), -client)
+        assert counts.tolist() == [450, 450, 13, 13, 13, 13, 12, 12, 12, 12]
+    assert (owner >= 0).all()  # the test set exactly once
+
+
+def test_prominent_test_parts_shrink_to_what_the_scarcest_class_allows() -> None:
+    test = np.repeat(np.arange(4), [100, 100, 100, 40])
+    rule = Prominent(samples=40, prominent_classes=1, share=0.7)
+    owner = rule.deal_test([np.arange(4)] * 4, test, 4, np.random.default_rng(0))
+    sizes = np.bincount(owner[owner >= 0])
+    assert set(sizes) == {40}  # 0.7 n + 3 * 0.1 n = n samples of every class
+    assert np.bincount(test[owner >= 0]).tolist() == [40] * 4
+
+
+def test_stratified_clients_have_their_sizes_and_as_many_of_each_class() -> None:
+    labels = np.repeat(np.arange(10), 400)
+    sizes = (2000, *[150] * 10)
+    parts = Stratified(samples=sizes).deal(labels, 11, np.random.default_rng(0))
+    assert [np.bincount(labels[part]).tolist() for part in parts] == [[200] * 10] + [[15] * 10] * 10
+    assert len(np.unique(np.concatenate(parts))) == sum(sizes)
+    odd = Stratified(samples=(13,)).deal(labels, 2, np.random.default_rng(0))
+    assert [np.bincount(labels[part]).tolist() for part in odd] == [[2] * 3 + [1] * 7, [1] + [2] * 3 + [1] * 6]
+
+
+@pytest.mark.parametrize(
+    ("partition", "clients", "match"),
+    [
+        (Stratified(samples=(50, 50, 50)), 2, "got 3 samples, must be 1 for all or 1 for each of 2 clients"),
+        (Stratified(samples=(90,)), 2, "class 0 has 10 samples, 18 are wanted; lower samples"),
+        (Prominent(samples=90), 2, r"class 0 has 10 samples, 4\d are wanted"),
+        (Prominent(prominent_classes=11), 2, "got 11 prominent_classes, must be <= 10 classes"),
+    ],
+    ids=str,
+)
+def test_what_the_classes_do_not_have_cannot_be_dealt(partition: Any, clients: int, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        partition.deal(np.repeat(np.arange(10), 10), clients, np.random.default_rng(0))

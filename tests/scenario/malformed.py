@@ -361,7 +361,7 @@ MALFORMED = [
     Malformed(
         "no kind",
         "data: {name: blobs, partition: {alpha: 0.1}}\n",
-        "1:32 data.partition: has no kind, allowed: iid, dirichlet, classes, shards, quantity (did you mean kind: dirichlet?)",
+        "1:32 data.partition: has no kind, allowed: iid, dirichlet, classes, shards, quantity, stratified, prominent (did you mean kind: dirichlet?)",
     ),
     Malformed(
         "kind that is null",

@@ -1,8 +1,9 @@
 """How samples are dealt to the clients, no sample to two: training samples by a partition, test samples after it.
 
-A partition says in what clients differ: in nothing (``iid``), in their labels (``dirichlet``, ``classes``, ``shards``)
-or in how much they have (``quantity``), after McMahan et al. (AISTATS 2017) and Li et al. ("Federated Learning on
-Non-IID Data Silos: An Experimental Study", ICDE 2022). Clients whose samples of one class look different (feature skew)
+A partition says in what clients differ: in nothing (``iid``), in their labels (``dirichlet``, ``classes``, ``shards``,
+``prominent``) or in how much they have (``quantity``, ``stratified``), after McMahan et al. (AISTATS 2017) and Li et
+al. ("Federated Learning on Non-IID Data Silos: An Experimental Study", ICDE 2022). Clients whose
+samples of one class look different (feature skew)
 are left out. :func:`deal_test` gives each client a test part with the class mix of its training part.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.settings import Kinds, settings
-from wirelessfsl.units import Count, Positive
+from wirelessfsl.units import Count, Positive, PositiveFraction
 
 Indices = NDArray[np.intp]
 Labels = NDArray[np.integer]
@@ -150,7 +151,86 @@ class Quantity:
         return _by_drawn_shares(self, [rng.permutation(len(labels))], clients, rng)
 
 
-Partition = Annotated[Iid | Dirichlet | Classes | Shards | Quantity, Kinds()]
+@settings
+class Stratified:
+    """Sizes as given, and as many samples of each class: small equal or unequal iid clients.
+
+    A client with n samples has n / C of each of the C classes; what is left over goes one each to the classes from the
+    client's own number on. What is not dealt is not used.
+
+    samples: samples of a client, one number for all or one a client, >= 1.
+
+    >>> labels = np.arange(200) % 10
+    >>> [len(part) for part in Stratified(samples=(100, 20, 15)).deal(labels, 3, np.random.default_rng(0))]
+    [100, 20, 15]
+    """
+
+    kind: Literal["stratified"] = "stratified"
+    samples: tuple[Count, ...] = (100,)
+
+    def deal(self, labels: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
+        """Sample indices of each client. Raises ValueError if a class has too few, or sizes do not fit the clients."""
+        if len(self.samples) not in (1, clients):
+            raise ValueError(f"got {len(self.samples)} samples, must be 1 for all or 1 for each of {clients} clients")
+        sizes = self.samples if len(self.samples) == clients else self.samples * clients
+        classes = len(np.unique(labels))
+        counts = [_spread(n, range(k, k + classes), classes) for k, n in enumerate(sizes)]
+        return _by_counts(labels, np.array(counts), rng)
+
+
+@settings
+class Prominent:
+    """Label skew with prominent classes (Wadhwa et al., arXiv:2303.10624, setting 2 of the authors' code).
+
+    Client i has most of its samples from the classes i, i + 1, ... (modulo C), the same number of each, and the others
+    evenly from the remaining classes, those that follow first: with 500 samples of 10 classes 225, 225, 7, 7 and six
+    times 6. Test samples are dealt by the same rule, as many to each client as the classes allow.
+
+    samples: samples of every client, >= 1.
+    prominent_classes: number of a client's prominent classes, >= 1.
+    share: share of its samples that is from these, in (0, 1].
+
+    >>> labels = np.repeat(np.arange(10), 500)
+    >>> np.bincount(labels[Prominent().deal(labels, 10, np.random.default_rng(0))[3]]).tolist()
+    [6, 6, 6, 225, 225, 7, 7, 6, 6, 6]
+    """
+
+    kind: Literal["prominent"] = "prominent"
+    samples: Count = 500
+    prominent_classes: Count = 2
+    share: PositiveFraction = 0.9
+
+    def deal(self, labels: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
+        """Sample indices of each client. Raises ValueError if a class has too few samples."""
+        return _by_counts(labels, self._counts(self.samples, clients, len(np.unique(labels))), rng)
+
+    def deal_test(
+        self, train: Sequence[Labels], test_labels: Labels, classes: int, rng: np.random.Generator
+    ) -> Indices:
+        """Whose each test sample is, -1 for nobody, shape (samples,): as :func:`deal_test`, by this rule."""
+        there, clients = np.bincount(test_labels, minlength=classes), len(train)
+        size = len(test_labels) // clients
+        while (self._counts(size, clients, classes).sum(axis=0) > there).any():
+            size -= 1
+        owner = np.full(len(test_labels), -1)
+        for client, own in enumerate(_by_counts(test_labels, self._counts(size, clients, classes), rng)):
+            owner[own] = client
+        return owner
+
+    def _counts(self, size: int, clients: int, classes: int) -> NDArray[np.intp]:
+        """Samples of every client of every class, shape (clients, classes). Raises ValueError for too few classes."""
+        many = self.prominent_classes
+        if many > classes:
+            raise ValueError(f"got {many} prominent_classes, must be <= {classes} classes")
+        each = round(size * self.share / many) if many < classes else size // many
+        counts = np.zeros((clients, classes), dtype=np.intp)
+        for client, row in enumerate(counts):
+            row[[(client + i) % classes for i in range(many)]] = each
+            row += _spread(size - each * many, range(client + many, client + classes), classes)
+        return counts
+
+
+Partition = Annotated[Iid | Dirichlet | Classes | Shards | Quantity | Stratified | Prominent, Kinds()]
 
 
 def deal_test(train: Sequence[Labels], test_labels: Labels, classes: int, rng: np.random.Generator) -> Indices:
@@ -180,6 +260,27 @@ def deal_test(train: Sequence[Labels], test_labels: Labels, classes: int, rng: n
         share[largest_first[: len(own) - share.sum()]] += 1
         owner[own] = np.repeat(np.arange(len(train)), share)
     return owner
+
+
+def _spread(total: int, chosen: range, classes: int) -> NDArray[np.intp]:
+    """A number spread evenly over the chosen classes (modulo ``classes``), one more for the first; shape (classes,)."""
+    counts = np.zeros(classes, dtype=np.intp)
+    for at, name in enumerate(chosen):
+        counts[name % classes] += total // len(chosen) + (at < total % len(chosen))
+    return counts
+
+
+def _by_counts(labels: Labels, counts: NDArray[np.intp], rng: np.random.Generator) -> list[Indices]:
+    """Sample indices of each client, at random, so many of each class; counts has shape (clients, classes)."""
+    names, there = np.unique(labels, return_counts=True)
+    for name, has, wanted in zip(names, there, counts.sum(axis=0), strict=True):
+        if wanted > has:
+            raise ValueError(
+                f"class {name} has {has} samples, {wanted} are wanted; lower samples or have fewer clients"
+            )
+    pools = [rng.permutation(np.flatnonzero(labels == name)) for name in names]
+    dealt = [np.split(pool, np.cumsum(own))[:-1] for pool, own in zip(pools, counts.T, strict=True)]
+    return [np.sort(np.concatenate(own)) for own in zip(*dealt, strict=True)]
 
 
 def _by_drawn_shares(
