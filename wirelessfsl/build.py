@@ -20,11 +20,11 @@ from wirelessfsl.engine.world import World
 from wirelessfsl.learning.data import ClientData, Dataset
 from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.executor import Executor
-from wirelessfsl.learning.stage import initial_parts, split
+from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
 from wirelessfsl.network.layout import distances_m
 from wirelessfsl.radio.link import Links, noise_density_w_hz
 from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
-from wirelessfsl.scenario import Devices, Scenario, Server, cuts_of, dataset_of, deal, model_of, pieces_of
+from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, dataset_of, deal, model_of, pieces_of
 from wirelessfsl.streams import key
 from wirelessfsl.units import dbm_to_watt
 
@@ -40,8 +40,8 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
     s, algorithm = scenario, scenario.algorithm
     world = World(s.seed, executor, log, s.network.transport, s.participation)
     world.server = _node(world, SERVER, -1, s.server if algorithm.messages else replace(s.server, radio=_NO_RADIO))
+    owners = [group for group in s.groups for _ in range(group.count)] if algorithm.messages else []
     if algorithm.messages:
-        owners = [group for group in s.groups for _ in range(group.count)]
         world.clients = tuple(_node(world, f"client-{i}", i, owner) for i, owner in enumerate(owners))
         for client, owner in zip(world.clients, owners, strict=True):
             world.watch(client, owner.compute_jitter, owner.failures)
@@ -59,7 +59,20 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
     world.stages = split(model_of(s, dataset), pieces)
     world.crossings = tuple(kinds.get(name, "") for name in pieces)
     world.initial = initial_parts(world.stages, key(s.seed, "initial-weights"))
+    firsts = {owner: _first(s, dataset, owner.model) for owner in s.groups if owner.model is not None}
+    for client, owner in zip(world.clients, owners, strict=True):
+        if owner in firsts:
+            stage, part = firsts[owner]
+            world.own_stages[client] = (stage, *world.stages[1:])
+            world.own_initial[client] = (part, *world.initial[1:])
     return world
+
+
+def _first(s: Scenario, dataset: Dataset, model: Model) -> tuple[Stage, Part]:
+    """A piece before the cut that is some clients' own, and its initial values."""
+    own = replace(s, model=model)
+    stages = split(model_of(own, dataset), cuts_of(own, dataset))
+    return stages[0], initial_parts(stages, key(s.seed, "initial-weights"))[0]
 
 
 def messages(scenario: Scenario) -> dict[str, tuple[Tensor, ...]]:

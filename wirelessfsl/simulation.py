@@ -138,9 +138,9 @@ class _Evaluator:
             return result.mean(), result.mean_by_owner(self.owner)
         own = {}
         for k, client in enumerate(world.clients):
-            if (mine := self.owner == k).any():
+            if (mine := self.owner == k).any() and client.name in self.models:
                 chosen = inputs[mine], labels[mine]
-                own[k] = evaluate(world.stages, self.models[client.name], *chosen, **how).mean()
+                own[k] = evaluate(world.stages_of(client), self.models[client.name], *chosen, **how).mean()
         loss, accuracy = np.mean([*own.values()], axis=0) if own else (np.nan, np.nan)
         return (float(loss), float(accuracy)), own
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.worlds import ListLog
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.wire import frame_bytes
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.learning.kernels import serve_all
@@ -127,3 +129,77 @@ def test_on_skewed_clients_private_parts_win_and_on_equal_ones_they_do_not_lose_
     ]
     assert gaps[0] > 0.03
     assert gaps[0] > gaps[1]
+
+
+# Newcomers
+
+
+def test_who_comes_late_learns_alone_and_nothing_of_the_others_moves() -> None:
+    scenario = Scenario(
+        data=Data(name="digits", clients=4, partition=Iid()),
+        model=Model(name="small_cnn_bn"),
+        algorithm=MTSL(**BUDGET | {"rounds": 5}, newcomers=1, newcomers_round=4),
+    )
+    log = ListLog()
+    models = play(scenario, log).models
+    shorter = MTSL(**BUDGET | {"rounds": 4}, newcomers=1, newcomers_round=4)
+    before = play(replace(scenario, algorithm=shorter), ListLog())
+    for name in ("client-0", "client-1", "client-2"):
+        for now, then in zip(models[name], before.models[name], strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(now.weights, then.weights, strict=True))
+    assert not torch.equal(models["client-3"][0].params[0], before.models["client-3"][0].params[0])
+    begun = log.rows(phase="client_forward", activity="compute")
+    steps = {t: {row.node for row in begun if row.round == t} for t in range(1, 6)}
+    assert steps[3] == {"client-0", "client-1", "client-2"}
+    assert steps[4] == steps[5] == {"client-3"}
+    measured = {m.round: m.client for m in log.metrics if m.client == "client-3"}
+    assert min(measured) == 4
+
+
+def test_a_frozen_server_answers_with_the_same_gradient_and_for_fewer_flops() -> None:
+    stages = split(ModelSpec("mlp", (1, 8, 8), 10), ("fc1",))
+    _, top = initial_parts(stages, 1)
+    top = top.begin(SGD(lr=0.1), 1)
+    x, y = torch.rand(8, 64, generator=torch.Generator().manual_seed(0)), torch.arange(8)
+    frozen = replace(stages[1], frozen=True)
+    moved, (expected,), loss = serve_all(stages[1], SGD(lr=0.1), top, [x], [y])
+    still, (gradient,), same = serve_all(frozen, SGD(lr=0.1), top, [x], [y])
+    assert torch.allclose(gradient, expected, atol=1e-8)
+    assert loss.tolist() == pytest.approx(same.tolist())
+    assert all(torch.equal(a, b) for a, b in zip(still.params, top.params, strict=True))
+    assert not torch.equal(moved.params[0], top.params[0])
+    macs = 8 * (64 * 64 + 64 * 10)
+    assert stages[1].flops(8).backward == 2 * 2 * macs
+    assert frozen.flops(8).backward == 2 * macs
+
+
+# Parts of different models
+
+
+def wide_cnn(shape: tuple[int, ...], classes: int) -> torch.nn.Module:
+    """Another way to 16 channels of 4 x 4: two convolutions."""
+    nn = torch.nn
+    block = nn.Sequential(
+        nn.Conv2d(shape[0], 24, 3, padding=1), nn.ReLU(), nn.Conv2d(24, 16, 3, padding=1), nn.MaxPool2d(2)
+    )
+    return nn.Sequential(OrderedDict(first=block, head=nn.Sequential(nn.Flatten(), nn.Linear(256, classes))))
+
+
+@pytest.mark.parametrize("scheme", [MTSL, SplitFedV3], ids=lambda scheme: scheme.kind)
+def test_clients_may_have_parts_of_different_models(scheme: Any) -> None:
+    other = Model(name="tests.algorithms.test_mtsl:wide_cnn", cuts=("first",))
+    log = ListLog()
+    scenario = Scenario(
+        data=Data(name="digits", clients=4, partition=Iid()),
+        model=Model(name="small_cnn"),
+        algorithm=scheme(rounds=15, local_steps=10, batch_size=16, optimizer=SGD(lr=0.2)),
+        devices=(Devices(count=2), Devices(count=2, model=other)),
+    )
+    models = play(scenario, log).models
+    sizes = [sum(p.numel() for p in models[f"client-{k}"][0].params) for k in range(4)]
+    assert sizes == [160, 160, 240 + 24 * 16 * 9 + 16, 240 + 24 * 16 * 9 + 16]
+    forward = {k: {row.flops for row in log.rows(node=f"client-{k}", phase="client_forward")} for k in (0, 2)}
+    assert forward[0] == {2.0 * 16 * 64 * 16 * 9}
+    assert forward[2] == {2.0 * 16 * 64 * (24 * 9 + 24 * 16 * 9)}
+    own = [m.accuracy or 0.0 for m in log.metrics if m.split == "test" and m.client and m.round == 15]
+    assert min(own) > 0.6  # chance is 0.1

@@ -27,6 +27,8 @@ OTHER: dict[str, Any] = {
     "gradient_bits": 4,
     "cluster_size": 3,
     "mu": 2.0,
+    "newcomers": 1,
+    "newcomers_round": 3,
     "checkpoint": 1,
     "drop_rate": 0.5,
     "loss": "sum",
@@ -47,6 +49,8 @@ def run(scheme: Any, option: str = "") -> tuple[Any, Any]:
     data = Data(name="digits", clients=3, partition=Dirichlet(alpha=0.5))
     slow = (Devices(count=2), Devices(count=1, profile="raspberry-pi-zero-2w"))
     algorithm = made(scheme, **({option: OTHER[option]} if option else {}))
+    if option == "newcomers_round":
+        algorithm = replace(algorithm, newcomers=1, rounds=3)
     if scheme.kind == "cpsl" and option != "cluster_size":
         algorithm = replace(algorithm, cluster_size=2)
     if scheme.kind == "fedlite" and option == "weighting":

@@ -226,7 +226,7 @@ MALFORMED = [
     Malformed(
         "text in a list of mappings",
         "devices:\n  - raspberry-pi-4\n",
-        "2:5 devices.0: got 'raspberry-pi-4', must be a mapping with keys of: count, profile, processor, radio, battery, failures, compute_jitter",
+        "2:5 devices.0: got 'raspberry-pi-4', must be a mapping with keys of: count, model, profile, processor, radio, battery, failures, compute_jitter",
     ),
     Malformed(
         "name for a kind",
@@ -556,6 +556,48 @@ MALFORMED = [
         "an outage that cannot be",
         "network: {transport: {outage: {gradients: reuse}}}\n",
         "1:23 network.transport.outage: has no effect: no message is lost: timeout_s is not given; remove it",
+    ),
+    Malformed(
+        "a part that gives another shape",
+        "algorithm: {kind: mtsl}\nmodel: {name: small_cnn}\n"
+        "devices: [{count: 10, model: {name: small_cnn, cuts: [block2]}}]\n",
+        "3:30 devices.0.model: gives (32, 2, 2) numbers a sample at its cut, must be (16, 4, 4) as the scenario's model",
+    ),
+    Malformed(
+        "a part of one's own where all are averaged",
+        "algorithm: {kind: splitfed_v1}\ndevices: [{count: 10, model: {name: small_cnn}}]\n",
+        "2:23 devices.0.model: has no effect: the client parts of splitfed_v1 are all the same; remove it",
+    ),
+    Malformed(
+        "a cut that a part has not",
+        "algorithm: {kind: mtsl}\ndevices: [{count: 10, model: {name: small_cnn, cuts: [block9]}}]\n",
+        "2:55 devices.0.model.cuts.0: got 'block9', allowed cuts of small_cnn: block1, block2 (did you mean block2?)",
+    ),
+    Malformed(
+        "nobody but newcomers",
+        "algorithm: {kind: mtsl, newcomers: 10}\n",
+        "1:36 algorithm.newcomers: got 10, must be less than data.clients = 10",
+    ),
+    Malformed(
+        "newcomers after the end",
+        "algorithm: {kind: mtsl, rounds: 5, newcomers: 1, newcomers_round: 6}\n",
+        "1:67 algorithm.newcomers_round: got 6, must be at most algorithm.rounds = 5",
+    ),
+    Malformed(
+        "personal after the end",
+        "algorithm: {kind: pfsl, rounds: 5, checkpoint: 5}\nmodel: {name: small_cnn}\n",
+        "1:48 algorithm.checkpoint: got 5, must be less than algorithm.rounds = 5: nothing would be personalised",
+    ),
+    Malformed(
+        "frozen behind the centre",
+        "algorithm: {kind: pfsl, frozen: block2}\nmodel: {name: small_cnn, cuts: [block1, block2]}\n",
+        "1:33 algorithm.frozen: must be between the cuts block1, block2: got ['block1', 'block2', 'block2'], must be"
+        " different and in the model's order: block1, block2",
+    ),
+    Malformed(
+        "one cut where two are needed",
+        "algorithm: {kind: pfsl}\nmodel: {name: small_cnn, cuts: [block1]}\n",
+        "2:32 model.cuts: got 1 cuts, pfsl takes 2",
     ),
     Malformed(
         "old masks",

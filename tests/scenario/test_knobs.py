@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
 
+from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
@@ -68,6 +69,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     Model: {"name": "my_pkg.nets:net"},
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
+    MTSL: {"newcomers": 1},
     FailAt: {"repair_s": 5.0},
     Participation: {"deadline_s": 1.0},
     Transport: {"timeout_s": 1.0},
@@ -82,6 +84,8 @@ def made(knob: Knob, value: Any = ...) -> Scenario:
         given = dict(GIVEN.get(cls, {}))
         if cls is Scenario and {*knob.fields, knob.name} & {ACTIVATIONS_DOWN, GRADIENTS_UP}:
             given["algorithm"] = PFSL()
+        if cls is Scenario and knob.fields == ("devices", "model"):
+            given["algorithm"] = MTSL()
         if inner is not None:
             listed = get_origin(types(cls)[field]) is tuple
             # The default operating point is the second.
@@ -174,6 +178,8 @@ SOME = {
     "data.root": "x",
     "data.image_size": 8,
     "server.radio": {},
+    "devices.0.model": {"name": "mlp"},
+    "devices.1.model": {"name": "mlp"},
     "devices": [{"count": 10}],
 }
 """Values to give where the default is nothing."""

@@ -32,7 +32,7 @@ Serve: TypeAlias = Callable[[World, Part, Sent, int], Steps]
 
 def send(world: World, client: Node, part: Part, x: Tensor, y: Tensor) -> Steps:
     """Forward pass and upload: the client's part, its tape, smashed data and labels as the server has them."""
-    part, smashed, tape = yield from client.compute(forward, world.stages[0], part, x)
+    part, smashed, tape = yield from client.compute(forward, world.stages_of(client)[0], part, x)
     smashed, labels = yield from world.transfer(client, world.server, activations=smashed, labels=y)
     return part, tape, smashed, labels
 
@@ -55,7 +55,7 @@ def learn(
         gradient = yield from world.transfer(world.server, client, gradients=gradient)
     except Skipped:
         return part
-    part = yield from client.compute(backward, world.stages[0], rule, part, tape, x, gradient)
+    part = yield from client.compute(backward, world.stages_of(client)[0], rule, part, tape, x, gradient)
     return part
 
 
@@ -104,7 +104,7 @@ def split_step(
     """One batch from end to end: the client's part, the server's, and the loss. Raises Skipped."""
     part, tape, smashed, labels = yield from send(world, client, part, x, y)
     server_part, gradient, loss = yield from world.server.compute(
-        serve, world.stages[1], rule, server_part, smashed, labels
+        serve, world.stages_of(client)[1], rule, server_part, smashed, labels
     )
     part = yield from learn(world, client, rule, part, tape, x, gradient)
     return part, server_part, float(loss)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import Sent, in_step
 from wirelessfsl.engine.world import Steps, World
@@ -27,7 +27,7 @@ from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS
 from wirelessfsl.settings import settings
-from wirelessfsl.units import Count, Positive
+from wirelessfsl.units import Count, Ge, Positive
 
 
 @settings
@@ -36,8 +36,8 @@ class MTSL:
 
     Labels go to the server with the smashed data. No parameter ever travels and nothing is averaged. The server waits
     for everybody's batch and steps once. Each client is evaluated with its own part on its own test samples; the figure
-    of the run is their mean. A client that drops out keeps the steps that it has done. Left out: client parts of
-    different architecture, and clients that come later.
+    of the run is their mean. A client that drops out keeps the steps that it has done. Client parts may be of different
+    models (devices.model), if what they give at the cut has one shape.
 
     rounds: global rounds.
     local_steps: batches per client and round.
@@ -46,10 +46,14 @@ class MTSL:
     server_optimizer: update rule of the server's part; by default that of the clients.
     client_rates: factor of each client's learning rate, one a client; by default 1 for all.
     loss: of all clients together, the sum of their mean losses or the mean of them.
+    newcomers: the last so many clients come late, and then they alone learn: the server's model and the parts of all
+        others are frozen.
+    newcomers_round: round in which they come, >= 2.
     """
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS)
+    private: ClassVar[bool] = True
 
     kind: Literal["mtsl"] = "mtsl"
     rounds: Count = 30
@@ -59,30 +63,37 @@ class MTSL:
     server_optimizer: Optimizer | None = None
     client_rates: tuple[Positive, ...] | None = None
     loss: Literal["sum", "mean"] = "mean"
+    newcomers: Annotated[int, Ge(0)] = 0
+    newcomers_round: Annotated[int, Ge(2)] = 2
 
     def train(self, world: World) -> Steps:
-        client_part, server_part = world.initial
+        _, server_part = world.initial
         top = self.server_optimizer or self.optimizer
         factors = dict(zip(world.clients, self.client_rates or [1.0] * len(world.clients), strict=True))
-        parts = {k: client_part.copy().begin(self.optimizer, world.key(k)) for k in world.clients}
+        parts = {k: world.initial_of(k)[0].copy().begin(self.optimizer, world.key(k)) for k in world.clients}
         server_part = server_part.begin(top, world.key(world.clients[0]))
+        first = world.clients[: len(world.clients) - self.newcomers]
+        newcomers = world.clients[len(first) :]
         for t in world.rounds(self.rounds):
             base = self.optimizer.at(t, self.rounds)
             rules = {k: replace(base, lr=base.lr * factors[k]) for k in world.clients}
-            clients = yield from world.participants()
+            late = self.newcomers > 0 and t >= self.newcomers_round
+            clients = yield from world.participants(newcomers if late else first)
             own = {k: parts[k] for k in clients}
-            serve = partial(self.serve, top.at(t, self.rounds))
+            serve = partial(self.serve, top.at(t, self.rounds), late)
             trained, server_part, losses = yield from in_step(
                 world, own, rules, server_part, serve, self.local_steps, self.batch_size, amid=False
             )
             parts |= trained
-            world.close_round({k: (parts[k], server_part) for k in world.clients}, losses)
+            here = world.clients if late else first
+            world.close_round({k: (parts[k], server_part) for k in here}, losses)
 
-    def serve(self, rule: Optimizer, world: World, part: Part, sent: Sent, step: int) -> Steps:
+    def serve(self, rule: Optimizer, frozen: bool, world: World, part: Part, sent: Sent, step: int) -> Steps:
         """One batch of every client at the server: its part, each client's cut gradient and each client's loss."""
         smashed, labels = ([*each] for each in zip(*sent.values(), strict=True))
+        stage = replace(world.stages[1], frozen=frozen)
         with world.about(step):
             part, gradients, losses = yield from world.server.compute(
-                serve_all, world.stages[1], rule, part, smashed, labels, self.loss
+                serve_all, stage, rule, part, smashed, labels, self.loss
             )
         return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses.tolist(), strict=True))

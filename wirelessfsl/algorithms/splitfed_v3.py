@@ -28,7 +28,8 @@ from wirelessfsl.units import Count
 class SplitFedV3:
     """SplitFed V3: private client parts, the server's replicas averaged every round (Gawali et al., MIUA 2021).
 
-    Labels go to the server with the smashed data. No parameter ever travels; clients begin with the same values. Each
+    Labels go to the server with the smashed data. No parameter ever travels; clients begin with the same values
+    and may have parts of different models (devices.model). Each
     client is evaluated with its own part on its own test samples; the figure of the run is their mean.
 
     rounds: global rounds.
@@ -40,6 +41,7 @@ class SplitFedV3:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS)
+    private: ClassVar[bool] = True
 
     kind: Literal["splitfed_v3"] = "splitfed_v3"
     rounds: Count = 30
@@ -49,8 +51,8 @@ class SplitFedV3:
     weighting: Literal["samples", "uniform"] = "samples"
 
     def train(self, world: World) -> Steps:
-        client_part, server_part = world.initial
-        parts = {k: client_part.copy().begin(self.optimizer, world.key(k)) for k in world.clients}
+        _, server_part = world.initial
+        parts = {k: world.initial_of(k)[0].copy().begin(self.optimizer, world.key(k)) for k in world.clients}
         replicas = {k: server_part.begin(self.optimizer, world.key(k)) for k in world.clients}
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)

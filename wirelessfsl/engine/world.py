@@ -7,7 +7,7 @@ every fact goes to the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -86,6 +86,8 @@ class World:
         self.stages: tuple[Stage, ...] = ()
         self.crossings: tuple[str, ...] = ()
         self.initial: tuple[Part, ...] = ()
+        self.own_stages: dict[Node, tuple[Stage, ...]] = {}
+        self.own_initial: dict[Node, tuple[Part, ...]] = {}
         self.data: Mapping[Node, ClientData] = {}
         self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]], Cut], None] = lambda *_: None
         self._jitter: dict[Node, Jitter] = {}
@@ -109,13 +111,24 @@ class World:
                 node.slowness = jitter.factor(self.seed, node.name, self.round)
             yield self.round
 
-    def participants(self) -> Generator[Event, Any, tuple[Node, ...]]:
+    def stages_of(self, client: Node) -> tuple[Stage, ...]:
+        """The stages of a client's model: those of the world, unless the client has some of its own."""
+        return self.own_stages.get(client, self.stages)
+
+    def initial_of(self, client: Node) -> tuple[Part, ...]:
+        """Initial values of :meth:`stages_of`."""
+        return self.own_initial.get(client, self.initial)
+
+    def participants(self, of: Collection[Node] | None = None) -> Generator[Event, Any, tuple[Node, ...]]:
         """The clients of this round, as the scenario chooses them of those that are up.
+
+        of: clients that there are at all; by default all.
 
         Waits for the first to come back if none is up. Raises Exhausted if none ever will.
         """
-        while not (up := tuple(node for node in self.clients if node.up)):
-            if all(node.gone for node in self.clients):
+        there = self.clients if of is None else [client for client in self.clients if client in of]
+        while not (up := tuple(node for node in there if node.up)):
+            if all(node.gone for node in there):
                 raise Exhausted("no client is left")
             self._back = self.env.event()
             yield self._back

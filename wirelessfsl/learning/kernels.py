@@ -106,6 +106,8 @@ def serve_all(
 ) -> tuple[Part, tuple[Tensor, ...], Tensor]:
     """Server's pass over the batches of several clients as one, and one step.
 
+    A frozen stage stays as it is.
+
     loss: what is minimised, of the mean losses L_k of the clients' batches: their sum; their mean; or, pooled, by the
         server the mean over all samples and by each client its own L_k.
 
@@ -117,11 +119,13 @@ def serve_all(
     weight = torch.cat([torch.full((size,), own / size) for size, own in zip(sizes, of_client, strict=True)])
     if loss == "pooled":
         weight = torch.full((len(y),), 1.0 / len(y))
+    before = part
     losses, part, (gradient, *gradients) = _whole_each(stage, part, torch.cat(tuple(xs)), y, weight)
     back = torch.split(gradient, sizes)
     if loss == "pooled":
         back = tuple(g * (len(y) / size) for g, size in zip(back, sizes, strict=True))
-    return _step(optimizer, part, gradients), back, torch.stack([each.mean() for each in torch.split(losses, sizes)])
+    stepped = before._replace(key=part.key) if stage.frozen else _step(optimizer, part, gradients)
+    return stepped, back, torch.stack([each.mean() for each in torch.split(losses, sizes)])
 
 
 @kernel("client_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))

@@ -73,7 +73,7 @@ class Stage:
     """Piece ``index`` (from 0) of a model that is cut after the modules named ``cuts``.
 
     filters: flags of the filters that are left, group by group (:mod:`wirelessfsl.learning.pruning`); empty for all.
-    detached: whether nothing before this stage is trained.
+    detached: whether nothing before this stage is trained. frozen: whether this stage is not.
     """
 
     model: ModelSpec
@@ -81,6 +81,7 @@ class Stage:
     index: int = 0
     filters: bytes = b""
     detached: bool = False
+    frozen: bool = False
 
     @property
     def takes_data(self) -> bool:
@@ -275,7 +276,7 @@ def _flops(stage: Stage, batch: int) -> Flops:
         torch.enable_grad(),
         FlopCounterMode(display=False, custom_mapping=costs) as counter,
     ):
-        leaves = {name: p.detach().requires_grad_() for name, p in module.named_parameters()}
+        leaves = {name: p.detach().requires_grad_(not stage.frozen) for name, p in module.named_parameters()}
         output = torch.func.functional_call(module, leaves, (x,))
         forward = counter.get_total_flops()
         if output.requires_grad:

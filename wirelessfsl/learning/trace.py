@@ -105,12 +105,12 @@ def _forward(stage: Stage, tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tens
     module = stage.module()
     names = [name for name, _ in module.named_parameters()]
     buffer_names = [name for name, _ in module.named_buffers()]
-    params = [t.detach().requires_grad_() for t in tensors[: len(names)]]
+    params = [t.detach().requires_grad_(not stage.frozen) for t in tensors[: len(names)]]
     buffers = [t.clone() for t in tensors[len(names) : -1]]
     x = tensors[-1].detach().requires_grad_(not stage.begins)
     values = dict(zip(names, params, strict=True)) | dict(zip(buffer_names, buffers, strict=True))
     output = torch.func.functional_call(module, values, (x,))
-    return output, buffers, params if stage.begins else [x, *params]
+    return output, buffers, ([] if stage.begins else [x]) + ([] if stage.frozen else params)
 
 
 def _example(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> list[Tensor]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load
@@ -133,6 +135,12 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
         yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given", loss
     if scheme.messages:
         yield from _unused_of_rounds(s)
+    for i, group in enumerate(s.devices):
+        if scheme.messages and not getattr(scheme, "private", False):
+            yield ("devices", i, "model"), f"the client parts of {scheme.kind} are all the same", _ALGORITHM
+        elif group.model is not None and group.model.name in MODELS:
+            own: Path = ("devices", i, "model")
+            yield (*own, "arguments"), f"{group.model.name} takes none", (*own, "name")
     for owner_path, owner in _owners(s):
         radio: Path = (*owner_path, "radio")
         if owner.processor is not None and (isinstance(owner, Devices) or not scheme.cuts):
@@ -155,6 +163,8 @@ def _unused_of_rounds(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...
         yield late, "nobody is late: deadline_s is not given", ("participation", "deadline_s")
     elif participation.late == "partial" and not hasattr(scheme, "local_steps"):
         yield late, f"a round of {scheme.kind} is one batch, of which there is no part", _ALGORITHM
+    if getattr(scheme, "newcomers", 1) == 0:
+        yield ("algorithm", "newcomers_round"), "nobody comes late: newcomers is 0", ("algorithm", "newcomers")
     if participation.choice.kind == "channel_aware" and s.network.medium.kind == "constant":
         yield ("participation", "choice"), "all constant links are the same", _MEDIUM
     if transport.timeout_s is None:
@@ -215,10 +225,8 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     if cluster > data.clients:
         text = f"got {cluster}, must be at most data.clients = {data.clients}"
         yield Problem(("algorithm", "cluster_size"), text, reads=(("data", "clients"),))
-    rates = getattr(s.algorithm, "client_rates", None)
-    if rates is not None and len(rates) != data.clients:
-        text = f"got {len(rates)} rates, must be data.clients = {data.clients}"
-        yield Problem(("algorithm", "client_rates"), text, reads=(("data", "clients"),))
+    if isinstance(s.algorithm, MTSL):
+        yield from _conflicts_of_mtsl(s.algorithm, data.clients)
     if networked and data.clients <= len(dataset.labels):
         try:
             deal(s, dataset)
@@ -228,7 +236,23 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     if batch_size > len(dataset.labels):
         text = f"got {batch_size}, {data.name} has {len(dataset.labels)} training samples"
         yield Problem(("algorithm", "batch_size"), text, reads=source)
-    yield from _conflicts_of_model(s, dataset, source)
+    own = [*_conflicts_of_model(s, dataset, source)]
+    yield from own
+    if not own and networked:
+        yield from _conflicts_of_own_models(s, dataset, source)
+
+
+def _conflicts_of_mtsl(scheme: MTSL, clients: int) -> Iterator[Problem]:
+    rates = scheme.client_rates
+    if rates is not None and len(rates) != clients:
+        text = f"got {len(rates)} rates, must be data.clients = {clients}"
+        yield Problem(("algorithm", "client_rates"), text, reads=(("data", "clients"),))
+    if scheme.newcomers >= clients:
+        text = f"got {scheme.newcomers}, must be less than data.clients = {clients}"
+        yield Problem(("algorithm", "newcomers"), text, reads=(("data", "clients"),))
+    if scheme.newcomers and scheme.newcomers_round > scheme.rounds:
+        text = f"got {scheme.newcomers_round}, must be at most algorithm.rounds = {scheme.rounds}"
+        yield Problem(("algorithm", "newcomers_round"), text, reads=(("algorithm", "rounds"),))
 
 
 def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...]) -> Iterator[Problem]:
@@ -269,6 +293,24 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
         else:
             yield from _conflicts_of_pruning(s, model, dataset, reads)
             yield from _conflicts_of_freezing(s, model, dataset, reads)
+
+
+def _conflicts_of_own_models(s: Scenario, dataset: Dataset, source: tuple[Path, ...]) -> Iterator[Problem]:
+    """Models that groups of devices have a first piece of: made like the scenario's, and of the same output."""
+    from wirelessfsl.learning.stage import split
+
+    for i, group in enumerate(s.devices):
+        if group.model is None or not getattr(s.algorithm, "private", False):
+            continue
+        own, where = replace(s, model=group.model, devices=()), ("devices", i)
+        problems = [each._replace(path=(*where, *each.path)) for each in _conflicts_of_model(own, dataset, source)]
+        yield from problems
+        if problems:
+            continue
+        shapes = [split(model_of(each, dataset), cuts_of(each, dataset))[0].output_shape() for each in (own, s)]
+        if shapes[0] != shapes[1]:
+            text = f"gives {shapes[0]} numbers a sample at its cut, must be {shapes[1]} as the scenario's model"
+            yield Problem((*where, "model"), text, reads=(("model",), _ALGORITHM))
 
 
 def _conflicts_of_freezing(

@@ -149,6 +149,8 @@ class Devices:
     """A group of equal client devices.
 
     count: number of devices.
+    model: another network than the scenario's, of which these devices hold the piece before the cut; for schemes whose
+        client parts are private.
     profile: device of the catalogue whose processor and radio they have.
     processor: another processor than the profile's.
     radio: another radio than the profile's.
@@ -158,6 +160,7 @@ class Devices:
     """
 
     count: Count
+    model: Model | None = None
     profile: str = "raspberry-pi-4"
     processor: Processor | None = None
     radio: RadioPower | None = None
