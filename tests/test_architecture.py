@@ -67,6 +67,7 @@ TABLE = {
     # Floor 3
     "scenario": row(BELOW_SCENARIO | {"scenario"}, "pydantic ruamel importlib"),
     "build": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
+    "prediction": row(BASE | {"build", "codecs", "devices", "engine", "learning", "scenario"}, "numpy"),
     "simulation": row(BASE | {"build", "engine", "learning", "scenario"}, "numpy"),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing

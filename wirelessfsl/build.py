@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from wirelessfsl.codecs.chain import chain
 from wirelessfsl.codecs.measure import sample
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
+from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Medium, RadioAir
+from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Fdma, Medium, RadioAir, Tdma
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.data import ClientData, Dataset
@@ -24,7 +25,7 @@ from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
 from wirelessfsl.network.layout import distances_m
 from wirelessfsl.radio.link import Links, noise_density_w_hz
 from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
-from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, dataset_of, deal, model_of, pieces_of
+from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, deal, model_of, pieces_of
 from wirelessfsl.streams import key
 from wirelessfsl.units import dbm_to_watt
 
@@ -75,14 +76,14 @@ def _first(s: Scenario, dataset: Dataset, model: Model) -> tuple[Stage, Part]:
     return stages[0], initial_parts(stages, key(s.seed, "initial-weights"))[0]
 
 
-def messages(scenario: Scenario) -> dict[str, tuple[Tensor, ...]]:
+def messages(scenario: Scenario, dataset: Dataset) -> dict[str, tuple[Tensor, ...]]:
     """What the scenario's messages hold at the beginning, by kind: for measuring codecs without a network.
 
-    Activations are those of a client's first batch; their gradients are normal numbers of the same shape.
+    Activations, one tensor a cut, are those of a client's first batch; their gradients are normal numbers of the same
+    shapes.
     """
-    s, dataset = scenario, dataset_of(scenario)
-    model, algorithm = model_of(s, dataset), s.algorithm
-    stages = split(model, cuts_of(s, dataset))
+    s, algorithm = scenario, scenario.algorithm
+    stages = split(model_of(s, dataset), cuts_of(s, dataset))
     parts = initial_parts(stages, key(s.seed, "initial-weights"))
     own = deal(s, dataset)[0]
     client = ClientData(dataset.inputs[own], dataset.labels[own], "client-0", s.seed)
@@ -95,31 +96,29 @@ def messages(scenario: Scenario) -> dict[str, tuple[Tensor, ...]]:
     return {kind: held.get(kind, own.weights) for kind in algorithm.messages}
 
 
-def _node(world: World, name: str, link: int, owner: Devices | Server) -> Node:
+def equipment(owner: Devices | Server) -> tuple[Processor, RadioPower]:
+    """Processor and radio of a group of devices or of the server: its own, else its profile's."""
     profile = PROFILES[owner.profile]
-    battery = owner.battery if isinstance(owner, Devices) else NoBattery()
-    return Node(world, name, link, owner.processor or profile.processor, owner.radio or profile.radio, battery)
+    return owner.processor or profile.processor, owner.radio or profile.radio
 
 
-def _medium(s: Scenario, world: World) -> Medium:
-    settings = s.network.medium
-    if isinstance(settings, ConstantLink):
-        return Medium(world.env, _pipes(settings, world))
-    channel, server = s.network.channel, world.server
-    names = [client.name for client in world.clients]
+def airs(
+    s: Scenario, medium: Fdma | Tdma, radios: Sequence[RadioPower], server: RadioPower
+) -> tuple[RadioAir, RadioAir]:
+    """Uplink and downlink of the radio channel between the server and clients with these radios, in their order."""
+    channel = s.network.channel
+    names = [f"client-{i}" for i in range(len(radios))]
     apart = distances_m(s.network.layout.positions_m(names, s.seed))
-    radios = [client.radio.power for client in world.clients]
-    server_noise = noise_density_w_hz(channel.noise_density_dbm_hz, server.radio.power.noise_figure_db)
+    server_noise = noise_density_w_hz(channel.noise_density_dbm_hz, server.noise_figure_db)
     noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
     power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
-    server_power = np.full(len(radios), dbm_to_watt(server.radio.power.tx_power_dbm))
-    bandwidth = settings.bandwidth_hz
+    server_power = np.full(len(radios), dbm_to_watt(server.tx_power_dbm))
     up = RadioAir(
         links=Links(channel, names, apart, s.seed, "uplink"),
         phy=channel.phy,
         transmit_w=power,
         noise_w_hz=np.full(len(radios), server_noise),
-        bandwidth_hz=bandwidth,
+        bandwidth_hz=medium.bandwidth_hz,
         spread=False,
     )
     down = RadioAir(
@@ -127,9 +126,22 @@ def _medium(s: Scenario, world: World) -> Medium:
         phy=channel.phy,
         transmit_w=server_power,
         noise_w_hz=noise,
-        bandwidth_hz=settings.downlink_bandwidth_hz or bandwidth,
+        bandwidth_hz=medium.downlink_bandwidth_hz or medium.bandwidth_hz,
         spread=True,
     )
+    return up, down
+
+
+def _node(world: World, name: str, link: int, owner: Devices | Server) -> Node:
+    battery = owner.battery if isinstance(owner, Devices) else NoBattery()
+    return Node(world, name, link, *equipment(owner), battery)
+
+
+def _medium(s: Scenario, world: World) -> Medium:
+    settings, server = s.network.medium, world.server
+    if isinstance(settings, ConstantLink):
+        return Medium(world.env, _pipes(settings, world))
+    up, down = airs(s, settings, [client.radio.power for client in world.clients], server.radio.power)
     uplink = Band(world.env, up, settings.width, settings.latency_s)
     downlink = Band(world.env, down, settings.width, settings.latency_s)
     return Medium(world.env, lambda sender, receiver: uplink if receiver is server else downlink)

@@ -292,6 +292,7 @@ def _codec(args: argparse.Namespace) -> int:
     from wirelessfsl.build import messages
     from wirelessfsl.codecs.chain import chain
     from wirelessfsl.codecs.measure import measure, read, sample
+    from wirelessfsl.scenario import dataset_of
 
     if args.file is not None and (args.shape or args.dtype):
         raise ValueError("codec: give --file, or --shape and --dtype, not both")
@@ -303,7 +304,7 @@ def _codec(args: argparse.Namespace) -> int:
     if not kinds:
         raise ValueError(f"{args.what}: {scenario.algorithm.kind} sends no messages: there is nothing to measure")
     if of_scenario and not (args.file or args.shape or args.dtype):
-        held = messages(scenario)
+        held = messages(scenario, dataset_of(scenario))
     else:
         shape, dtype = args.shape or (20, 9216), args.dtype or "float32"
         given = read(args.file) if args.file is not None else (sample(shape, dtype, scenario.seed),)

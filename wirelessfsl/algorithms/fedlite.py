@@ -51,6 +51,7 @@ class FedLite:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+    pace: ClassVar[str] = "in_step"
 
     kind: Literal["fedlite"] = "fedlite"
     rounds: Count = 150

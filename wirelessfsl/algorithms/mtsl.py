@@ -54,6 +54,7 @@ class MTSL:
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS)
     private: ClassVar[bool] = True
+    pace: ClassVar[str] = "in_step"
 
     kind: Literal["mtsl"] = "mtsl"
     rounds: Count = 30

@@ -50,6 +50,7 @@ class ParallelSL:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+    pace: ClassVar[str] = "in_step"
 
     kind: Literal["parallel_sl"] = "parallel_sl"
     rounds: Count = 30

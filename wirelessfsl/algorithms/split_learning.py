@@ -43,6 +43,7 @@ class SplitLearning:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+    pace: ClassVar[str] = "in_turn"
 
     kind: Literal["split_learning"] = "split_learning"
     rounds: Count = 30

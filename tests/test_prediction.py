@@ -1,0 +1,131 @@
+"""The closed form against the simulator: equal devices and constant rates to the last digit, and the order of cuts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.worlds import BATCH, SERVER_PROCESSOR, STATION, dataset, run, tiny
+from wirelessfsl.algorithms.cpsl import CPSL
+from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedlite import FedLite
+from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.mtsl import MTSL
+from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.split_learning import SplitLearning
+from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
+from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
+from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
+from wirelessfsl.codecs.quantize import Quantize
+from wirelessfsl.codecs.sparse import TopK
+from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
+from wirelessfsl.learning.partition import Iid
+from wirelessfsl.network.layout import Fixed
+from wirelessfsl.prediction import predict
+from wirelessfsl.radio.fading import NoFading, Rayleigh
+from wirelessfsl.radio.link import Channel
+from wirelessfsl.scenario import Codecs, Data, Model, Network, Scenario
+
+CLIENTS, ROUNDS = 3, 2
+MANY = {"rounds": ROUNDS, "local_steps": 2, "batch_size": BATCH}
+SCHEMES = [
+    CPSL(cluster_size=2, **MANY),
+    FedAvg(**MANY),
+    FedSL(interval=2, **MANY),
+    MTSL(**MANY),
+    ParallelSL(**MANY),
+    SplitFedV1(**MANY),
+    SplitFedV2(**MANY),
+    SplitFedV3(**MANY),
+    SplitLearning(**MANY),
+]
+CONSTANT = ConstantLink(uplink_bit_s=1e5, downlink_bit_s=3e5)
+FDMA = Fdma(bandwidth_hz=1e5, downlink_bandwidth_hz=2e5)
+TDMA = Tdma(bandwidth_hz=1e5, downlink_bandwidth_hz=2e5)
+STEADY = Channel(fading=NoFading())
+
+
+def simulated(scenario: Scenario) -> tuple[float, float]:
+    """Seconds of a round and joules of a client in it, mean over rounds and clients."""
+    log, outcome = run(scenario)
+    joules = sum(event.energy_j for event in log.events if event.node != "server")
+    return log.end_s / outcome.rounds, joules / outcome.rounds / scenario.data.clients
+
+
+def slots(count: int) -> Any:
+    return replace(STATION, processor=replace(SERVER_PROCESSOR, slots=count))
+
+
+def assert_predicted(scenario: Scenario, rel: float) -> None:
+    found = predict(scenario, dataset(scenario))
+    assert (found.seconds, found.joules) == pytest.approx(simulated(scenario), rel=rel)
+
+
+@pytest.mark.parametrize("medium", [CONSTANT, FDMA, TDMA], ids=lambda medium: medium.kind)
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.kind)
+def test_equal_clients_and_constant_rates_are_predicted_exactly(scheme: Any, medium: Any) -> None:
+    scenario = tiny(CLIENTS, algorithm=scheme, medium=medium, server=slots(CLIENTS), channel=STEADY)
+    # Models that fly every second round in turn: a mean round is not the mean of the rounds.
+    assert_predicted(scenario, rel=0.02 if scheme.kind == "fedsl" and medium is TDMA else 1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("steps", [1, 4])
+def test_the_line_for_the_servers_slots_is_predicted_exactly(count: int, steps: int) -> None:
+    scheme = SplitFedV1(rounds=1, local_steps=steps, batch_size=BATCH)
+    for speed in 0.3, 3.0:  # the server is the bottleneck, or it is not
+        server = replace(STATION, processor=replace(slots(count).processor, flops_per_s=speed * 5e5))
+        assert_predicted(tiny(5, algorithm=scheme, medium=CONSTANT, server=server), rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", [SplitFedV1(**MANY), ParallelSL(**MANY)], ids=lambda scheme: scheme.kind)
+def test_what_codecs_make_of_messages_and_their_work_are_in_it(scheme: Any) -> None:
+    codecs = Codecs(activations=(TopK(fraction=0.1), Quantize()), gradients=(Quantize(),), model_upload=(Quantize(),))
+    plain = tiny(CLIENTS, algorithm=scheme, medium=CONSTANT, server=slots(CLIENTS))
+    coded = replace(plain, codecs=codecs)
+    assert_predicted(coded, rel=1e-6)
+    before, after = (predict(each, dataset(each)) for each in (plain, coded))
+    assert after.gradient_bytes < before.gradient_bytes / 20  # a quarter of the bits for a tenth of the positions
+    assert after.seconds < before.seconds
+
+
+def test_fedlites_iteration_is_predicted_but_for_the_averages_small_change() -> None:
+    assert_predicted(tiny(CLIENTS, algorithm=FedLite(rounds=1, batch_size=BATCH), medium=FDMA), rel=0.02)
+
+
+def test_the_mean_over_fading_blocks_is_near_what_many_blocks_give() -> None:
+    fading = Channel(fading=Rayleigh(coherence_time_s=0.01))
+    scheme = SplitLearning(rounds=4, local_steps=4, batch_size=BATCH)
+    scenario = tiny(2, algorithm=scheme, medium=FDMA, channel=fading, layout=Fixed(distances_m=(400.0,)))
+    assert_predicted(scenario, rel=0.05)  # 256 blocks of a rate whose deviation is about half of its mean: 3 %
+
+
+def test_a_round_takes_as_long_as_its_slowest_client() -> None:
+    scenario = tiny(2, algorithm=SplitFedV1(**MANY), medium=CONSTANT, server=slots(2))
+    (group,) = scenario.devices
+    slow = replace(group, count=1, processor=replace(group.processor, flops_per_s=group.processor.flops_per_s / 3))
+    unequal = replace(scenario, devices=(replace(group, count=1), slow))
+    assert_predicted(unequal, rel=1e-9)
+    assert predict(unequal, dataset(unequal)).seconds > predict(scenario, dataset(scenario)).seconds
+
+
+@pytest.mark.parametrize("scheme", [SplitFedV1(**MANY), SplitLearning(**MANY)], ids=lambda scheme: scheme.kind)
+def test_cuts_are_ranked_as_by_simulation(scheme: Any) -> None:
+    seconds, joules = [], []
+    for cut in "conv1", "conv2", "dense":
+        scenario = Scenario(
+            data=Data(name="digits", clients=CLIENTS, partition=Iid()),
+            model=Model(name="femnist_cnn", cuts=(cut,)),
+            algorithm=scheme,
+            network=Network(medium=Fdma(bandwidth_hz=1e6)),
+        )
+        found = predict(scenario, dataset(scenario))
+        real = simulated(scenario)
+        seconds.append((found.seconds, real[0]))
+        joules.append((found.joules, real[1]))
+    for pairs in seconds, joules:
+        predicted, real = np.argsort(pairs, axis=0).T.tolist()
+        assert predicted == real
