@@ -68,6 +68,7 @@ TABLE = {
     "scenario": row(BELOW_SCENARIO | {"scenario"}, "pydantic ruamel importlib"),
     "build": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
     "prediction": row(BASE | {"build", "codecs", "devices", "engine", "learning", "scenario"}, "numpy"),
+    "cutting": row({"learning", "prediction", "scenario"}),
     "simulation": row(BASE | {"build", "engine", "learning", "scenario"}, "numpy"),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing
@@ -76,7 +77,7 @@ TABLE = {
     "results.store": row(FACTS | {"results"}, "numpy pyarrow duckdb"),
     "results.tables": row(FACTS | {"results"}, "numpy rich"),
     # Floor 4, where the wings meet
-    "api": row({"scenario", "simulation", "learning.executor", "results"}),
+    "api": row({"cutting", "scenario", "simulation", "learning.executor", "results"}),
     "cli": row(
         {
             "api",
@@ -84,6 +85,7 @@ TABLE = {
             "catalogue",
             "codecs.chain",
             "codecs.measure",
+            "cutting",
             "learning.download",
             "scenario",
             "simulation",

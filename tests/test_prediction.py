@@ -15,6 +15,7 @@ from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
+from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
@@ -94,6 +95,14 @@ def test_what_codecs_make_of_messages_and_their_work_are_in_it(scheme: Any) -> N
 
 def test_fedlites_iteration_is_predicted_but_for_the_averages_small_change() -> None:
     assert_predicted(tiny(CLIENTS, algorithm=FedLite(rounds=1, batch_size=BATCH), medium=FDMA), rel=0.02)
+
+
+@pytest.mark.parametrize("medium", [CONSTANT, FDMA], ids=lambda medium: medium.kind)
+def test_a_round_of_three_pieces_is_predicted(medium: Any) -> None:
+    scheme = PFSL(rounds=2, local_steps=1, batch_size=BATCH)
+    scenario = tiny(CLIENTS, algorithm=scheme, medium=medium, server=slots(CLIENTS), channel=STEADY)
+    (last,) = run(scenario)[0].rows(node="server", activity="idle", round=2)  # in the first nobody has to fetch a back
+    assert predict(scenario, dataset(scenario)).seconds == pytest.approx(last.end_s - last.start_s, rel=1e-9)
 
 
 def test_the_mean_over_fading_blocks_is_near_what_many_blocks_give() -> None:

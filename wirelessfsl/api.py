@@ -20,6 +20,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from wirelessfsl.cutting import chosen
 from wirelessfsl.learning.executor import Executor, Sequential
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, write_text
 from wirelessfsl.scenario import Scenario, digest, resolve, to_yaml
@@ -48,6 +49,7 @@ def simulate(
     if not isinstance(scenario, Scenario):
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
     executor = executor or Sequential()
+    scenario, _ = chosen(scenario)
     resolved = resolve(scenario)
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

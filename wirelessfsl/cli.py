@@ -107,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     codec.add_argument("--file", metavar="X", help="measure the array of a .npy or the arrays of a .safetensors file")
     _scenario_options(codec)
 
+    cuts = command("cuts", _cuts, "every possible cut: FLOPs of each side, bytes, predicted seconds and joules")
+    cuts.add_argument("scenario", metavar="SCENARIO", type=Path)
+    _scenario_options(cuts)
+
     command("schema", _schema, "JSON Schema of a scenario")
 
     new = command("new", _new, "print a commented scenario to start from")
@@ -178,7 +182,11 @@ def _download(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    scenario = _load(args.scenario, args)
+    from wirelessfsl.cutting import chosen
+
+    scenario, why = chosen(_load(args.scenario, args))
+    if why:
+        print(why, file=sys.stderr)
     from wirelessfsl.api import simulate
 
     with _Progress(sys.stderr.isatty()) as progress:
@@ -292,6 +300,8 @@ def _codec(args: argparse.Namespace) -> int:
     from wirelessfsl.build import messages
     from wirelessfsl.codecs.chain import chain
     from wirelessfsl.codecs.measure import measure, read, sample
+    from wirelessfsl.cutting import chosen
+    from wirelessfsl.results.tables import aligned
     from wirelessfsl.scenario import dataset_of
 
     if args.file is not None and (args.shape or args.dtype):
@@ -304,7 +314,7 @@ def _codec(args: argparse.Namespace) -> int:
     if not kinds:
         raise ValueError(f"{args.what}: {scenario.algorithm.kind} sends no messages: there is nothing to measure")
     if of_scenario and not (args.file or args.shape or args.dtype):
-        held = messages(scenario, dataset_of(scenario))
+        held = messages(chosen(scenario)[0], dataset_of(scenario))
     else:
         shape, dtype = args.shape or (20, 9216), args.dtype or "float32"
         given = read(args.file) if args.file is not None else (sample(shape, dtype, scenario.seed),)
@@ -320,11 +330,20 @@ def _codec(args: argparse.Namespace) -> int:
             f"{found.relative_error:.2e}", f"{found.encode_s * 1e3:.3f}", f"{found.decode_s * 1e3:.3f}",
             f"{found.encode_flops:.3g} + {found.decode_flops:.3g}",
         ))  # fmt: skip
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *rest in rows:
-        print(first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(rest, widths[1:], strict=True)))
+    print(aligned(rows), end="")
     print("bytes are the whole payload; the ratio is that of the tensors' own bytes to it without its frame;"
           " error is |x - x'| / |x|; ms are this machine's, FLOPs the simulated nodes'")  # fmt: skip
+    return 0
+
+
+def _cuts(args: argparse.Namespace) -> int:
+    scenario = _load(args.scenario, args)
+    from wirelessfsl.cutting import cells
+    from wirelessfsl.results.tables import aligned
+
+    print(aligned(cells(scenario)), end="")
+    print("FLOPs and bytes are of one batch of a client, bytes after the codecs; s and J are predicted, of a round and"
+          " of a client in it")  # fmt: skip
     return 0
 
 

@@ -18,13 +18,14 @@ how the shares of an FDMA band change while some clients wait for the server.
 
 Left out: overlap and waiting of clients that are unequal; the order of fading (rates are means over the first
 :data:`BLOCKS` coherence blocks of the scenario's own channel); jitter, failures, batteries, deadlines and lost
-messages; radios that sleep; pruning; how messages change in training.
+messages; who takes part (everybody does); radios that sleep; pruning; freezing of more than the front; that a step with
+two cuts stands in the line of a TDMA band twice; how messages change in training.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,7 +39,17 @@ from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.medium import ConstantLink, RadioAir, Tdma
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.stage import split
-from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MESSAGE_KINDS, MODEL_DOWNLOAD, MODEL_UPLOAD, SERVER
+from wirelessfsl.records import (
+    ACTIVATIONS,
+    ACTIVATIONS_DOWN,
+    GRADIENTS,
+    GRADIENTS_UP,
+    LABELS,
+    MESSAGE_KINDS,
+    MODEL_DOWNLOAD,
+    MODEL_UPLOAD,
+    SERVER,
+)
 from wirelessfsl.scenario import Scenario, cuts_of, model_of
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import BITS_PER_BYTE
@@ -158,15 +169,19 @@ def predict(scenario: Scenario, dataset: Dataset) -> Prediction:
     s, scheme = scenario, scenario.algorithm
     stages = split(model_of(s, dataset), cuts_of(s, dataset))
     parameters = [sum(p.numel() for p in stage.module().parameters()) for stage in stages]
-    # Even stages are the client's, odd ones the server's. A batch goes through them and, as gradients, back.
+    held: dict[str, tuple[Tensor, ...]] = dict.fromkeys(MESSAGE_KINDS, ()) | messages(s, dataset)
+    # Even stages are the client's, odd ones the server's. A batch goes through them and, as gradients, back; without a
+    # message of gradients at the first cut the front is not trained.
+    trained = not scheme.cuts or bool(held[GRADIENTS])
+    stages = stages if trained else (stages[0], replace(stages[1], detached=True), *stages[2:])
     passes = [stage.flops(getattr(scheme, "batch_size", 16)) for stage in stages]
-    flops = [*(each.forward for each in passes), *(each.backward for each in reversed(passes))]
+    flops = [*(each.forward for each in passes), *(each.backward for each in reversed(passes[1:]))]
+    flops.append(passes[0].backward if trained else 0.0)
     last = slice(len(passes) - 1, len(passes) + 1)
     flops[last] = [sum(flops[last])]
-    held: dict[str, tuple[Tensor, ...]] = dict.fromkeys(MESSAGE_KINDS, ()) | messages(s, dataset)
     coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in scheme.messages})
-    way = [*((ACTIVATIONS, x) for x in held[ACTIVATIONS]), *((GRADIENTS, x) for x in reversed(held[GRADIENTS]))]
-    hops = [_message(coding, kind, (x,), up=at % 2 == 0) for at, (kind, x) in enumerate(way)]
+    way = (ACTIVATIONS, ACTIVATIONS_DOWN, GRADIENTS_UP, GRADIENTS) if len(stages) > 2 else (ACTIVATIONS, GRADIENTS)
+    hops = [_message(coding, kind, held[kind], up=at % 2 == 0) for at, kind in enumerate(way[: 2 * scheme.cuts])]
     sizes = [int(hop[0]) for hop in hops]
     download, upload = (
         _message(coding, kind, held[kind], up=kind == MODEL_UPLOAD) for kind in (MODEL_DOWNLOAD, MODEL_UPLOAD)
@@ -192,8 +207,8 @@ def predict(scenario: Scenario, dataset: Dataset) -> Prediction:
         cuts=stages[0].cuts,
         client_flops=sum(flops[::2]),
         server_flops=sum(flops[1::2]),
-        activation_bytes=sum(sizes[: len(held[ACTIVATIONS])]),
-        gradient_bytes=sum(sizes[len(held[ACTIVATIONS]) :]),
+        activation_bytes=sum(sizes[: scheme.cuts]),
+        gradient_bytes=sum(sizes[scheme.cuts :]),
         parameters=sum(parameters[::2]),
         seconds=seconds,
         joules=float(np.mean(np.array(active_j) + seconds * np.array(idle_w))),

@@ -80,6 +80,32 @@ class Kinds:
         return {"type": "tagged-union", "choices": choices, "discriminator": _choice}
 
 
+class OrWord:
+    """Marks a list that may be one word instead: ``Annotated[tuple[str, ...] | Literal["auto"], OrWord("auto")]``.
+
+    What is wrong with the list is told as if there were no such word.
+    """
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> dict[str, Any]:
+        def validate(value: Any, inner: Callable[[Any], Any]) -> Any:
+            # What pydantic hands over is no longer JSON, where a list would do for a tuple.
+            return value if value == self.word else inner(tuple(value) if isinstance(value, list) else value)
+
+        listed = handler.generate_schema(get_args(source)[0])
+        return {
+            "type": "function-wrap",
+            "function": {"type": "no-info", "function": validate},
+            "schema": listed,
+            "json_schema_input_schema": {
+                "type": "union",
+                "choices": [listed, {"type": "literal", "expected": [self.word]}],
+            },
+        }
+
+
 _CODE = "code"
 
 

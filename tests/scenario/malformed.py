@@ -660,6 +660,26 @@ MALFORMED = [
     Malformed(
         "too many cuts", "model: {name: mlp, cuts: [fc1, fc2]}\n", "1:26 model.cuts: got 2 cuts, splitfed_v1 takes 1"
     ),
+    Malformed(
+        "auto in a list",
+        "model: {name: mlp, cuts: [auto]}\n",
+        "1:27 model.cuts.0: got 'auto', allowed cuts of mlp: fc1, fc2",
+    ),
+    Malformed(
+        "what auto is for without auto",
+        "model: {name: mlp, cuts: [fc1], cut_for: energy}\n",
+        "1:33 model.cut_for: has no effect: it says how cuts: auto chooses; remove it",
+    ),
+    Malformed(
+        "auto for something else",
+        "model: {name: mlp, cuts: auto, cut_for: latency}\n",
+        "1:41 model.cut_for: got 'latency', allowed: time, energy",
+    ),
+    Malformed(
+        "auto where no cut leaves anything to prune",
+        "algorithm: {kind: fedsl, pruning: {kind: filters}}\nmodel: {name: mlp, cuts: auto}\n",
+        "1:35 algorithm.pruning: the client's part has no convolution whose filters could be pruned",
+    ),
     Malformed("no cut", "model: {name: mlp, cuts: []}\n", "1:26 model.cuts: got 0 cuts, splitfed_v1 takes 1"),
     Malformed(
         "model too deep for the images",
@@ -690,6 +710,11 @@ MALFORMED = [
     Malformed(
         "cuts of a whole model",
         "algorithm: {kind: fedavg}\nmodel: {name: mlp, cuts: [fc1]}\n",
+        "2:20 model.cuts: has no effect: fedavg does not cut the model; remove it",
+    ),
+    Malformed(
+        "choice of the cut of a whole model",
+        "algorithm: {kind: fedavg}\nmodel: {name: mlp, cuts: auto}\n",
         "2:20 model.cuts: has no effect: fedavg does not cut the model; remove it",
     ),
     Malformed(

@@ -62,11 +62,11 @@ GIVEN: dict[type, dict[str, Any]] = {
     Scenario: {
         "codecs": Codecs(activations=(Cast(),)),
         "data": Data(name="images"),
-        "model": Model(name="my_pkg.nets:net"),
+        "model": Model(name="my_pkg.nets:net", cuts="auto"),
         "algorithm": SplitFedV1(),
     },
     Data: {"name": "images"},
-    Model: {"name": "my_pkg.nets:net"},
+    Model: {"name": "my_pkg.nets:net", "cuts": "auto"},
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
     MTSL: {"newcomers": 1},
@@ -108,6 +108,8 @@ def others(value: Any, hint: Any) -> Iterator[Any]:
         yield {"width": 3}
     elif get_origin(hint) is tuple:
         yield from ((*(value or ()), more) for more in others(value[-1] if value else None, parts[0]))
+    elif get_origin(hint) is Annotated and get_args(parts[0]):
+        yield from others(None, get_args(parts[0])[0])
     elif hint is str:
         yield f"{value}x"
     else:

@@ -116,7 +116,11 @@ def spread(values: Sequence[float]) -> Spread:
 
 def as_text(rows: Sequence[Row]) -> str:
     """The comparison as aligned plain text, one line a row under a line of headings."""
-    table = _cells(rows)
+    return aligned(_cells(rows))
+
+
+def aligned(table: Sequence[Sequence[str]]) -> str:
+    """A table of texts as lines: the first column to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
     lines = []
     for line in table:

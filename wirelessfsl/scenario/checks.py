@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 from wirelessfsl.algorithms.fedsl import FedSL
@@ -65,12 +66,23 @@ def model_of(s: Scenario, dataset: Dataset) -> ModelSpec:
 
 
 def cuts_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
-    """Where the scenario's model is cut: as it says, or after the first modules that a cut can follow."""
+    """Where the scenario's model is cut: as it says, or after the first modules that a cut can follow.
+
+    Raises ValueError if it leaves the choice open.
+    """
     from wirelessfsl.learning.stage import cut_points_of, outermost
 
-    if not s.algorithm.cuts or s.model.cuts is not None:
-        return s.model.cuts or ()
-    return tuple(outermost(cut_points_of(model_of(s, dataset))))[: s.algorithm.cuts]
+    if not s.algorithm.cuts:
+        return ()
+    if s.model.cuts == "auto":
+        raise ValueError("model.cuts: auto is not chosen yet; see wirelessfsl.cutting.chosen")
+    return s.model.cuts or outermost(cut_points_of(model_of(s, dataset)))[: s.algorithm.cuts]
+
+
+def cut_choices(s: Scenario, dataset: Dataset) -> list[tuple[str, ...]]:
+    """Everywhere that the scheme could cut the model, with what it prunes and freezes, in the model's order."""
+    places = _places(replace(s, model=replace(s.model, cuts="auto")), dataset)
+    return [cuts for cuts in places if not (_unprunable(s, dataset, cuts) or _unfreezable(s, dataset, cuts))]
 
 
 def pieces_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
@@ -78,6 +90,41 @@ def pieces_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
     first, *rest = cuts_of(s, dataset) or ("",)
     inner = getattr(s.algorithm, "frozen", None)
     return tuple(name for name in (first, inner, *rest) if name)
+
+
+def _places(s: Scenario, dataset: Dataset) -> list[tuple[str, ...]]:
+    """The scenario's cuts, or all that it leaves open."""
+    from wirelessfsl.learning.stage import cut_points_of, outermost
+
+    if s.model.cuts == "auto":
+        return [*combinations(outermost(cut_points_of(model_of(s, dataset))), s.algorithm.cuts)]
+    return [cuts_of(s, dataset)]
+
+
+def _unprunable(s: Scenario, dataset: Dataset, cuts: tuple[str, ...]) -> str:
+    """Why the client's part cannot be pruned as the scheme wants to; empty if it can be, or need not."""
+    from wirelessfsl.learning.pruning import check
+    from wirelessfsl.learning.stage import split
+
+    if isinstance(s.algorithm, FedSL):
+        try:
+            check(s.algorithm.pruning, split(model_of(s, dataset), cuts)[0])
+        except ValueError as error:
+            return str(error)
+    return ""
+
+
+def _unfreezable(s: Scenario, dataset: Dataset, cuts: tuple[str, ...]) -> str:
+    """Why the server's part cannot be frozen as the scheme wants to; empty if it can be, or need not."""
+    from wirelessfsl.learning.stage import split
+
+    if isinstance(s.algorithm, PFSL):
+        cut = replace(s, model=replace(s.model, cuts=cuts))
+        try:
+            split(model_of(s, dataset), pieces_of(cut, dataset))
+        except ValueError as error:
+            return f"must be between the cuts {', '.join(cuts)}: {error}"
+    return ""
 
 
 def _owners(s: Scenario) -> list[tuple[Path, Devices | Server]]:
@@ -114,6 +161,8 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
                     yield ("codecs", message, i, knob), "it is for activations", ("codecs", message, i, "kind")
     if not scheme.cuts:
         yield ("model", "cuts"), f"{scheme.kind} does not cut the model", _ALGORITHM
+    if not scheme.cuts or s.model.cuts != "auto":
+        yield ("model", "cut_for"), "it says how cuts: auto chooses", ("model", "cuts"), _ALGORITHM
     if s.model.name in MODELS:
         yield ("model", "arguments"), f"{s.model.name} takes none", ("model", "name")
     if s.data.name not in FILE_BASED:
@@ -273,10 +322,14 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
     except Exception as error:  # a model of the user's own may raise anything
         yield Problem(("model", "name"), f"got {name!r}, which cannot be made: {type(error).__name__}: {error}")
         return
-    if wanted and cuts is None:
-        yield from _conflicts_of_pruning(s, model, dataset, source)
-        yield from _conflicts_of_freezing(s, model, dataset, source)
-    if not wanted or cuts is None:
+    if wanted and not isinstance(cuts, tuple):
+        if cuts == "auto" and len(outermost(points)) < wanted:
+            text = f"got 'auto', {name} cannot be cut {wanted} times; it can be after: {', '.join(outermost(points))}"
+            yield Problem(("model", "cuts"), text, reads=(*source, ("model", "name"), _ALGORITHM))
+            return
+        yield from _conflicts_of_pruning(s, dataset, source)
+        yield from _conflicts_of_freezing(s, dataset, source)
+    if not wanted or not isinstance(cuts, tuple):
         return
     reads = (*source, ("model", "name"), _ALGORITHM)
     wrong = [i for i, cut in enumerate(cuts) if cut not in points]
@@ -291,8 +344,8 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
         except ValueError as error:
             yield Problem(("model", "cuts"), str(error), reads=reads)
         else:
-            yield from _conflicts_of_pruning(s, model, dataset, reads)
-            yield from _conflicts_of_freezing(s, model, dataset, reads)
+            yield from _conflicts_of_pruning(s, dataset, reads)
+            yield from _conflicts_of_freezing(s, dataset, reads)
 
 
 def _conflicts_of_own_models(s: Scenario, dataset: Dataset, source: tuple[Path, ...]) -> Iterator[Problem]:
@@ -313,30 +366,19 @@ def _conflicts_of_own_models(s: Scenario, dataset: Dataset, source: tuple[Path, 
             yield Problem((*where, "model"), text, reads=(("model",), _ALGORITHM))
 
 
-def _conflicts_of_freezing(
-    s: Scenario, model: ModelSpec, dataset: Dataset, reads: tuple[Path, ...]
-) -> Iterator[Problem]:
-    from wirelessfsl.learning.stage import split
-
+def _conflicts_of_freezing(s: Scenario, dataset: Dataset, reads: tuple[Path, ...]) -> Iterator[Problem]:
     if not isinstance(s.algorithm, PFSL):
         return
     rounds, checkpoint = s.algorithm.rounds, s.algorithm.checkpoint
     if checkpoint is not None and checkpoint >= rounds:
         text = f"got {checkpoint}, must be less than algorithm.rounds = {rounds}: nothing would be personalised"
         yield Problem(("algorithm", "checkpoint"), text, reads=(("algorithm", "rounds"),))
-    try:
-        split(model, pieces_of(s, dataset))
-    except ValueError as error:
-        text = f"must be between the cuts {', '.join(cuts_of(s, dataset))}: {error}"
-        yield Problem(("algorithm", "frozen"), text, reads=(*reads, ("model", "cuts")))
+    reasons = [_unfreezable(s, dataset, cuts) for cuts in _places(s, dataset)]
+    if all(reasons):
+        yield Problem(("algorithm", "frozen"), reasons[-1], reads=(*reads, ("model", "cuts")))
 
 
-def _conflicts_of_pruning(
-    s: Scenario, model: ModelSpec, dataset: Dataset, reads: tuple[Path, ...]
-) -> Iterator[Problem]:
-    from wirelessfsl.learning.pruning import check
-    from wirelessfsl.learning.stage import split
-
+def _conflicts_of_pruning(s: Scenario, dataset: Dataset, reads: tuple[Path, ...]) -> Iterator[Problem]:
     if isinstance(s.algorithm, FedSL):
         if s.algorithm.interval > s.algorithm.rounds:
             text = f"got {s.algorithm.interval}, must be at most algorithm.rounds = {s.algorithm.rounds}"
@@ -348,7 +390,6 @@ def _conflicts_of_pruning(
             text = "got 'reuse', must be drop: with pruning a client needs the newest masks"
             outage = "network", "transport", "outage", "model_download"
             yield Problem(outage, text, reads=(("algorithm", "pruning"),))
-        try:
-            check(s.algorithm.pruning, split(model, cuts_of(s, dataset))[0])
-        except ValueError as error:
-            yield Problem(("algorithm", "pruning"), str(error), reads=(*reads, ("model", "cuts")))
+        reasons = [_unprunable(s, dataset, cuts) for cuts in _places(s, dataset)]
+        if all(reasons):
+            yield Problem(("algorithm", "pruning"), reasons[-1], reads=(*reads, ("model", "cuts")))

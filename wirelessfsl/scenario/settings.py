@@ -37,7 +37,7 @@ from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.partition import Dirichlet, Partition
 from wirelessfsl.network.layout import Disc, Layout
 from wirelessfsl.radio.link import Channel
-from wirelessfsl.settings import Kinds, settings
+from wirelessfsl.settings import Kinds, OrWord, settings
 from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
 
 Algorithm = Annotated[
@@ -108,12 +108,15 @@ class Model:
 
     name: a model of the package, or (with --allow-code) an import path package.module:name of a class or function that
         makes a torch.nn.Module.
-    cuts: names of the modules after which the model is cut; by default after the first that a cut can follow.
+    cuts: names of the modules after which the model is cut; auto chooses where a round costs least, as predicted
+        before the run (wirelessfsl cuts); by default after the first that a cut can follow.
+    cut_for: what auto keeps small, the predicted time of a round or the clients' energy.
     arguments: keyword arguments of a model named by import path, beside shape and classes.
     """
 
     name: str
-    cuts: tuple[str, ...] | None = None
+    cuts: Annotated[tuple[str, ...] | Literal["auto"], OrWord("auto")] | None = None
+    cut_for: Literal["time", "energy"] = "time"
     arguments: dict[str, bool | int | float | str] | None = None
 
 
