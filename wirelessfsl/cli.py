@@ -11,9 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib.resources import as_file, files
-from math import isnan
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from wirelessfsl.records import ACTIVATIONS, LABELS
@@ -21,7 +19,6 @@ from wirelessfsl.records import ACTIVATIONS, LABELS
 if TYPE_CHECKING:
     from wirelessfsl.results.store import Run
     from wirelessfsl.scenario import Scenario
-    from wirelessfsl.simulation import Progress
 
 PLOTS = ("latency", "energy", "convergence", "timeline")
 FORMATS = ("pdf", "png", "svg")
@@ -111,6 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     cuts.add_argument("scenario", metavar="SCENARIO", type=Path)
     _scenario_options(cuts)
 
+    cite = command("cite", _cite, "references (BibTeX) of everything that a scenario uses")
+    cite.add_argument("what", metavar="SCENARIO|RUN", type=Path)
+    _scenario_options(cite)
+
     command("schema", _schema, "JSON Schema of a scenario")
 
     new = command("new", _new, "print a commented scenario to start from")
@@ -188,8 +189,9 @@ def _run(args: argparse.Namespace) -> int:
     if why:
         print(why, file=sys.stderr)
     from wirelessfsl.api import simulate
+    from wirelessfsl.progress import ProgressLine
 
-    with _Progress(sys.stderr.isatty()) as progress:
+    with ProgressLine(sys.stderr.isatty()) as progress:
         run = simulate(scenario, out=args.out, report=progress)
     from wirelessfsl.results.closing import closing
 
@@ -347,6 +349,15 @@ def _cuts(args: argparse.Namespace) -> int:
     return 0
 
 
+def _cite(args: argparse.Namespace) -> int:
+    from wirelessfsl.citing import cite
+    from wirelessfsl.scenario import resolve
+
+    path = args.what / "scenario.yaml" if args.what.is_dir() else args.what
+    print(cite(resolve(_load(path, args))))
+    return 0
+
+
 def _of_codecs(args: argparse.Namespace) -> Scenario:
     """A scenario with the given codecs for activations: a kind, or a list."""
     from wirelessfsl.scenario import ScenarioError, load_scenario
@@ -369,31 +380,6 @@ def _new(args: argparse.Namespace) -> int:
         raise ValueError(f"new: got {args.template!r}, allowed: {', '.join(names)}")
     print((folder / f"{args.template}.yaml").read_text(encoding="utf-8"), end="")
     return 0
-
-
-class _Progress:
-    """Round, simulated time, accuracy, energy and host time left: one live line on a terminal, else a line a round."""
-
-    def __init__(self, live: bool) -> None:
-        self.live, self.begin = live, perf_counter()
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __call__(self, at: Progress) -> None:
-        from wirelessfsl.results.prefixes import said
-
-        left_s = (perf_counter() - self.begin) / at.round * (at.rounds - at.round)
-        accuracy = "not known yet" if isnan(at.accuracy) else f"{at.accuracy:.3f}"
-        line = (
-            f"round {at.round}/{at.rounds}  simulated {said('s', at.time_s)}  accuracy {accuracy}"
-            f"  energy {said('J', at.energy_j)}  host time left {left_s:.0f} s"
-        )
-        print(f"\r{line}\x1b[K" if self.live else line, end="" if self.live else "\n", file=sys.stderr, flush=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self.live:
-            print(file=sys.stderr)
 
 
 if __name__ == "__main__":
