@@ -20,11 +20,14 @@ BLOCKS = [
     if not re.search("my_pkg|my-images", block)  # what only a user has
 ]
 COMMANDS = [line.partition("   #")[0].strip() for line in README.splitlines() if line.startswith("wirelessfsl codec ")]
+SHOWN = re.findall(r"```\n\$ wirelessfsl (.*)\n([^`]*)```", README)
+"""Commands with what they print."""
 
 
 def test_there_is_something_to_run() -> None:
     assert len(BLOCKS) >= 2
     assert len(COMMANDS) >= 3
+    assert len(SHOWN) >= 1
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -40,6 +43,15 @@ def test_a_piece_of_a_scenario_is_right_in_the_quickstart(block: str, tmp_path: 
 def test_codecs_are_measured_as_it_says(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert main(shlex.split(command)[1:]) == 0
+
+
+@pytest.mark.parametrize(("command", "output"), SHOWN)
+def test_a_command_prints_what_is_shown(
+    command: str, output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(shlex.split(command)) == 0
+    assert capsys.readouterr().out == output
 
 
 @pytest.mark.parametrize("name", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)
