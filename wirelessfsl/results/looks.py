@@ -71,6 +71,8 @@ _KNOWN = {
     "server_step": Look(PURPLE),
     "aggregation": Look(PURPLE, "/////"),
     "gradients": Look(VERMILLION),
+    "activations_down": Look(ORANGE, "/////"),
+    "gradients_up": Look(VERMILLION, "/////"),
     "model_upload": Look(GREEN),
     "model_download": Look(GREEN, "/////"),
 }

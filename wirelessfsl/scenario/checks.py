@@ -356,6 +356,11 @@ def _conflicts_of_own_models(s: Scenario, dataset: Dataset, source: tuple[Path, 
         if group.model is None or not getattr(s.algorithm, "private", False):
             continue
         own, where = replace(s, model=group.model, devices=()), ("devices", i)
+        if group.model.cuts == "auto":
+            yield Problem(
+                (*where, "model", "cuts"), "got 'auto', must name the cut, as its shape must fit the server's"
+            )
+            continue
         problems = [each._replace(path=(*where, *each.path)) for each in _conflicts_of_model(own, dataset, source)]
         yield from problems
         if problems:
