@@ -7,21 +7,31 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from wirelessfsl.learning.models import ModelSpec, Shape, make
+from wirelessfsl.learning.chain import Shape
+from wirelessfsl.learning.models import MODELS, OF_TEXT, ModelSpec, make
 from wirelessfsl.learning.optim import SGD, Adam
-from wirelessfsl.learning.stage import Part, cut_points_of, outermost
+from wirelessfsl.learning.stage import Part, Stage, cut_points_of, outermost, tensor_names
 
 CLASSES = 10
+SMALL = [name for name in MODELS if not name.startswith(("resnet18", "vgg"))]
+"""Models that are trained and cut everywhere in tests; the deep ones have no layer that these lack."""
 
 
 def shape_of(model: str) -> Shape:
     """An input shape that the model takes."""
-    return (1, 28, 28) if model == "lenet" else (1, 8, 8)
+    return (12,) if model in OF_TEXT else (1, 28, 28) if model == "lenet" else (1, 8, 8)
 
 
 def spec(model: str) -> ModelSpec:
     """The model for such inputs."""
-    return ModelSpec(model, shape_of(model), CLASSES)
+    return ModelSpec(model, shape_of(model), CLASSES, tokens=model in OF_TEXT)
+
+
+def inputs(model: str, samples: int, rng: torch.Generator | None = None) -> Tensor:
+    """Random inputs that the model takes."""
+    if model in OF_TEXT:
+        return torch.randint(CLASSES, (samples, *shape_of(model)), generator=rng)
+    return torch.randn(samples, *shape_of(model), generator=rng)
 
 
 def places(model: str) -> tuple[str, ...]:
@@ -59,17 +69,21 @@ def batches(model: str, count: int, batch_size: int = 8, seed: int = 0) -> list[
     """Random inputs and labels."""
     rng = torch.Generator().manual_seed(seed)
     return [
-        (
-            torch.randn(batch_size, *shape_of(model), generator=rng),
-            torch.randint(CLASSES, (batch_size,), generator=rng),
-        )
-        for _ in range(count)
+        (inputs(model, batch_size, rng), torch.randint(CLASSES, (batch_size,), generator=rng)) for _ in range(count)
     ]
 
 
 def values(part: Part) -> tuple[Tensor, ...]:
     """Every tensor of a part."""
     return (*part.params, *part.buffers, *part.optimizer)
+
+
+def is_trained_to(net: nn.Module, stages: tuple[Stage, ...], parts: tuple[Part, ...]) -> bool:
+    """Whether the parts of a split model hold what the whole one does, bit for bit."""
+    names = tensor_names(stages[0].model, stages[0].cuts)
+    held = {n: w for own, part in zip(names, parts, strict=True) for n, w in zip(own, part.weights, strict=True)}
+    values = net.state_dict()
+    return held.keys() == values.keys() and all(same(held[name], values[name]) for name in values)
 
 
 def same(left: object, right: object) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.learning.plain import CLASSES, places, spec
+from tests.learning.plain import CLASSES, SMALL, places, spec
 from wirelessfsl.learning.kernels import average, backward, forward, serve, train
-from wirelessfsl.learning.models import MODELS, ModelSpec
+from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.stage import Flops, Part, Stage, split
 
@@ -68,14 +68,14 @@ def test_stride_divides_the_positions() -> None:
     assert conv.flops(1).forward == 2 * 4 * 4 * 6 * 27
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", SMALL)
 def test_flops_are_linear_in_the_batch(model: str) -> None:
     for stage in parts_of(model):
         one = stage.flops(1)
         assert stage.flops(37) == Flops(37 * one.forward, 37 * one.backward)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", SMALL)
 def test_flops_of_the_stages_add_up_to_the_whole_model(model: str) -> None:
     (whole,) = split(spec(model), ())
     pieces = [stage.flops(4) for stage in parts_of(model)]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.learning.plain import CLASSES, Woven, places, spec
+from tests.learning.plain import CLASSES, SMALL, Woven, inputs, places, spec
 from wirelessfsl.learning.graph import cut, cut_points, trace
-from wirelessfsl.learning.models import MODELS, ModelSpec, make
+from wirelessfsl.learning.models import make
 
 
 class Tied(nn.Module):
@@ -70,11 +70,10 @@ def test_no_cut_follows_a_branch_whose_input_is_needed_again() -> None:
     assert points(Woven((1, 8, 8), CLASSES)) == ("stem", "drop", "pool")
 
 
-@pytest.mark.parametrize("model", [*MODELS, "tests.learning.plain:Woven"])
+@pytest.mark.parametrize("model", [*SMALL, "tests.learning.plain:Woven"])
 def test_pieces_one_after_another_are_the_model(model: str) -> None:
-    shape = (3, 32, 32)
-    net = make(ModelSpec(model, shape, CLASSES)).eval()
-    x = torch.rand(3, *shape)
+    net = make(spec(model)).eval()
+    x = inputs(model, 3)
     for name in points(net):
         first, second = cut(net, (name,))
         assert torch.equal(second(first(x)), net(x))

@@ -401,7 +401,7 @@ MALFORMED = [
     Malformed(
         "unknown model",
         "model: {name: small_cn}\n",
-        "1:15 model.name: got 'small_cn', allowed: femnist_cnn, lenet, mlp, resnet8, small_cnn, small_cnn_bn or an import path (did you mean small_cnn?)",
+        "1:15 model.name: got 'small_cn', allowed: char_lstm, char_transformer, femnist_cnn, lenet, mlp, resnet18, resnet18_cifar, resnet8, small_cnn, small_cnn_bn, vgg16, vgg19 or an import path (did you mean small_cnn?)",
     ),
     Malformed(
         "unknown device",

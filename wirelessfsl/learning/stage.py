@@ -12,9 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.chain import Shape
 from wirelessfsl.learning.filters import Group, Shrunk, filter_groups, shrink
 from wirelessfsl.learning.graph import cut, cut_points, random_operations, trace
-from wirelessfsl.learning.models import ModelSpec, Shape, make
+from wirelessfsl.learning.models import MODELS, OF_TEXT, ModelSpec, make
 from wirelessfsl.learning.optim import Optimizer
 
 if TYPE_CHECKING:
@@ -159,9 +160,14 @@ def outermost(points: dict[str, int]) -> tuple[str, ...]:
 def check_fits(model: ModelSpec) -> None:
     """Raises ValueError if the model cannot be trained here.
 
-    That is: if it does not take inputs of its shape, does not answer with one number per class, or draws random numbers
-    where none should be (in evaluation) or that no seed could name.
+    That is: if it reads text and the inputs are images, or the other way round, does not take inputs of its shape,
+    does not answer with one number per class, or draws random numbers where none should be (in evaluation) or that no
+    seed could name.
     """
+    if model.name in MODELS and model.tokens != (model.name in OF_TEXT):
+        fit = ", ".join(name for name in MODELS if model.tokens == (name in OF_TEXT))
+        reads, got = ("images", "text") if model.tokens else ("text", "images")
+        raise ValueError(f"model {model.name} reads {reads}, the data are {got}; allowed: {fit}")
     try:
         out = _output(Stage(model))
     except (RuntimeError, TypeError) as error:
@@ -182,6 +188,16 @@ def initial_parts(stages: tuple[Stage, ...], seed: int) -> tuple[Part, ...]:
         module = make(stages[0].model)
     pieces = cut(module, stages[0].cuts)
     return tuple(Part(tuple(p.detach() for p in each.parameters()), tuple(each.buffers())) for each in pieces)
+
+
+@cache
+def tensor_names(model: ModelSpec, cuts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """What the uncut model calls the weights of each stage's part: parameters, then buffers."""
+    module = _on_meta(model)
+    names = {id(tensor): name for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+    with _lasting():
+        pieces = cut(module, cuts)
+    return tuple(tuple(names[id(each)] for each in (*p.parameters(), *p.buffers())) for p in pieces)
 
 
 def _lasting() -> torch.inference_mode:
@@ -212,7 +228,8 @@ def uses_of_weights(stage: Stage) -> tuple[int, ...]:
 
     def count(layer: nn.Module, _inputs: Any, output: Tensor) -> None:
         weight = getattr(layer, "weight", None)
-        if weight is not None and weight.ndim > 1 and isinstance(output, torch.Tensor):
+        looked_up = isinstance(layer, torch.nn.Embedding)
+        if weight is not None and weight.ndim > 1 and not looked_up and isinstance(output, torch.Tensor):
             uses[position[id(weight)]] += output[0].numel() // weight.shape[0]
 
     hooks = [layer.register_forward_hook(count) for layer in module.modules()]
@@ -250,7 +267,8 @@ def _output(stage: Stage, batch: int = 2) -> Tensor:
 
 def _input(stage: Stage, batch: int) -> Tensor:
     if stage.takes_data:
-        return torch.empty(batch, *stage.model.shape, device="meta")
+        dtype = torch.int64 if stage.model.tokens else torch.float32
+        return torch.empty(batch, *stage.model.shape, dtype=dtype, device="meta")
     return _output(replace(stage, index=stage.index - 1), batch)
 
 
