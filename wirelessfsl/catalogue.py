@@ -25,6 +25,7 @@ from wirelessfsl.learning.optim import Optimizer, Schedule
 from wirelessfsl.learning.partition import Partition
 from wirelessfsl.learning.pruning import Pruning
 from wirelessfsl.learning.pruning import Schedule as PruningSchedule
+from wirelessfsl.learning.text import text
 from wirelessfsl.network.layout import Layout
 from wirelessfsl.radio.link import Fading, PathLoss, Phy, Shadowing
 from wirelessfsl.scenario import Algorithm, CodecKind, describe_fields
@@ -39,7 +40,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "algorithms": _kinds(Algorithm),
     "codecs": _kinds(CodecKind),
     "models": dict(MODELS),
-    "datasets": dict(DATASETS),
+    "datasets": {**DATASETS, "text": text},
     "partitions": _kinds(Partition),
     "optimizers": _kinds(Optimizer),
     "schedules": _kinds(Schedule),

@@ -17,10 +17,10 @@ from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationErro
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import evaluate
 from wirelessfsl.learning.executor import Executor, Sequential, keep_freed_memory, torch_threads
-from wirelessfsl.learning.partition import deal_test
+from wirelessfsl.learning.partition import deal_test, test_of_parts
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import Log, Metric
-from wirelessfsl.scenario import Scenario, dataset_of
+from wirelessfsl.scenario import Scenario, dataset_of, deal
 from wirelessfsl.streams import stream
 
 if TYPE_CHECKING:
@@ -88,10 +88,15 @@ class _Evaluator:
 
     def prepare(self, world: World) -> None:
         self.parts = world.initial
-        train = [world.data[client].labels.numpy() for client in world.clients]
-        test, rng = self.dataset.test_labels.numpy(), stream(self.scenario.seed, "test-partition")
-        dealt = getattr(self.scenario.data.partition, "deal_test", deal_test)
-        self.owner = dealt(train, test, self.dataset.classes, rng)
+        data = self.dataset
+        if data.parts is not None and data.test_parts is not None:
+            dealt = deal(self.scenario, data)
+            self.owner = test_of_parts(dealt, data.parts.numpy(), data.test_parts.numpy())
+        else:
+            train = [world.data[client].labels.numpy() for client in world.clients]
+            rng = stream(self.scenario.seed, "test-partition")
+            by_class = getattr(self.scenario.data.partition, "deal_test", deal_test)
+            self.owner = by_class(train, data.test_labels.numpy(), data.classes, rng)
 
     def __call__(self, world: World, model: Model, losses: Mapping[Node, Sequence[float]], cut: Cut) -> None:
         self.rounds = world.round

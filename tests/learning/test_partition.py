@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from wirelessfsl.learning.partition import (
+    BySpeaker,
     Classes,
+    Contiguous,
     Dirichlet,
     Iid,
     Partition,
@@ -23,6 +25,7 @@ from wirelessfsl.learning.partition import (
     Stratified,
     deal_test,
 )
+from wirelessfsl.learning.partition import test_of_parts as owners_of_parts
 
 KINDS = [
     Iid(),
@@ -31,6 +34,8 @@ KINDS = [
     Classes(classes_per_client=10),
     Shards(),
     Quantity(alpha=2.0, min_samples=1),
+    Contiguous(),
+    BySpeaker(),
 ]
 SELECTING = [Stratified(samples=(40,)), Prominent(samples=40)]
 """Those that leave samples out."""
@@ -49,12 +54,13 @@ def test_every_kind_is_tested() -> None:
 @hypothesis_settings(deadline=None, derandomize=True, max_examples=25)
 @given(samples=st.integers(200, 600), clients=st.integers(1, 12), seed=st.integers(0, 99))
 def test_every_sample_goes_to_exactly_one_client(kind: Any, samples: int, clients: int, seed: int) -> None:
-    parts = kind.deal(labels_of(samples), clients, np.random.default_rng(seed))
+    labels = labels_of(samples, classes=40 if isinstance(kind, BySpeaker) else 10)  # speakers, more than clients
+    parts = kind.deal(labels, clients, np.random.default_rng(seed))
     assert len(parts) == clients
     assert sorted(np.concatenate(parts)) == list(range(samples))
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *SELECTING], ids=str)
+@pytest.mark.parametrize("kind", [kind for kind in (*KINDS, *SELECTING) if kind != Contiguous()], ids=str)
 def test_the_same_seed_deals_the_same_and_another_seed_otherwise(kind: Any) -> None:
     labels = labels_of(500)
     once, again, other = (kind.deal(labels, 5, np.random.default_rng(seed)) for seed in (1, 1, 2))
@@ -204,6 +210,35 @@ def test_quantity_gives_everybody_the_fewest_samples_or_says_that_it_cannot() ->
     assert min(len(part) for part in parts) >= 20
     with pytest.raises(ValueError, match=r"quantity\(alpha=1\) gave some of 4 clients fewer than 30 of 100 samples"):
         Quantity(alpha=1.0, min_samples=30).deal(labels_of(100), 4, np.random.default_rng(0))
+
+
+def test_contiguous_runs_follow_each_other_and_differ_by_one_sample_at_most() -> None:
+    parts = Contiguous().deal(labels_of(103), 10, np.random.default_rng(0))
+    assert np.concatenate(parts).tolist() == list(range(103))
+    assert {len(part) for part in parts} == {10, 11}
+
+
+@hypothesis_settings(deadline=None, derandomize=True, max_examples=50)
+@given(clients=st.integers(1, 20), seed=st.integers(0, 99))
+def test_no_speaker_has_two_clients_and_loads_differ_by_one_speaker_at_most(clients: int, seed: int) -> None:
+    speakers = np.random.default_rng(seed).zipf(1.5, 500) % 60
+    parts = BySpeaker().deal(speakers, min(clients, len(np.unique(speakers))), np.random.default_rng(seed))
+    heard = [speaker for part in parts for speaker in np.unique(speakers[part])]
+    assert sorted(heard) == np.unique(speakers).tolist()
+    # Whoever has most got the last speaker when nobody had less than it had before.
+    fewest = min(len(part) for part in parts)
+    assert all(len(part) - np.bincount(speakers[part])[np.unique(speakers[part])].min() <= fewest for part in parts)
+
+
+def test_more_clients_than_speakers_are_refused() -> None:
+    with pytest.raises(ValueError, match="4 clients but 3 speakers with samples; have fewer clients"):
+        BySpeaker().deal(np.array([0, 5, 5, 2]), 4, np.random.default_rng(0))
+
+
+def test_test_samples_go_where_the_training_samples_of_their_part_are() -> None:
+    parts = np.array([2, 2, 0, 7, 7])
+    dealt = [np.array([2, 3, 4]), np.array([0, 1])]
+    assert owners_of_parts(dealt, parts, np.array([0, 2, 7])).tolist() == [0, 1, 0]
 
 
 def owned(owner: NDArray[np.intp], labels: NDArray[np.int64], clients: int, classes: int) -> NDArray[np.int64]:

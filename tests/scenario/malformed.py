@@ -136,7 +136,7 @@ MALFORMED = [
     Malformed(
         "unknown key below",
         "data: {name: blobs, client: 4}\ndevices: [{count: 4}]\n",
-        "1:21 data.client: unknown key, allowed: name, clients, partition, test_fraction, root, image_size (did you mean clients?)",
+        "1:21 data.client: unknown key, allowed: name, clients, partition, test_fraction, root, image_size, sequence_length, stride (did you mean clients?)",
     ),
     Malformed(
         "knob of another kind",
@@ -156,7 +156,7 @@ MALFORMED = [
     Malformed(
         "number as a key",
         "data: {name: blobs, 4: clients}\n",
-        "1:21 data.4: unknown key, allowed: name, clients, partition, test_fraction, root, image_size",
+        "1:21 data.4: unknown key, allowed: name, clients, partition, test_fraction, root, image_size, sequence_length, stride",
     ),
     Malformed(
         "no such key anywhere",
@@ -216,7 +216,7 @@ MALFORMED = [
     Malformed(
         "list for a mapping",
         "data: [blobs, 4]\n",
-        "1:7 data: got a list, must be a mapping with keys of: name, clients, partition, test_fraction, root, image_size",
+        "1:7 data: got a list, must be a mapping with keys of: name, clients, partition, test_fraction, root, image_size, sequence_length, stride",
     ),
     Malformed(
         "text for a mapping",
@@ -361,7 +361,7 @@ MALFORMED = [
     Malformed(
         "no kind",
         "data: {name: blobs, partition: {alpha: 0.1}}\n",
-        "1:32 data.partition: has no kind, allowed: iid, dirichlet, classes, shards, quantity, stratified, prominent (did you mean kind: dirichlet?)",
+        "1:32 data.partition: has no kind, allowed: iid, dirichlet, classes, shards, quantity, stratified, prominent, contiguous, by_speaker (did you mean kind: dirichlet?)",
     ),
     Malformed(
         "kind that is null",
@@ -381,7 +381,7 @@ MALFORMED = [
     Malformed(
         "unknown data set",
         "data: {name: minst}\n",
-        "1:14 data.name: got 'minst', allowed: blobs, cifar10, digits, fashion_mnist, images, mnist (did you mean mnist?)",
+        "1:14 data.name: got 'minst', allowed: blobs, cifar10, digits, fashion_mnist, images, mnist, text (did you mean mnist?)",
     ),
     Malformed(
         "unknown word",
@@ -701,7 +701,27 @@ MALFORMED = [
         "data: {name: images}\n",
         "1:14 data.name: .../data/images is neither a folder nor a zip",
     ),
+    Malformed(
+        "no text",
+        "data: {name: text, root: /nowhere.txt}\nmodel: {name: char_lstm}\n",
+        "1:26 data.root: /nowhere.txt: cannot be read: No such file or directory; set data.root to a text, or a folder of .txt",
+    ),
+    Malformed(
+        "speakers of images",
+        "data: {name: blobs, partition: {kind: by_speaker}}\n",
+        "1:32 data.partition: by_speaker deals the speakers of a text, blobs has none; take another partition",
+    ),
+    Malformed(
+        "model of text for images",
+        "model: {name: char_lstm}\n",
+        "1:15 model.name: model char_lstm reads text, the data are images; allowed: femnist_cnn, ..., vgg19",
+    ),
     # Knobs without effect
+    Malformed(
+        "stride of images",
+        "data: {name: digits, stride: 3}\n",
+        "1:22 data.stride: has no effect: digits is no text; remove it",
+    ),
     Malformed(
         "codec of a message never sent",
         "algorithm: {kind: fedavg}\ncodecs: {gradients: {kind: cast}}\n",

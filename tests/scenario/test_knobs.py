@@ -77,11 +77,16 @@ GIVEN: dict[type, dict[str, Any]] = {
 """What a section needs so that all of its knobs have an effect; the data set only has to take a folder."""
 
 
+FOR = {"sequence_length": {"name": "text"}, "stride": {"name": "text"}}
+"""What a single knob needs beside it."""
+
+
 def made(knob: Knob, value: Any = ...) -> Scenario:
     """The scenario that has the knob, at a value or its default."""
     inner: Any = None
+    owner = knob.chosen[-1] if knob.chosen else Scenario
     for field, cls in reversed([*zip((*knob.fields, ""), (Scenario, *knob.chosen), strict=True)]):
-        given = dict(GIVEN.get(cls, {}))
+        given = GIVEN.get(cls, {}) | (FOR.get(knob.name, {}) if cls is owner else {})
         if cls is Scenario and {*knob.fields, knob.name} & {ACTIVATIONS_DOWN, GRADIENTS_UP}:
             given["algorithm"] = PFSL()
         if cls is Scenario and knob.fields == ("devices", "model"):
@@ -179,6 +184,7 @@ SOME = {
     "model.arguments": {"width": 3},
     "data.root": "x",
     "data.image_size": 8,
+    "data.stride": 8,
     "server.radio": {},
     "devices.0.model": {"name": "mlp"},
     "devices.1.model": {"name": "mlp"},

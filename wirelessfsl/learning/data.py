@@ -1,19 +1,21 @@
 """Samples: training and test half of a data set, and the endless batches of one client.
 
-Inputs are float32 of shape (samples, channels, height, width), labels int64. Where they come from is in
-:mod:`wirelessfsl.learning.datasets`.
+Inputs are float32 of shape (samples, channels, height, width), or int64 of shape (samples, length) for text; labels are
+int64. Where they come from is in :mod:`wirelessfsl.learning.datasets` and :mod:`wirelessfsl.learning.text`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
-from wirelessfsl.learning.datasets import Arrays, read
+from wirelessfsl.learning.datasets import Arrays, place, read
+from wirelessfsl.learning.text import Windows, text
 from wirelessfsl.streams import key, stream
 
 if TYPE_CHECKING:
@@ -22,13 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test samples: inputs (n, channels, height, width) float32, labels (n,) int64 below ``classes``."""
+    """Training and test samples: inputs (n, channels, height, width) float32, labels (n,) int64 below ``classes``.
+
+    Inputs of text are (n, length) int64, below ``classes``.
+
+    parts, test_parts: number of the part of a text that each sample is from, shape (n,); None where there are no parts.
+    """
 
     inputs: Tensor
     labels: Tensor
     test_inputs: Tensor
     test_labels: Tensor
     classes: int
+    parts: Tensor | None = None
+    test_parts: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -69,19 +78,39 @@ class ClientData:
         return torch.from_numpy(stream(self.seed, "batches", self.name, epoch).permutation(len(self.labels)))
 
 
-def load(name: str, root: str | None, test_fraction: float | None, seed: int, image_size: int | None = None) -> Dataset:
+def load(
+    name: str,
+    root: str | None,
+    test_fraction: float | None,
+    seed: int,
+    image_size: int | None = None,
+    windows: Windows = Windows(),  # noqa: B008 (a frozen value)
+) -> Dataset:
     """A data set, split into training and test samples.
 
     name, root, image_size: as :func:`wirelessfsl.learning.datasets.read` takes them.
     test_fraction: None takes the data set's own test half, or 0.2 where it has none; a number pools all samples and
-    holds this fraction out, class by class, in an order from stream (seed, "test-split").
+    holds this fraction out, class by class, in an order from stream (seed, "test-split"). Of a text it is the end of
+    each part.
+    windows: how samples are cut from a text.
     """
-    train, test = read(name, root, image_size)
-    if test is None or test_fraction is not None:
-        pool = train if test is None else (np.concatenate([train[0], test[0]]), np.concatenate([train[1], test[1]]))
-        train, test = _hold_out(pool, 0.2 if test_fraction is None else test_fraction, seed)
-    x, y, test_x, test_y = (torch.from_numpy(np.ascontiguousarray(array)) for array in (*train, *test))
-    return Dataset(x, y, test_x, test_y, classes=int(max(train[1].max(), test[1].max())) + 1)
+    fraction = 0.2 if test_fraction is None else test_fraction
+    if name == "text":
+        train, test, classes = text(place(name, root), windows, fraction)
+        x, y, part, test_x, test_y, test_part = (_tensor(array) for array in (*train, *test))
+        return Dataset(x, y, test_x, test_y, classes, *((None, None) if windows.parts == 1 else (part, test_part)))
+    first, second = read(name, root, image_size)
+    if second is None:
+        first, second = _hold_out(first, fraction, seed)
+    elif test_fraction is not None:
+        pool = np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
+        first, second = _hold_out(pool, fraction, seed)
+    x, y, test_x, test_y = (_tensor(array) for array in (*first, *second))
+    return Dataset(x, y, test_x, test_y, classes=int(max(y.max(), test_y.max())) + 1)
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
 
 
 def _hold_out(pool: Arrays, fraction: float, seed: int) -> tuple[Arrays, Arrays]:

@@ -1,7 +1,8 @@
 """Data sets: one that ships with a dependency, one of random numbers, and readers of files that are there.
 
 ``digits`` ships with scikit-learn, ``blobs`` is for tests and for timing. ``mnist`` and ``fashion_mnist`` are IDX
-files, ``cifar10`` its binary version, ``images`` any folder or zip of class folders. Nothing is downloaded here:
+files, ``cifar10`` its binary version, ``images`` any folder or zip of class folders; ``text`` has a reader of its own
+(:mod:`wirelessfsl.learning.text`). Nothing is downloaded here:
 ``wirelessfsl download`` does that. Inputs are float32 in [0, 1] of shape (samples, channels, height, width), labels are
 int64.
 """
@@ -92,7 +93,7 @@ DATASETS: dict[str, Callable[[Path, int | None], Halves]] = {
     "images": images,
     "mnist": mnist,
 }
-FILE_BASED = ("cifar10", "fashion_mnist", "images", "mnist")
+FILE_BASED = ("cifar10", "fashion_mnist", "images", "mnist", "text")
 """Data sets that are read from files of the user's, and so take ``root``."""
 DOWNLOADABLE = ("cifar10", "fashion_mnist", "mnist")
 
@@ -100,6 +101,11 @@ DOWNLOADABLE = ("cifar10", "fashion_mnist", "mnist")
 def home(name: str) -> Path:
     """Where a data set's files are looked for and downloaded to: $WIRELESSFSL_DATA/<name>, without it data/<name>."""
     return Path(os.environ.get("WIRELESSFSL_DATA", "data")) / name
+
+
+def place(name: str, root: str | None) -> Path:
+    """Where a data set's files are: ``root``, or by default :func:`home`."""
+    return (home(name) if root is None else Path(root)).absolute()
 
 
 def read(name: str, root: str | None, image_size: int | None) -> Halves:
@@ -111,7 +117,7 @@ def read(name: str, root: str | None, image_size: int | None) -> Halves:
 
     Raises ValueError that says which file is missing or broken, and what to do.
     """
-    return _read(name, (home(name) if root is None else Path(root)).absolute(), image_size)
+    return _read(name, place(name, root), image_size)
 
 
 @lru_cache(maxsize=1)

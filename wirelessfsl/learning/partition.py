@@ -1,10 +1,11 @@
 """How samples are dealt to the clients, no sample to two: training samples by a partition, test samples after it.
 
 A partition says in what clients differ: in nothing (``iid``), in their labels (``dirichlet``, ``classes``, ``shards``,
-``prominent``) or in how much they have (``quantity``, ``stratified``), after McMahan et al. (AISTATS 2017) and Li et
-al. ("Federated Learning on Non-IID Data Silos: An Experimental Study", ICDE 2022). Clients whose
-samples of one class look different (feature skew)
-are left out. :func:`deal_test` gives each client a test part with the class mix of its training part.
+``prominent``), in how much they have (``quantity``, ``stratified``), or in where their samples are from
+(``contiguous``, ``by_speaker``), after McMahan et al. (AISTATS 2017), Li et al. ("Federated Learning on Non-IID Data
+Silos: An Experimental Study", ICDE 2022) and LEAF (Caldas et al., 2018). Clients whose samples of one class look
+different (feature skew) are left out. :func:`deal_test` gives each client a test part with the class mix of its
+training part, and :func:`test_of_parts` one from where its training samples are from.
 """
 
 from __future__ import annotations
@@ -230,7 +231,56 @@ class Prominent:
         return counts
 
 
-Partition = Annotated[Iid | Dirichlet | Classes | Shards | Quantity | Stratified | Prominent, Kinds()]
+@settings
+class Contiguous:
+    """Every client gets a run of consecutive samples, all equally long (one more or less), in the data set's order.
+
+    A text is cut in as many runs as there are clients before its samples are, and the end of each is its client's test.
+
+    >>> [part.tolist() for part in Contiguous().deal(np.zeros(5, int), 2, np.random.default_rng(0))]
+    [[0, 1, 2], [3, 4]]
+    """
+
+    kind: Literal["contiguous"] = "contiguous"
+
+    def deal(self, labels: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
+        """Sample indices of each client."""
+        return np.array_split(np.arange(len(labels)), clients)
+
+
+@settings
+class BySpeaker:
+    """Every client gets all that some speakers of a text say; clients have about the same number of samples.
+
+    Speakers are dealt whole, those with most samples first, each to the client that has the fewest so far (Graham,
+    SIAM J. Appl. Math. 17, 1969); who is first is random. LEAF's clients (Caldas et al., 2018) are one speaker each.
+
+    >>> [part.tolist() for part in BySpeaker().deal(np.array([4, 7, 7, 4, 7, 5]), 2, np.random.default_rng(0))]
+    [[0, 3, 5], [1, 2, 4]]
+    """
+
+    kind: Literal["by_speaker"] = "by_speaker"
+
+    def deal(self, speakers: Labels, clients: int, rng: np.random.Generator) -> list[Indices]:
+        """Sample indices of each client. Raises ValueError if there are more clients than speakers."""
+        names, sizes = np.unique(speakers, return_counts=True)
+        if clients > len(names):
+            raise ValueError(f"{clients} clients but {len(names)} speakers with samples; have fewer clients")
+        order = rng.permutation(len(names))
+        held = np.zeros(clients, dtype=int)
+        client_of = np.empty(len(names), dtype=int)
+        first = rng.permutation(clients)
+        for speaker in order[np.argsort(-sizes[order], kind="stable")]:
+            client = first[held[first].argmin()]
+            client_of[speaker] = client
+            held[client] += sizes[speaker]
+        owner = client_of[np.searchsorted(names, speakers)]
+        return [np.flatnonzero(owner == client) for client in range(clients)]
+
+
+Partition = Annotated[
+    Iid | Dirichlet | Classes | Shards | Quantity | Stratified | Prominent | Contiguous | BySpeaker, Kinds()
+]
 
 
 def deal_test(train: Sequence[Labels], test_labels: Labels, classes: int, rng: np.random.Generator) -> Indices:
@@ -260,6 +310,23 @@ def deal_test(train: Sequence[Labels], test_labels: Labels, classes: int, rng: n
         share[largest_first[: len(own) - share.sum()]] += 1
         owner[own] = np.repeat(np.arange(len(train)), share)
     return owner
+
+
+def test_of_parts(dealt: Sequence[Indices], parts: Labels, test_parts: Labels) -> Indices:
+    """Whose each test sample is, so that it is from a part whose training samples its client has.
+
+    dealt: training samples of each client. parts, test_parts: part of each training and test sample, shape (samples,);
+    no part has training samples with two clients.
+
+    Returns the client of each test sample, an index into ``dealt``, shape (samples,).
+
+    >>> test_of_parts([np.array([1, 2]), np.array([0])], np.array([3, 8, 5]), np.array([5, 3, 8]))
+    array([0, 1, 0])
+    """
+    client_of = np.full(max(parts.max(), test_parts.max()) + 1, -1)
+    for client, own in enumerate(dealt):
+        client_of[parts[own]] = client
+    return client_of[test_parts]
 
 
 def _spread(total: int, chosen: range, classes: int) -> NDArray[np.intp]:

@@ -14,6 +14,8 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS, ModelSpec
+from wirelessfsl.learning.partition import BySpeaker, Contiguous
+from wirelessfsl.learning.text import Windows
 from wirelessfsl.records import GRADIENTS_OF, LABELS, MESSAGE_KINDS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.settings import Devices, Scenario, Server
@@ -52,17 +54,32 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
 
 def dataset_of(s: Scenario) -> Dataset:
     """The scenario's data set. Raises ValueError if its files are not there."""
-    return load(s.data.name, s.data.root, s.data.test_fraction, s.seed, s.data.image_size)
+    data = s.data
+    match data.partition:
+        case BySpeaker():
+            parts = None
+        case Contiguous():
+            parts = data.clients
+        case _:
+            parts = 1
+    windows = Windows(data.sequence_length, data.stride or data.sequence_length, parts)
+    return load(data.name, data.root, data.test_fraction, s.seed, data.image_size, windows)
 
 
 def deal(s: Scenario, dataset: Dataset) -> list[Any]:
     """Training sample indices of every client. Raises ValueError if the partition cannot serve all clients."""
-    return s.data.partition.deal(dataset.labels.numpy(), s.data.clients, stream(s.seed, "partition"))
+    partition = s.data.partition
+    if isinstance(partition, BySpeaker) and dataset.parts is None:
+        raise ValueError(f"by_speaker deals the speakers of a text, {s.data.name} has none; take another partition")
+    by = dataset.labels if dataset.parts is None else dataset.parts
+    return partition.deal(by.numpy(), s.data.clients, stream(s.seed, "partition"))
 
 
 def model_of(s: Scenario, dataset: Dataset) -> ModelSpec:
     """The scenario's model for its data."""
-    return ModelSpec(s.model.name, dataset.shape, dataset.classes, tuple((s.model.arguments or {}).items()))
+    arguments = tuple((s.model.arguments or {}).items())
+    tokens = not dataset.inputs.is_floating_point()
+    return ModelSpec(s.model.name, dataset.shape, dataset.classes, arguments, tokens)
 
 
 def cuts_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
@@ -168,7 +185,11 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     if s.data.name not in FILE_BASED:
         yield ("data", "root"), f"{s.data.name} reads no files", ("data", "name")
     if s.data.name != "images":
-        yield ("data", "image_size"), f"images of {s.data.name} have one size", ("data", "name")
+        why = "a text has no images" if s.data.name == "text" else f"images of {s.data.name} have one size"
+        yield ("data", "image_size"), why, ("data", "name")
+    if s.data.name != "text":
+        for knob in "sequence_length", "stride":
+            yield ("data", knob), f"{s.data.name} is no text", ("data", "name")
     if medium.kind == "constant":
         for part in "layout", "channel":
             yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
@@ -260,7 +281,7 @@ def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
 
 def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     data = s.data
-    fields = "name", "root", "image_size", "test_fraction"
+    fields = "name", "root", "image_size", "test_fraction", "sequence_length", "stride", "partition"
     source: tuple[Path, ...] = (*(("data", field) for field in fields), ("seed",))
     try:
         dataset = dataset_of(s)

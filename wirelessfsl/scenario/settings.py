@@ -84,22 +84,28 @@ class Data:
     """Which samples there are and who has them.
 
     name: data set: digits (ships with scikit-learn), blobs (random), or files: mnist, fashion_mnist, cifar10 (all three
-        after wirelessfsl download), images (class folders of your own, or a zip of them).
+        after wirelessfsl download), images (class folders of your own, or a zip of them), text (predict the next
+        character).
     clients: number of clients.
     partition: how the training samples are dealt to the clients.
     test_fraction: share of all samples held out for testing, in (0, 1); by default the data set's own test half, or
-        0.2 where it has none.
-    root: folder of the data set's files, for images also a zip; by default $WIRELESSFSL_DATA/<name>, without that
-        variable data/<name>.
+        0.2 where it has none. Of a text it is the end of each part (of the text, of a client's run, of a speaker).
+    root: folder of the data set's files, for images also a zip, for text also a file; by default
+        $WIRELESSFSL_DATA/<name>, without that variable data/<name>.
     image_size: side in pixels to which images are resized, 1 to 4096; by default they stay as they are.
+    sequence_length: characters of a text that a sample consists of, 1 to 10,000; its label is the next one.
+    stride: characters from one sample of a text to the next, >= 1; by default sequence_length, so that samples do not
+        overlap.
     """
 
-    name: Literal["blobs", "cifar10", "digits", "fashion_mnist", "images", "mnist"]
+    name: Literal["blobs", "cifar10", "digits", "fashion_mnist", "images", "mnist", "text"]
     clients: Count = 10
     partition: Partition = Dirichlet()
     test_fraction: Annotated[float, Gt(0), Lt(1)] | None = None
     root: str | None = None
     image_size: Annotated[int, Ge(1), Le(4096)] | None = None
+    sequence_length: Annotated[int, Ge(1), Le(10_000)] = 80
+    stride: Count | None = None
 
 
 @settings
