@@ -60,6 +60,7 @@ TABLE = {
     "learning.filters": row(TENSORS | {"learning"}, "torch torch_pruning"),
     "learning.images": row(TENSORS | {"learning"}, "numpy PIL"),
     "learning.download": row(TENSORS | {"learning"}, "pooch"),
+    "learning.weights": row(TENSORS | {"learning"}, "torch safetensors"),
     "learning.models": row(TENSORS | {"learning"}, "torch importlib"),
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
@@ -110,7 +111,7 @@ HOMES = {
     "sklearn": {"learning"},
     "constriction": {"codecs.lossless"},
     "backports": {"codecs.lossless"},
-    "safetensors": {"codecs.measure"},
+    "safetensors": {"codecs.measure", "learning.weights"},
     "torch_pruning": {"learning.filters"},
     "PIL": {"learning.images"},
     "pooch": {"learning.download"},

@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = [
     block
     for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    if not re.search("my_pkg|my-images", block)  # what only a user has
+    if not re.search("my_pkg|my-images|my-plays", block)  # what only a user has
 ]
 COMMANDS = [line.partition("   #")[0].strip() for line in README.splitlines() if line.startswith("wirelessfsl codec ")]
 SHOWN = re.findall(r"```\n\$ wirelessfsl (.*)\n([^`]*)```", README)

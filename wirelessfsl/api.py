@@ -34,6 +34,7 @@ def simulate(
     out: str | Path | None = None,
     executor: Executor | None = None,
     report: Callable[[Progress], None] = lambda _: None,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Run:
     """Run a scenario into a run folder and open it.
 
@@ -41,6 +42,7 @@ def simulate(
     out: the run folder; by default runs/<name>/<time>-<digest>.
     executor: where kernels run on the host; one after another in this thread by default.
     report: called after every round.
+    notice: told in lines what is done before the run begins: where pretrained weights come from.
 
     Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made,
     SimulationError if the run fails. A run that fails or is interrupted leaves a folder that can be read, and its
@@ -64,13 +66,16 @@ def simulate(
     write_text(folder / "scenario.yaml", to_yaml(resolved))
     write_json(folder / "manifest.json", manifest)
     try:
-        outcome = play(scenario, log, executor, report)
+        outcome = play(scenario, log, executor, report, notice=notice)
     except BaseException as error:
         manifest["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         manifest["error"] = f"{type(error).__name__}: {error}"
         raise
     else:
         manifest["status"] = outcome.status
+        if outcome.pretrained is not None:
+            manifest["pretrained"] = outcome.pretrained
+        outcome.save(folder)
         manifest["batch_widths"] = {"1": outcome.kernels}
         host = {
             "wall_s": outcome.wall_s,

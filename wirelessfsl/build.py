@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,10 +22,11 @@ from wirelessfsl.learning.data import ClientData, Dataset
 from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.executor import Executor
 from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
+from wirelessfsl.learning.weights import WeightsFile, fitting, load_weights, pretrain, weights_of_file
 from wirelessfsl.network.layout import distances_m
 from wirelessfsl.radio.link import Links, noise_density_w_hz
 from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
-from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, deal, model_of, pieces_of
+from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, deal, model_of, other_of, pieces_of
 from wirelessfsl.streams import key
 from wirelessfsl.units import dbm_to_watt
 
@@ -36,8 +37,14 @@ _NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
 """Of a server without a network: draws nothing."""
 
 
-def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) -> World:
-    """The world of a scenario; its clock stands at 0."""
+def build(
+    scenario: Scenario,
+    dataset: Dataset,
+    executor: Executor,
+    log: Log,
+    notice: Callable[[str], None] = lambda _: None,
+) -> World:
+    """The world of a scenario; its clock stands at 0. ``notice`` is told where its weights come from."""
     s, algorithm = scenario, scenario.algorithm
     world = World(s.seed, executor, log, s.network.transport, s.participation)
     world.server = _node(world, SERVER, -1, s.server if algorithm.messages else replace(s.server, radio=_NO_RADIO))
@@ -59,8 +66,8 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
     kinds = dict(zip(cuts, GRADIENTS_OF, strict=False))
     world.stages = split(model_of(s, dataset), pieces)
     world.crossings = tuple(kinds.get(name, "") for name in pieces)
-    world.initial = initial_parts(world.stages, key(s.seed, "initial-weights"))
-    firsts = {owner: _first(s, dataset, owner.model) for owner in s.groups if owner.model is not None}
+    world.initial, world.pretrained = _initial(s, dataset, world.stages, notice)
+    firsts = {owner: _first(s, dataset, owner.model, notice) for owner in s.groups if owner.model is not None}
     for client, owner in zip(world.clients, owners, strict=True):
         if owner in firsts:
             stage, part = firsts[owner]
@@ -69,11 +76,11 @@ def build(scenario: Scenario, dataset: Dataset, executor: Executor, log: Log) ->
     return world
 
 
-def _first(s: Scenario, dataset: Dataset, model: Model) -> tuple[Stage, Part]:
+def _first(s: Scenario, dataset: Dataset, model: Model, notice: Callable[[str], None]) -> tuple[Stage, Part]:
     """A piece before the cut that is some clients' own, and its initial values."""
     own = replace(s, model=model)
     stages = split(model_of(own, dataset), cuts_of(own, dataset))
-    return stages[0], initial_parts(stages, key(s.seed, "initial-weights"))[0]
+    return stages[0], _initial(own, dataset, stages, notice)[0][0]
 
 
 def messages(scenario: Scenario, dataset: Dataset) -> dict[str, tuple[Tensor, ...]]:
@@ -94,6 +101,29 @@ def messages(scenario: Scenario, dataset: Dataset) -> dict[str, tuple[Tensor, ..
         held[kind], held[gradients] = (smashed,), (sample(tuple(smashed.shape), "float32", s.seed),)
     own = parts[-1] if len(stages) > 2 else parts[0]
     return {kind: held.get(kind, own.weights) for kind in algorithm.messages}
+
+
+def _initial(
+    s: Scenario, dataset: Dataset, stages: tuple[Stage, ...], notice: Callable[[str], None]
+) -> tuple[tuple[Part, ...], dict[str, Any] | None]:
+    """Values of the stages at the beginning, and what a manifest says of where they are from."""
+    parts, setting = initial_parts(stages, key(s.seed, "initial-weights")), s.model.pretrained
+    if setting is None:
+        return parts, None
+    model, other = model_of(s, dataset), other_of(s)
+    if isinstance(setting, WeightsFile):
+        held, source = weights_of_file(setting)
+        notice(f"weights of {s.model.name} from {setting.path}")
+    elif other is not None:
+        task = model._replace(shape=other.shape, classes=other.classes, tokens=False)
+        held, source = pretrain(setting, task, other.inputs, other.labels, s.seed, notice)
+    elif dataset.public is not None:
+        held, source = pretrain(setting, model, *dataset.public, s.seed, notice)
+    else:
+        raise ValueError("model.pretrained: the data set has no public samples to learn from")
+    fit, count = fitting(model, {name: tuple(tensor.shape) for name, tensor in held.items()})
+    notice(f"{fit} of {count} parameter tensors fit" + ("" if fit == count else ", the others begin at random"))
+    return load_weights(stages, parts, held), source | {"fitting": fit, "parameters": count}
 
 
 def equipment(owner: Devices | Server) -> tuple[Processor, RadioPower]:

@@ -26,6 +26,7 @@ from wirelessfsl.learning.partition import Partition
 from wirelessfsl.learning.pruning import Pruning
 from wirelessfsl.learning.pruning import Schedule as PruningSchedule
 from wirelessfsl.learning.text import text
+from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.layout import Layout
 from wirelessfsl.radio.link import Fading, PathLoss, Phy, Shadowing
 from wirelessfsl.scenario import Algorithm, CodecKind, describe_fields
@@ -46,6 +47,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "schedules": _kinds(Schedule),
     "prunings": _kinds(Pruning),
     "pruning_schedules": _kinds(PruningSchedule),
+    "pretrained": _kinds(Pretrained),
     "devices": dict(PROFILES),
     "processors": _kinds(Processor),
     "batteries": _kinds(BatteryModel),

@@ -192,7 +192,7 @@ def _run(args: argparse.Namespace) -> int:
     from wirelessfsl.progress import ProgressLine
 
     with ProgressLine(sys.stderr.isatty()) as progress:
-        run = simulate(scenario, out=args.out, report=progress)
+        run = simulate(scenario, args.out, report=progress, notice=lambda line: print(line, file=sys.stderr))
     from wirelessfsl.results.closing import closing
 
     print(closing(run))

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +19,8 @@ from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import evaluate
 from wirelessfsl.learning.executor import Executor, Sequential, keep_freed_memory, torch_threads
 from wirelessfsl.learning.partition import deal_test, test_of_parts
-from wirelessfsl.learning.stage import Part
+from wirelessfsl.learning.stage import Part, Stage
+from wirelessfsl.learning.weights import save_weights
 from wirelessfsl.records import Log, Metric
 from wirelessfsl.scenario import Scenario, dataset_of, deal
 from wirelessfsl.streams import stream
@@ -61,6 +63,8 @@ class Outcome:
     status: ``completed``, or ``exhausted`` when no client was left. rounds: rounds that were closed.
     parts: final values of the model's stages; empty if every client has a model of its own.
     models: those of each client by name, if it has a model of its own.
+    stages: of which the parts are values. own_stages: of which a client's are, by name.
+    pretrained: where the initial values are from; None if they were drawn.
     overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run. client_steps: batches
         that clients began, also those of clients that dropped out later in the round.
     """
@@ -69,10 +73,23 @@ class Outcome:
     rounds: int
     parts: tuple[Part, ...]
     models: Mapping[str, tuple[Part, ...]]
+    stages: tuple[Stage, ...]
+    own_stages: Mapping[str, tuple[Stage, ...]]
+    pretrained: Mapping[str, Any] | None
     wall_s: float
     overhead_fraction: float
     kernels: int
     client_steps: int
+
+    def save(self, folder: Path) -> None:
+        """Write the final weights as safetensors, under the names of the uncut model.
+
+        One file ``model.safetensors``, or one a client in ``models`` if every client has a model of its own.
+        """
+        if self.parts:
+            save_weights(folder / "model.safetensors", self.stages, self.parts)
+        for client, parts in self.models.items():
+            save_weights(folder / "models" / f"{client}.safetensors", self.own_stages[client], parts)
 
 
 class _Evaluator:
@@ -156,11 +173,13 @@ def play(
     executor: Executor | None = None,
     report: Callable[[Progress], None] = lambda _: None,
     dataset: Dataset | None = None,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Run a scenario to its end.
 
     log: receives every event and metric. executor: where kernels run; one after another by default. report: called
-    after every round. dataset: samples to use instead of those that the scenario names.
+    after every round. dataset: samples to use instead of those that the scenario names. notice:
+    told in lines where pretrained weights come from.
 
     Raises SimulationError when something fails inside the simulation.
     """
@@ -168,7 +187,7 @@ def play(
     keep_freed_memory()
     with torch_threads(scenario.host.torch_threads):
         dataset = dataset or dataset_of(scenario)
-        world = build(scenario, dataset, executor, log)
+        world = build(scenario, dataset, executor, log, notice)
         evaluator = _Evaluator(scenario, dataset, log, report)
         evaluator.prepare(world)
         world.on_round = evaluator
@@ -196,6 +215,9 @@ def play(
         rounds=evaluator.rounds,
         parts=evaluator.parts,
         models=evaluator.models,
+        stages=world.stages,
+        own_stages={client.name: world.stages_of(client) for client in world.clients},
+        pretrained=world.pretrained,
         wall_s=wall,
         overhead_fraction=max(0.0, 1.0 - busy / wall),
         kernels=executor.kernels - kernels_before,

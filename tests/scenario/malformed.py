@@ -136,7 +136,7 @@ MALFORMED = [
     Malformed(
         "unknown key below",
         "data: {name: blobs, client: 4}\ndevices: [{count: 4}]\n",
-        "1:21 data.client: unknown key, allowed: name, clients, partition, test_fraction, root, image_size, sequence_length, stride (did you mean clients?)",
+        "1:21 data.client: unknown key, allowed: name, clients, partition, test_fraction, root, image_size, sequence_length, stride, public_fraction (did you mean clients?)",
     ),
     Malformed(
         "knob of another kind",
@@ -156,7 +156,7 @@ MALFORMED = [
     Malformed(
         "number as a key",
         "data: {name: blobs, 4: clients}\n",
-        "1:21 data.4: unknown key, allowed: name, clients, partition, test_fraction, root, image_size, sequence_length, stride",
+        "1:21 data.4: unknown key, allowed: name, clients, partition, test_fraction, root, image_size, sequence_length, stride, public_fraction",
     ),
     Malformed(
         "no such key anywhere",
@@ -216,7 +216,7 @@ MALFORMED = [
     Malformed(
         "list for a mapping",
         "data: [blobs, 4]\n",
-        "1:7 data: got a list, must be a mapping with keys of: name, clients, partition, test_fraction, root, image_size, sequence_length, stride",
+        "1:7 data: got a list, must be a mapping with keys of: name, clients, partition, test_fraction, root, image_size, sequence_length, stride, public_fraction",
     ),
     Malformed(
         "text for a mapping",
@@ -716,7 +716,37 @@ MALFORMED = [
         "model: {name: char_lstm}\n",
         "1:15 model.name: model char_lstm reads text, the data are images; allowed: femnist_cnn, ..., vgg19",
     ),
+    Malformed(
+        "no weights",
+        "model: {name: mlp, pretrained: {kind: file, path: nowhere.safetensors}}\n",
+        "1:51 model.pretrained.path: got 'nowhere.safetensors': nowhere.safetensors: not a safetensors file that can be read: ...",
+    ),
+    Malformed(
+        "pretraining on nothing",
+        "model: {name: mlp, pretrained: {kind: pretrain}}\n",
+        "1:32 model.pretrained: has no samples to learn from: set data.public_fraction, or give it data of another data set",
+    ),
+    Malformed(
+        "pretraining on files that are not there",
+        "model: {name: mlp, pretrained: {kind: pretrain, data: {name: mnist, root: /nowhere}}}\n",
+        "1:75 model.pretrained.data.root: no IDX files in /nowhere: ...",
+    ),
+    Malformed(
+        "a folder for a file",
+        "model: {name: mlp, pretrained: {kind: file, path: .}}\n",
+        "1:51 model.pretrained.path: got '.': .: not a safetensors file that can be read: ...",
+    ),
     # Knobs without effect
+    Malformed(
+        "public samples of no use",
+        "data: {name: blobs, public_fraction: 0.1}\n",
+        "1:21 data.public_fraction: has no effect: nothing is learnt from public samples; remove it",
+    ),
+    Malformed(
+        "root of no files to pretrain on",
+        "model: {name: mlp, pretrained: {kind: pretrain, data: {name: digits, root: x}}}\n",
+        "1:70 model.pretrained.data.root: has no effect: digits reads no files; remove it",
+    ),
     Malformed(
         "stride of images",
         "data: {name: digits, stride: 3}\n",

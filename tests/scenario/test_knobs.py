@@ -20,6 +20,7 @@ from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
+from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
 from wirelessfsl.records import ACTIVATIONS_DOWN, GRADIENTS_OF, GRADIENTS_UP
 from wirelessfsl.scenario import (
     Codecs,
@@ -67,6 +68,8 @@ GIVEN: dict[type, dict[str, Any]] = {
     },
     Data: {"name": "images"},
     Model: {"name": "my_pkg.nets:net", "cuts": "auto"},
+    WeightsFile: {"path": "x.safetensors"},
+    OtherData: {"name": "images"},
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
     MTSL: {"newcomers": 1},
@@ -85,8 +88,10 @@ def made(knob: Knob, value: Any = ...) -> Scenario:
     """The scenario that has the knob, at a value or its default."""
     inner: Any = None
     owner = knob.chosen[-1] if knob.chosen else Scenario
+    learnt = {"model": Model(name="mlp", pretrained=Pretrain())} if knob.name == "public_fraction" else {}
     for field, cls in reversed([*zip((*knob.fields, ""), (Scenario, *knob.chosen), strict=True)]):
         given = GIVEN.get(cls, {}) | (FOR.get(knob.name, {}) if cls is owner else {})
+        given |= learnt if cls is Scenario else {}
         if cls is Scenario and {*knob.fields, knob.name} & {ACTIVATIONS_DOWN, GRADIENTS_UP}:
             given["algorithm"] = PFSL()
         if cls is Scenario and knob.fields == ("devices", "model"):
@@ -176,6 +181,7 @@ IDLE = {
         "devices": [{"count": 10, "processor": {"kind": "cmos"}}],
         "server": {"processor": {"kind": "cmos"}},
     },
+    "other data": {"model": {"name": "mlp", "pretrained": {"kind": "pretrain", "data": {"name": "digits"}}}},
     "own hardware": {"server": {"processor": {"kind": "cmos"}, "radio": {"sleep_after_s": 1.0}}},
 }
 """Scenarios in which some knobs have no effect."""
@@ -185,6 +191,9 @@ SOME = {
     "data.root": "x",
     "data.image_size": 8,
     "data.stride": 8,
+    "data.public_fraction": 0.1,
+    "model.pretrained.data.root": "x",
+    "model.pretrained.data.image_size": 8,
     "server.radio": {},
     "devices.0.model": {"name": "mlp"},
     "devices.1.model": {"name": "mlp"},

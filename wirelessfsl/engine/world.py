@@ -86,6 +86,7 @@ class World:
         self.stages: tuple[Stage, ...] = ()
         self.crossings: tuple[str, ...] = ()
         self.initial: tuple[Part, ...] = ()
+        self.pretrained: Mapping[str, Any] | None = None
         self.own_stages: dict[Node, tuple[Stage, ...]] = {}
         self.own_initial: dict[Node, tuple[Part, ...]] = {}
         self.data: Mapping[Node, ClientData] = {}

@@ -6,7 +6,7 @@ int64. Where they come from is in :mod:`wirelessfsl.learning.datasets` and :mod:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ class Dataset:
     Inputs of text are (n, length) int64, below ``classes``.
 
     parts, test_parts: number of the part of a text that each sample is from, shape (n,); None where there are no parts.
+    public: inputs and labels of training samples that stay at the server; None if there are none.
     """
 
     inputs: Tensor
@@ -38,6 +39,7 @@ class Dataset:
     classes: int
     parts: Tensor | None = None
     test_parts: Tensor | None = None
+    public: tuple[Tensor, Tensor] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -113,11 +115,36 @@ def _tensor(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
+def set_apart(data: Dataset, fraction: float, seed: int) -> Dataset:
+    """A data set of which a share of the training samples is public.
+
+    fraction: the share of each class (of a text with parts: of each part). The order is from stream (seed, "public").
+
+    Raises ValueError if that is no sample.
+    """
+    by = data.labels if data.parts is None else data.parts
+    public = torch.from_numpy(_drawn(by.numpy(), fraction, stream(seed, "public"), at_least=0))
+    if not public.any():
+        raise ValueError(f"{fraction:g} of {len(by)} training samples is none; raise it")
+    return replace(
+        data,
+        inputs=data.inputs[~public],
+        labels=data.labels[~public],
+        parts=None if data.parts is None else data.parts[~public],
+        public=(data.inputs[public], data.labels[public]),
+    )
+
+
 def _hold_out(pool: Arrays, fraction: float, seed: int) -> tuple[Arrays, Arrays]:
     inputs, labels = pool
-    rng = stream(seed, "test-split")
-    held = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        own = rng.permutation(np.flatnonzero(labels == label))
-        held[own[: max(1, round(fraction * len(own)))]] = True
+    held = _drawn(labels, fraction, stream(seed, "test-split"), at_least=1)
     return (inputs[~held], labels[~held]), (inputs[held], labels[held])
+
+
+def _drawn(groups: NDArray[Any], fraction: float, rng: np.random.Generator, at_least: int) -> NDArray[np.bool_]:
+    """A share of each group, in random order, as a mask."""
+    held = np.zeros(len(groups), dtype=bool)
+    for group in np.unique(groups):
+        own = rng.permutation(np.flatnonzero(groups == group))
+        held[own[: max(at_least, round(fraction * len(own)))]] = True
+    return held

@@ -7,7 +7,7 @@ A file is read with the place of every node kept (``document``), validated by py
 
 from __future__ import annotations
 
-from wirelessfsl.scenario.checks import cut_choices, cuts_of, dataset_of, deal, model_of, pieces_of, unused
+from wirelessfsl.scenario.checks import cut_choices, cuts_of, dataset_of, deal, model_of, other_of, pieces_of, unused
 from wirelessfsl.scenario.json_schema import describe_fields, schema
 from wirelessfsl.scenario.loading import load_scenario
 from wirelessfsl.scenario.problems import ScenarioError
@@ -47,6 +47,7 @@ __all__ = [
     "digest",
     "load_scenario",
     "model_of",
+    "other_of",
     "pieces_of",
     "resolve",
     "schema",

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path as File
 from typing import Any
 
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.devices.catalogue import PROFILES
-from wirelessfsl.learning.data import Dataset, load
+from wirelessfsl.learning.data import Dataset, load, set_apart
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
 from wirelessfsl.learning.text import Windows
+from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
 from wirelessfsl.records import GRADIENTS_OF, LABELS, MESSAGE_KINDS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.scenario.problems import Path, Problem, near
-from wirelessfsl.scenario.settings import Devices, Scenario, Server
+from wirelessfsl.scenario.settings import Devices, Model, Scenario, Server
 from wirelessfsl.streams import stream
 
 _OF_ACTIVATIONS = "gradient", "correction"
@@ -26,6 +28,7 @@ _OF_ACTIVATIONS = "gradient", "correction"
 _ALGORITHM: Path = ("algorithm", "kind")
 _MEDIUM: Path = ("network", "medium", "kind")
 _TIMEOUT: Path = ("network", "transport", "timeout_s")
+_PRETRAINED: Path = ("model", "pretrained")
 _PHY: Path = ("network", "channel", "phy", "kind")
 
 
@@ -63,7 +66,16 @@ def dataset_of(s: Scenario) -> Dataset:
         case _:
             parts = 1
     windows = Windows(data.sequence_length, data.stride or data.sequence_length, parts)
-    return load(data.name, data.root, data.test_fraction, s.seed, data.image_size, windows)
+    made = load(data.name, data.root, data.test_fraction, s.seed, data.image_size, windows)
+    return made if data.public_fraction is None else set_apart(made, data.public_fraction, s.seed)
+
+
+def other_of(s: Scenario) -> Dataset | None:
+    """The other data set that the server learns from before the run. Raises ValueError if its files are not there."""
+    pretrained = s.model.pretrained
+    if not isinstance(pretrained, Pretrain) or pretrained.data is None:
+        return None
+    return load(pretrained.data.name, pretrained.data.root, None, s.seed, pretrained.data.image_size)
 
 
 def deal(s: Scenario, dataset: Dataset) -> list[Any]:
@@ -148,6 +160,11 @@ def _owners(s: Scenario) -> list[tuple[Path, Devices | Server]]:
     return [*((("devices", i), group) for i, group in enumerate(s.devices)), (("server",), s.server)]
 
 
+def _models(s: Scenario) -> list[tuple[Path, Model]]:
+    own = ((("devices", i, "model"), group.model) for i, group in enumerate(s.devices))
+    return [(("model",), s.model), *((path, model) for path, model in own if model is not None)]
+
+
 def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     """Path, reason, and the paths that decide."""
     scheme, medium, channel = s.algorithm, s.network.medium, s.network.channel
@@ -190,6 +207,17 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     if s.data.name != "text":
         for knob in "sequence_length", "stride":
             yield ("data", knob), f"{s.data.name} is no text", ("data", "name")
+    learnt = [(path, model.pretrained) for path, model in _models(s) if isinstance(model.pretrained, Pretrain)]
+    if all(pretrain.data is not None for _, pretrain in learnt):
+        reads = ((*path, "pretrained") for path, _ in _models(s))
+        yield ("data", "public_fraction"), "nothing is learnt from public samples", *reads
+    for at, pretrain in learnt:
+        if pretrain.data is not None:
+            where: Path = (*at, "pretrained", "data")
+            if pretrain.data.name not in FILE_BASED:
+                yield (*where, "root"), f"{pretrain.data.name} reads no files", (*where, "name")
+            if pretrain.data.name != "images":
+                yield (*where, "image_size"), f"images of {pretrain.data.name} have one size", (*where, "name")
     if medium.kind == "constant":
         for part in "layout", "channel":
             yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
@@ -281,7 +309,16 @@ def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
 
 def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     data = s.data
-    fields = "name", "root", "image_size", "test_fraction", "sequence_length", "stride", "partition"
+    fields = (
+        "name",
+        "root",
+        "image_size",
+        "test_fraction",
+        "sequence_length",
+        "stride",
+        "partition",
+        "public_fraction",
+    )
     source: tuple[Path, ...] = (*(("data", field) for field in fields), ("seed",))
     try:
         dataset = dataset_of(s)
@@ -343,6 +380,7 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
     except Exception as error:  # a model of the user's own may raise anything
         yield Problem(("model", "name"), f"got {name!r}, which cannot be made: {type(error).__name__}: {error}")
         return
+    yield from _conflicts_of_pretraining(s, model, source)
     if wanted and not isinstance(cuts, tuple):
         if cuts == "auto" and len(outermost(points)) < wanted:
             text = f"got 'auto', {name} cannot be cut {wanted} times; it can be after: {', '.join(outermost(points))}"
@@ -402,6 +440,31 @@ def _conflicts_of_freezing(s: Scenario, dataset: Dataset, reads: tuple[Path, ...
     reasons = [_unfreezable(s, dataset, cuts) for cuts in _places(s, dataset)]
     if all(reasons):
         yield Problem(("algorithm", "frozen"), reasons[-1], reads=(*reads, ("model", "cuts")))
+
+
+def _conflicts_of_pretraining(s: Scenario, model: ModelSpec, source: tuple[Path, ...]) -> Iterator[Problem]:
+    from wirelessfsl.learning.stage import check_fits
+
+    pretrained, reads = s.model.pretrained, (*source, ("model", "name"))
+    if isinstance(pretrained, WeightsFile):
+        try:
+            held = read_weights(File(pretrained.path))
+            fitting(model, {name: tuple(tensor.shape) for name, tensor in held.items()})
+        except ValueError as error:
+            yield Problem((*_PRETRAINED, "path"), f"got {pretrained.path!r}: {error}", reads=reads)
+    elif isinstance(pretrained, Pretrain) and pretrained.data is None and s.data.public_fraction is None:
+        text = "has no samples to learn from: set data.public_fraction, or give it data of another data set"
+        yield Problem(_PRETRAINED, text, reads=(("data", "public_fraction"),))
+    elif isinstance(pretrained, Pretrain) and pretrained.data is not None:
+        try:
+            other = other_of(s)
+            assert other is not None
+            task = model._replace(shape=other.shape, classes=other.classes, tokens=False)
+            check_fits(task)
+            fitting(model, shapes_of(task))
+        except (ValueError, OSError) as error:
+            field = "name" if pretrained.data.root is None else "root"
+            yield Problem((*_PRETRAINED, "data", field), str(error).partition("\n")[0], reads=reads)
 
 
 def _conflicts_of_pruning(s: Scenario, dataset: Dataset, reads: tuple[Path, ...]) -> Iterator[Problem]:

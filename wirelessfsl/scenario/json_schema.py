@@ -20,7 +20,7 @@ def schema() -> dict[str, Any]:
                 field["description"] = lines[name]
         section["description"] = text.partition("\n")[0]
         if "const" in section.get("properties", {}).get("kind", {}):
-            section["required"] = ["kind"]
+            section["required"] = ["kind", *section.get("required", ())]
     for field in made["$defs"]["Codecs"]["properties"].values():
         listed = {key: field.pop(key) for key in ("type", "items")} | {"minItems": 1}
         field["anyOf"] = [listed["items"], listed]

@@ -35,6 +35,7 @@ from wirelessfsl.engine.medium import Fdma, MediumSettings
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.partition import Dirichlet, Partition
+from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.layout import Disc, Layout
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.settings import Kinds, OrWord, settings
@@ -96,6 +97,8 @@ class Data:
     sequence_length: characters of a text that a sample consists of, 1 to 10,000; its label is the next one.
     stride: characters from one sample of a text to the next, >= 1; by default sequence_length, so that samples do not
         overlap.
+    public_fraction: share of the training samples, in (0, 1), that stays at the server for model.pretrained and is
+        dealt to no client; by default none.
     """
 
     name: Literal["blobs", "cifar10", "digits", "fashion_mnist", "images", "mnist", "text"]
@@ -106,6 +109,7 @@ class Data:
     image_size: Annotated[int, Ge(1), Le(4096)] | None = None
     sequence_length: Annotated[int, Ge(1), Le(10_000)] = 80
     stride: Count | None = None
+    public_fraction: Annotated[float, Gt(0), Lt(1)] | None = None
 
 
 @settings
@@ -118,12 +122,14 @@ class Model:
         before the run (wirelessfsl cuts); by default after the first that a cut can follow.
     cut_for: what auto keeps small, the predicted time of a round or the clients' energy.
     arguments: keyword arguments of a model named by import path, beside shape and classes.
+    pretrained: weights that the model begins with; by default it begins at random.
     """
 
     name: str
     cuts: Annotated[tuple[str, ...] | Literal["auto"], OrWord("auto")] | None = None
     cut_for: Literal["time", "energy"] = "time"
     arguments: dict[str, bool | int | float | str] | None = None
+    pretrained: Pretrained | None = None
 
 
 @settings

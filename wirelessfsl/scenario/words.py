@@ -75,6 +75,7 @@ def _unknown(name: str, holder: Slot) -> Problem:
         for home in dict.fromkeys((*path, name) for path, cls in sections() if path and name in types(cls))
         if home[:depth] != holder.path or home[depth] in allowed  # below this section, not below one of another kind
     ]
+    homes = [home for home in homes if home[:depth] == holder.path] or homes
     meant: Path = ()
     hint = ""
     if others and holder.cls:
