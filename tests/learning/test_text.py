@@ -12,11 +12,13 @@ import torch
 
 from tests.worlds import run
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.learning.data import Dataset, load
 from wirelessfsl.learning.evaluate import evaluate
 from wirelessfsl.learning.optim import Adam
 from wirelessfsl.learning.partition import BySpeaker, Contiguous, Iid
+from wirelessfsl.learning.pruning import OneShot, WeightPruning
 from wirelessfsl.learning.stage import split
 from wirelessfsl.learning.text import Windows, speeches
 from wirelessfsl.scenario import Data, Model, Scenario, dataset_of, deal, model_of
@@ -161,6 +163,15 @@ def test_a_text_is_learnt_by_split_learning(tmp_path: Path, cut: str) -> None:
     accuracy = [m.accuracy for m in log.metrics if m.client is None and m.split == "test"]
     assert accuracy[-1] is not None
     assert accuracy[-1] > 0.9
+
+
+def test_a_part_that_only_looks_up_can_be_pruned_by_weights(tmp_path: Path) -> None:
+    pruning = WeightPruning(sparsity=0.5, schedule=OneShot(round=2))
+    scheme = FedSL(rounds=2, local_steps=1, interval=1, pruning=pruning)
+    model = Model(name="char_transformer", cuts=("embedding",))
+    log, _ = run(of_clients(write(tmp_path, PLAY), 2, Iid(), algorithm=scheme, model=model))
+    first, second = (sum(e.bytes for e in log.rows(phase="model_upload", round=t)) for t in (1, 2))
+    assert second < 0.6 * first
 
 
 def shakespeare() -> Path:

@@ -246,7 +246,8 @@ class Plan:
         uses = uses_of_weights(self.stage)
         rows = [*zip(uses, _left(self), _shapes(self.stage), strict=False)]
         whole = sum(used * prod(shape) for used, _, shape in rows)
-        return 1.0 - sum(used * (len(left.at) if left else prod(shape)) for used, left, shape in rows) / whole
+        kept = sum(used * (len(left.at) if left else prod(shape)) for used, left, shape in rows)
+        return 1.0 - kept / whole if whole else 0.0
 
     def widen(self, smashed: Tensor) -> Tensor:
         """Smashed data of the whole stage, zero in the channels that are gone."""
