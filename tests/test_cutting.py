@@ -109,7 +109,7 @@ def test_a_run_says_what_was_chosen_and_its_folder_holds_it(tmp_path: Path, caps
     assert main(["run", QUICK, *sets, "--out", str(tmp_path / "x")]) == 0
     assert capsys.readouterr().err.startswith("model.cuts: block2, the least time of 2 possible: ")
     model = YAML(typ="safe", pure=True).load((tmp_path / "x" / "scenario.yaml").read_text())["model"]
-    assert model == {"name": "small_cnn", "cuts": ["block2"]}
+    assert model == {"name": "small_cnn", "cuts": ["block2"], "pretrained": None}
     assert main(["run", str(tmp_path / "x" / "scenario.yaml"), "--out", str(tmp_path / "again")]) == 0
     assert open_run(tmp_path / "again").events.equals(open_run(tmp_path / "x").events)
 

@@ -67,20 +67,24 @@ def build(
     world.stages = split(model_of(s, dataset), pieces)
     world.crossings = tuple(kinds.get(name, "") for name in pieces)
     world.initial, world.pretrained = _initial(s, dataset, world.stages, notice)
-    firsts = {owner: _first(s, dataset, owner.model, notice) for owner in s.groups if owner.model is not None}
+    own = {owner: _own(s, dataset, owner.model, world, notice) for owner in s.groups if owner.model is not None}
     for client, owner in zip(world.clients, owners, strict=True):
-        if owner in firsts:
-            stage, part = firsts[owner]
-            world.own_stages[client] = (stage, *world.stages[1:])
-            world.own_initial[client] = (part, *world.initial[1:])
+        if owner in own:
+            world.own_stages[client], world.own_initial[client] = own[owner]
     return world
 
 
-def _first(s: Scenario, dataset: Dataset, model: Model, notice: Callable[[str], None]) -> tuple[Stage, Part]:
-    """A piece before the cut that is some clients' own, and its initial values."""
-    own = replace(s, model=model)
+def _own(
+    s: Scenario, dataset: Dataset, model: Model, world: World, notice: Callable[[str], None]
+) -> tuple[tuple[Stage, ...], tuple[Part, ...]]:
+    """Stages and initial values of clients with a model of their own: of all of it, or of the piece before the cut."""
+    other_cuts = getattr(s.algorithm, "own", "") == "cuts"
+    own = replace(s, model=replace(s.model, cuts=model.cuts) if other_cuts else model)
     stages = split(model_of(own, dataset), cuts_of(own, dataset))
-    return stages[0], _initial(own, dataset, stages, notice)[0][0]
+    parts, _ = _initial(own, dataset, stages, notice)
+    if other_cuts:
+        return stages, parts
+    return (stages[0], *world.stages[1:]), (parts[0], *world.initial[1:])
 
 
 def messages(scenario: Scenario, dataset: Dataset) -> dict[str, tuple[Tensor, ...]]:

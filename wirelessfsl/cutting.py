@@ -1,7 +1,8 @@
 """Where to cut the model: every possible cut with what a round then costs, and the best of them.
 
 Follows the idea of choosing the cut layer by delay or energy (Wu et al., IEEE JSAC 41(4), 2023, and others); here every
-possibility is tried in closed form (:mod:`wirelessfsl.prediction`). All clients get the same cut. What a cut does to
+possibility is tried in closed form (:mod:`wirelessfsl.prediction`). All clients get the same cut, unless groups of
+devices have their own (splitfed_v1). What a cut does to
 the accuracy, and how much activations tell of the data, is not weighed.
 """
 
@@ -33,7 +34,23 @@ def table(scenario: Scenario) -> list[Prediction]:
 
 
 def chosen(scenario: Scenario) -> tuple[Scenario, str]:
-    """The scenario with the cut that costs least in place of ``cuts: auto``, and why; as it is if it has its cuts."""
+    """The scenario with the cuts that cost least in place of ``cuts: auto``, and why; as it is if it has its cuts.
+
+    A group of devices that has a cut of its own gets the one that is best if all clients were like these.
+    """
+    groups, reasons = [*scenario.devices], []
+    for i, group in enumerate(groups):
+        if group.model is not None and group.model.cuts == "auto":
+            alike = replace(group, count=scenario.data.clients, model=None)
+            found, why = chosen(replace(scenario, devices=(alike,), model=group.model))
+            groups[i] = replace(group, model=found.model)
+            reasons.append(f"devices.{i}.{why}")
+    scenario, why = _chosen(replace(scenario, devices=tuple(groups)))
+    return scenario, "\n".join([*([why] if why else []), *reasons])
+
+
+def _chosen(scenario: Scenario) -> tuple[Scenario, str]:
+    """As :func:`chosen`, of the model that all share."""
     if scenario.model.cuts != "auto":
         return scenario, ""
     found = table(scenario)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.algorithms.ideal import Played, apart, ideal
+from tests.algorithms.ideal import IDEAL, Played, apart, ideal
+from tests.worlds import ListLog
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
@@ -18,6 +19,9 @@ from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
 from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.learning.optim import SGD, Adam, Cosine, StepDecay
+from wirelessfsl.learning.partition import Iid
+from wirelessfsl.scenario import Data, Devices, Model, Scenario
+from wirelessfsl.simulation import play
 
 TOLERANCE = 1e-6
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 4, "batch_size": 16}
@@ -190,3 +194,28 @@ def test_cpsl_with_one_cluster_is_parallel_sl_and_with_clusters_of_one_split_lea
         assert apart(left.weights, right.weights) <= 1e-5
     middle = ideal(CPSL(optimizer=optimizer, cluster_size=2, **BUDGET), clients=4)
     assert middle.losses != pytest.approx(left.losses, abs=1e-3)
+
+
+@plain_and_batch_norm
+@pytest.mark.parametrize("weighting", ["uniform", "samples"])
+def test_splitfed_v1_does_not_care_who_is_cut_where(model: str, weighting: Any) -> None:
+    # The whole model is averaged, so where each client's copy is cut changes no weight.
+    algorithm = SplitFedV1(optimizer=SGD(lr=0.05, momentum=0.9), weighting=weighting, **BUDGET)
+    same = ideal(algorithm, clients=3, model=model, cuts=("block1",))
+    data = Data(name="digits", clients=3, partition=Iid())
+    own = Model(name=model, cuts=("block2",))
+    scenario = Scenario(
+        data=data,
+        model=Model(name=model, cuts=("block1",)),
+        algorithm=algorithm,
+        network=IDEAL,
+        devices=(Devices(count=2), Devices(count=1, model=own)),
+    )
+    log = ListLog()
+    outcome = play(scenario, log)
+    weights = [w for part in outcome.parts for w in part.params] + [w for part in outcome.parts for w in part.buffers]
+    assert apart(weights, same.weights) <= TOLERANCE
+    sizes = {k: {row.bytes for row in log.rows(phase="activations", node=f"client-{k}")} for k in (0, 2)}
+    assert sizes[0] != sizes[2]
+    uploads = {k: {row.bytes for row in log.rows(phase="model_upload", node=f"client-{k}")} for k in (0, 2)}
+    assert max(uploads[0]) < min(uploads[2])

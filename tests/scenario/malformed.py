@@ -565,8 +565,25 @@ MALFORMED = [
     ),
     Malformed(
         "a part of one's own where all are averaged",
-        "algorithm: {kind: splitfed_v1}\ndevices: [{count: 10, model: {name: small_cnn}}]\n",
-        "2:23 devices.0.model: has no effect: the client parts of splitfed_v1 are all the same; remove it",
+        "algorithm: {kind: splitfed_v2}\ndevices: [{count: 10, model: {name: small_cnn}}]\n",
+        "2:23 devices.0.model: has no effect: the client parts of splitfed_v2 are all the same; remove it",
+    ),
+    Malformed(
+        "another model where all of it is averaged",
+        "algorithm: {kind: splitfed_v1}\nmodel: {name: mlp}\ndevices: [{count: 10, model: {name: small_cnn}}]\n",
+        "3:30 devices.0.model: must be the scenario's model at other cuts: splitfed_v1 averages whole models",
+    ),
+    Malformed(
+        "a change that not all send",
+        "algorithm: {kind: splitfed_v1, upload: update}\nmodel: {name: mlp}\n"
+        "devices: [{count: 10, model: {name: mlp, cuts: [fc2]}}]\n",
+        "3:30 devices.0.model: needs algorithm.upload: weights; a layer that some send and others do not has no common"
+        " change",
+    ),
+    Malformed(
+        "a part whose cut is to be chosen",
+        "algorithm: {kind: mtsl}\ndevices: [{count: 10, model: {name: mlp, cuts: auto}}]\n",
+        "2:48 devices.0.model.cuts: got 'auto', must name the cut, as its shape must fit the server's",
     ),
     Malformed(
         "a cut that a part has not",

@@ -53,7 +53,7 @@ class MTSL:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS)
-    private: ClassVar[bool] = True
+    own: ClassVar[str] = "parts"
     pace: ClassVar[str] = "in_step"
 
     kind: Literal["mtsl"] = "mtsl"

@@ -23,7 +23,7 @@ from wirelessfsl.algorithms.exchange import split_step
 from wirelessfsl.engine.world import Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average, changed, difference
 from wirelessfsl.learning.optim import SGD, Optimizer
-from wirelessfsl.learning.stage import Part, Weights
+from wirelessfsl.learning.stage import Part, Weights, recut
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count
@@ -34,7 +34,8 @@ class SplitFedV1:
     """SplitFed V1: parallel split learning, both halves averaged every round (Thapa et al., AAAI 2022, algorithms 1-2).
 
     Labels go to the server with the smashed data. Per step a client sends activations and labels and receives the cut
-    gradient; per round it receives and sends its part of the model.
+    gradient; per round it receives and sends its part of the model. Groups of devices may have cuts of their own
+    (devices.model), since the whole model is averaged.
 
     rounds: global rounds.
     local_steps: batches per client and round.
@@ -46,6 +47,7 @@ class SplitFedV1:
     """
 
     cuts: ClassVar[int] = 1
+    own: ClassVar[str] = "cuts"
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
 
     kind: Literal["splitfed_v1"] = "splitfed_v1"
@@ -58,20 +60,21 @@ class SplitFedV1:
 
     def train(self, world: World) -> Steps:
         client_part, server_part = world.initial
-        parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
-        replicas = {k: server_part.begin(self.optimizer, world.key(k)) for k in world.clients}
+        parts = {k: world.initial_of(k)[0].begin(self.optimizer, world.key(k)) for k in world.clients}
+        replicas = {k: world.initial_of(k)[1].begin(self.optimizer, world.key(k)) for k in world.clients}
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
-            sessions = {
-                k: self.session(world, k, rule, client_part.weights, parts[k], replicas[k].load(server_part.weights))
-                for k in clients
-            }
+            both, sessions = (client_part.weights, server_part.weights), {}
+            for k in clients:
+                own, replica = recut(both, world.stages, world.stages_of(k))
+                sessions[k] = self.session(world, k, rule, own, parts[k], replicas[k].load(replica))
             done = yield from world.together(sessions)
             if done:
                 shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
-                uploads = [upload for _, _, upload, _ in done.values()]
-                halves = [replica.weights for _, replica, _, _ in done.values()]
+                whole = {k: (upload, replica.weights) for k, (_, replica, upload, _) in done.items()}
+                alike = [recut(weights, world.stages_of(k), world.stages) for k, weights in whole.items()]
+                uploads, halves = zip(*alike, strict=True)
                 mean = yield from world.server.compute(average, uploads, shares)
                 if self.upload == "update":
                     mean = yield from world.server.compute(changed, client_part.weights, mean)

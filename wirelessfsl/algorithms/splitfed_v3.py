@@ -41,7 +41,7 @@ class SplitFedV3:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS)
-    private: ClassVar[bool] = True
+    own: ClassVar[str] = "parts"
 
     kind: Literal["splitfed_v3"] = "splitfed_v3"
     rounds: Count = 30

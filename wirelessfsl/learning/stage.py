@@ -7,6 +7,7 @@ and the key of its random numbers (dropout). Tensors are values: nobody writes i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -198,6 +199,15 @@ def tensor_names(model: ModelSpec, cuts: tuple[str, ...]) -> tuple[tuple[str, ..
     with _lasting():
         pieces = cut(module, cuts)
     return tuple(tuple(names[id(each)] for each in (*p.parameters(), *p.buffers())) for p in pieces)
+
+
+def recut(weights: Sequence[Weights], was: tuple[Stage, ...], will: tuple[Stage, ...]) -> tuple[Weights, ...]:
+    """Weights of one model's stages as those of its stages at other cuts: the same tensors in other tuples."""
+    if was == will:
+        return tuple(weights)
+    names = [name for own in tensor_names(was[0].model, was[0].cuts) for name in own]
+    held = dict(zip(names, (tensor for own in weights for tensor in own), strict=True))
+    return tuple(tuple(held[name] for name in own) for own in tensor_names(will[0].model, will[0].cuts))
 
 
 def _lasting() -> torch.inference_mode:

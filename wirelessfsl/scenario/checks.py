@@ -234,7 +234,7 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     if scheme.messages:
         yield from _unused_of_rounds(s)
     for i, group in enumerate(s.devices):
-        if scheme.messages and not getattr(scheme, "private", False):
+        if scheme.messages and not getattr(scheme, "own", ""):
             yield ("devices", i, "model"), f"the client parts of {scheme.kind} are all the same", _ALGORITHM
         elif group.model is not None and group.model.name in MODELS:
             own: Path = ("devices", i, "model")
@@ -408,26 +408,35 @@ def _conflicts_of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...])
 
 
 def _conflicts_of_own_models(s: Scenario, dataset: Dataset, source: tuple[Path, ...]) -> Iterator[Problem]:
-    """Models that groups of devices have a first piece of: made like the scenario's, and of the same output."""
+    """Models of groups of devices: other cuts of the scenario's, or a first piece of the same output."""
     from wirelessfsl.learning.stage import split
 
-    for i, group in enumerate(s.devices):
-        if group.model is None or not getattr(s.algorithm, "private", False):
+    kind = getattr(s.algorithm, "own", "")
+    for i, group in enumerate(s.devices if kind else ()):
+        where: Path = ("devices", i, "model")
+        if group.model is None:
             continue
-        own, where = replace(s, model=group.model, devices=()), ("devices", i)
-        if group.model.cuts == "auto":
-            yield Problem(
-                (*where, "model", "cuts"), "got 'auto', must name the cut, as its shape must fit the server's"
-            )
+        named = group.model.name, group.model.arguments, group.model.pretrained
+        if kind == "cuts" and named != (s.model.name, s.model.arguments, None):
+            text = f"must be the scenario's model at other cuts: {s.algorithm.kind} averages whole models"
+            yield Problem(where, text, reads=(("model",), _ALGORITHM))
             continue
-        problems = [each._replace(path=(*where, *each.path)) for each in _conflicts_of_model(own, dataset, source)]
+        if kind == "cuts" and getattr(s.algorithm, "upload", "weights") == "update":
+            text = "needs algorithm.upload: weights; a layer that some send and others do not has no common change"
+            yield Problem(where, text, reads=(("algorithm", "upload"),))
+            continue
+        if kind == "parts" and group.model.cuts == "auto":
+            yield Problem((*where, "cuts"), "got 'auto', must name the cut, as its shape must fit the server's")
+            continue
+        own = replace(s, model=group.model, devices=())
+        problems = [each._replace(path=(*where[:2], *each.path)) for each in _conflicts_of_model(own, dataset, source)]
         yield from problems
-        if problems:
+        if problems or kind == "cuts":
             continue
         shapes = [split(model_of(each, dataset), cuts_of(each, dataset))[0].output_shape() for each in (own, s)]
         if shapes[0] != shapes[1]:
             text = f"gives {shapes[0]} numbers a sample at its cut, must be {shapes[1]} as the scenario's model"
-            yield Problem((*where, "model"), text, reads=(("model",), _ALGORITHM))
+            yield Problem(where, text, reads=(("model",), _ALGORITHM))
 
 
 def _conflicts_of_freezing(s: Scenario, dataset: Dataset, reads: tuple[Path, ...]) -> Iterator[Problem]:

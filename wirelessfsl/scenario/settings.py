@@ -164,8 +164,8 @@ class Devices:
     """A group of equal client devices.
 
     count: number of devices.
-    model: another network than the scenario's, of which these devices hold the piece before the cut; for schemes whose
-        client parts are private.
+    model: another network than the scenario's, of which these devices hold the piece before the cut (for schemes whose
+        client parts are private), or the same network at other cuts (for splitfed_v1, which averages all of it).
     profile: device of the catalogue whose processor and radio they have.
     processor: another processor than the profile's.
     radio: another radio than the profile's.
