@@ -12,7 +12,7 @@ from wirelessfsl.codecs.chain import chain
 from wirelessfsl.codecs.measure import sample
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
-from wirelessfsl.devices.compute import Processor
+from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Fdma, Medium, RadioAir, Tdma
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
-"""Of a server without a network: draws nothing."""
+"""Of nodes without a network: draws nothing."""
+_NOBODY = Server(processor=MeasuredProcessor(idle_w=0.0))
+"""In the server's place where a scheme has none: draws nothing."""
 
 
 def build(
@@ -47,14 +49,13 @@ def build(
     """The world of a scenario; its clock stands at 0. ``notice`` is told where its weights come from."""
     s, algorithm = scenario, scenario.algorithm
     world = World(s.seed, executor, log, s.network.transport, s.participation)
-    world.server = _node(world, SERVER, -1, s.server if algorithm.messages else replace(s.server, radio=_NO_RADIO))
-    owners = [group for group in s.groups for _ in range(group.count)] if algorithm.messages else []
-    if algorithm.messages:
-        world.clients = tuple(_node(world, f"client-{i}", i, owner) for i, owner in enumerate(owners))
+    networked = bool(algorithm.messages)
+    world.server = _node(world, SERVER, -1, s.server if s.has_server else _NOBODY, networked)
+    owners = [group for group in s.groups for _ in range(group.count)] if s.has_clients else []
+    if s.has_clients:
+        world.clients = tuple(_node(world, f"client-{i}", i, owner, networked) for i, owner in enumerate(owners))
         for client, owner in zip(world.clients, owners, strict=True):
             world.watch(client, owner.compute_jitter, owner.failures)
-        world.medium = _medium(scenario, world)
-        world.coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages})
         world.data = {
             client: ClientData(dataset.inputs[own], dataset.labels[own], client.name, s.seed)
             for client, own in zip(world.clients, deal(s, dataset), strict=True)
@@ -62,6 +63,9 @@ def build(
     else:
         # Drawn in the order of a single client, so that a run with one client equals this one batch by batch.
         world.data = {world.server: ClientData(dataset.inputs, dataset.labels, "client-0", s.seed)}
+    if networked:
+        world.medium = _medium(scenario, world)
+        world.coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages})
     pieces, cuts = pieces_of(s, dataset), cuts_of(s, dataset)
     kinds = dict(zip(cuts, GRADIENTS_OF, strict=False))
     world.stages = split(model_of(s, dataset), pieces)
@@ -166,9 +170,10 @@ def airs(
     return up, down
 
 
-def _node(world: World, name: str, link: int, owner: Devices | Server) -> Node:
+def _node(world: World, name: str, link: int, owner: Devices | Server, networked: bool) -> Node:
     battery = owner.battery if isinstance(owner, Devices) else NoBattery()
-    return Node(world, name, link, *equipment(owner), battery)
+    processor, radio = equipment(owner)
+    return Node(world, name, link, processor, radio if networked else _NO_RADIO, battery)
 
 
 def _medium(s: Scenario, world: World) -> Medium:

@@ -14,6 +14,7 @@ from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.local_only import LocalOnly
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.pfsl import PFSL
@@ -40,6 +41,7 @@ SCHEMES: dict[str, Algorithm] = {
     "fedlite": FedLite(**COMMON | {"rounds": ROUNDS * STEPS}),
     "pfsl": PFSL(local_steps=STEPS, **COMMON),
     "fedsl": FedSL(local_steps=STEPS, interval=2, **COMMON),
+    "local_only": LocalOnly(local_steps=STEPS, **COMMON),
 }
 
 
@@ -60,10 +62,14 @@ def test_the_loss_falls(scheme: str) -> None:
     assert sum(losses[-tenth:]) < 0.5 * sum(losses[:tenth])
 
 
-@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "centralised"])
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme not in ("centralised", "local_only")])
 def test_on_iid_data_a_scheme_comes_within_five_points_of_centralised(scheme: str) -> None:
     assert len(played(scheme).losses) == len(played("centralised").losses)
     assert played(scheme).accuracy > played("centralised").accuracy - 0.05
+
+
+def test_a_quarter_of_the_data_alone_is_worth_less_than_all_of_them_and_more_than_nothing() -> None:
+    assert 0.88 < played("local_only").accuracy < played("centralised").accuracy - 0.01
 
 
 def test_two_schemes_with_one_seed_see_the_same_batches() -> None:

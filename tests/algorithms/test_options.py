@@ -14,7 +14,7 @@ from wirelessfsl.learning.partition import Dirichlet
 from wirelessfsl.scenario import Algorithm, Data, Devices, Model, Scenario
 from wirelessfsl.simulation import play
 
-SCHEMES = [scheme for scheme in get_args(get_args(Algorithm)[0]) if scheme.messages]
+SCHEMES = [scheme for scheme in get_args(get_args(Algorithm)[0]) if getattr(scheme, "clients", True)]
 OTHER: dict[str, Any] = {
     "weighting": "uniform",
     "batch_size": 8,

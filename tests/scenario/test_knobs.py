@@ -170,6 +170,7 @@ START = {"data": {"name": "blobs"}, "model": {"name": "mlp"}, "algorithm": {"kin
 IDLE = {
     "centralised": {"algorithm": {"kind": "centralised"}},
     "fedavg": {"algorithm": {"kind": "fedavg"}},
+    "local_only": {"algorithm": {"kind": "local_only"}, "devices": [{"count": 10, "processor": {"kind": "cmos"}}]},
     "constant medium": {"network": {"medium": {"kind": "constant"}}, "devices": [{"count": 10, "radio": {}}]},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
     "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},
@@ -197,6 +198,7 @@ SOME = {
     "server.radio": {},
     "devices.0.model": {"name": "mlp"},
     "devices.1.model": {"name": "mlp"},
+    "devices.0.radio": {},
     "devices": [{"count": 10}],
 }
 """Values to give where the default is nothing."""

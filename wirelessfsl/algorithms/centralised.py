@@ -26,6 +26,7 @@ class Centralised:
 
     cuts: ClassVar[int] = 0
     messages: ClassVar[tuple[str, ...]] = ()
+    clients: ClassVar[bool] = False
 
     kind: Literal["centralised"] = "centralised"
     rounds: Count = 30

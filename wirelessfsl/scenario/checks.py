@@ -40,19 +40,17 @@ def unused(s: Scenario) -> Iterator[Problem]:
 
 def conflicts(s: Scenario) -> Iterator[Problem]:
     """What cannot be together, cheap checks first: the last ones load the data and build the model."""
-    networked = bool(s.algorithm.messages)
-    for path, owner in _owners(s) if networked else [(("server",), s.server)]:
+    for path, owner in _owners(s):
         if owner.profile not in PROFILES:
             known = f"allowed: {', '.join(PROFILES)}{near(owner.profile, PROFILES)}"
             yield Problem((*path, "profile"), f"got {owner.profile!r}, {known}")
     counted = sum(group.count for group in s.devices)
-    if networked and s.devices and counted != s.data.clients:
+    if s.has_clients and s.devices and counted != s.data.clients:
         counts = tuple(("devices", i, "count") for i in range(len(s.devices)))
         text = f"got {counted} devices, must be data.clients = {s.data.clients}"
         yield Problem(("devices",), text, reads=(("data", "clients"), *counts))
-    if networked:
-        yield from _conflicts_of_codecs(s)
-    yield from _conflicts_of_learning(s, networked)
+    yield from _conflicts_of_codecs(s)
+    yield from _conflicts_of_learning(s)
 
 
 def dataset_of(s: Scenario) -> Dataset:
@@ -157,7 +155,10 @@ def _unfreezable(s: Scenario, dataset: Dataset, cuts: tuple[str, ...]) -> str:
 
 
 def _owners(s: Scenario) -> list[tuple[Path, Devices | Server]]:
-    return [*((("devices", i), group) for i, group in enumerate(s.devices)), (("server",), s.server)]
+    """Settings of the nodes that the scheme has, each with its path."""
+    groups = s.devices if s.has_clients else ()
+    server = [(("server",), s.server)] if s.has_server else []
+    return [*((("devices", i), group) for i, group in enumerate(groups)), *server]
 
 
 def _models(s: Scenario) -> list[tuple[Path, Model]]:
@@ -168,7 +169,7 @@ def _models(s: Scenario) -> list[tuple[Path, Model]]:
 def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     """Path, reason, and the paths that decide."""
     scheme, medium, channel = s.algorithm, s.network.medium, s.network.channel
-    if not scheme.messages:
+    if not s.has_clients:
         for path in (
             ("codecs",),
             ("devices",),
@@ -178,7 +179,9 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
             ("data", "partition"),
         ):
             yield path, f"{scheme.kind} has no network and no clients", _ALGORITHM
-        yield ("server", "radio"), f"{scheme.kind} has no network", _ALGORITHM
+    elif not scheme.messages:
+        for path in ("codecs",), ("network",), ("server",):
+            yield path, f"{scheme.kind} has no network and no server", _ALGORITHM
     for message in MESSAGE_KINDS:
         if scheme.messages and message not in scheme.messages:
             yield ("codecs", message), f"{scheme.kind} sends no {message}", _ALGORITHM
@@ -231,10 +234,12 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     elif channel.path_loss.kind == "log_distance" and channel.path_loss.reference_loss_db is not None:
         loss = ("network", "channel", "path_loss", "reference_loss_db")
         yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given", loss
+    if s.has_clients:
+        yield from _unused_of_participation(s)
     if scheme.messages:
-        yield from _unused_of_rounds(s)
+        yield from _unused_of_transport(s)
     for i, group in enumerate(s.devices):
-        if scheme.messages and not getattr(scheme, "own", ""):
+        if s.has_clients and not getattr(scheme, "own", ""):
             yield ("devices", i, "model"), f"the client parts of {scheme.kind} are all the same", _ALGORITHM
         elif group.model is not None and group.model.name in MODELS:
             own: Path = ("devices", i, "model")
@@ -244,7 +249,11 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
         if owner.processor is not None and (isinstance(owner, Devices) or not scheme.cuts):
             why = "a client computes one thing at a time" if isinstance(owner, Devices) else f"so does {scheme.kind}"
             yield (*owner_path, "processor", "slots"), why, _ALGORITHM
-        if owner.radio is None:
+        if not scheme.messages:
+            yield radio, f"{scheme.kind} has no network", _ALGORITHM
+            if owner.processor is not None:
+                yield (*owner_path, "profile"), "processor is given, no radio is needed", (*owner_path, "processor")
+        if owner.radio is None or not scheme.messages:
             continue
         if owner.processor is not None:
             yield (*owner_path, "profile"), "processor and radio are both given", (*owner_path, "processor"), radio
@@ -254,8 +263,8 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
 
 
-def _unused_of_rounds(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
-    scheme, participation, transport = s.algorithm, s.participation, s.network.transport
+def _unused_of_participation(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
+    scheme, participation = s.algorithm, s.participation
     late: Path = ("participation", "late")
     if participation.deadline_s is None:
         yield late, "nobody is late: deadline_s is not given", ("participation", "deadline_s")
@@ -263,8 +272,15 @@ def _unused_of_rounds(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...
         yield late, f"a round of {scheme.kind} is one batch, of which there is no part", _ALGORITHM
     if getattr(scheme, "newcomers", 1) == 0:
         yield ("algorithm", "newcomers_round"), "nobody comes late: newcomers is 0", ("algorithm", "newcomers")
-    if participation.choice.kind == "channel_aware" and s.network.medium.kind == "constant":
-        yield ("participation", "choice"), "all constant links are the same", _MEDIUM
+    if participation.choice.kind == "channel_aware":
+        if not scheme.messages:
+            yield ("participation", "choice"), f"{scheme.kind} has no network", _ALGORITHM
+        elif s.network.medium.kind == "constant":
+            yield ("participation", "choice"), "all constant links are the same", _MEDIUM
+
+
+def _unused_of_transport(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
+    scheme, transport = s.algorithm, s.network.transport
     if transport.timeout_s is None:
         yield ("network", "transport", "outage"), "no message is lost: timeout_s is not given", _TIMEOUT
     for message in vars(transport.outage):
@@ -307,7 +323,7 @@ def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
             yield Problem(("codecs", message, at), text)
 
 
-def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
+def _conflicts_of_learning(s: Scenario) -> Iterator[Problem]:
     data = s.data
     fields = (
         "name",
@@ -325,7 +341,7 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
     except (ValueError, OSError) as error:
         yield Problem(("data", "name" if data.root is None else "root"), str(error), reads=source)
         return
-    if networked and data.clients > len(dataset.labels):
+    if s.has_clients and data.clients > len(dataset.labels):
         text = f"got {data.clients} clients, {data.name} has {len(dataset.labels)} training samples"
         yield Problem(("data", "clients"), text, reads=source)
     cluster = getattr(s.algorithm, "cluster_size", 0)
@@ -334,7 +350,7 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
         yield Problem(("algorithm", "cluster_size"), text, reads=(("data", "clients"),))
     if isinstance(s.algorithm, MTSL):
         yield from _conflicts_of_mtsl(s.algorithm, data.clients)
-    if networked and data.clients <= len(dataset.labels):
+    if s.has_clients and data.clients <= len(dataset.labels):
         try:
             deal(s, dataset)
         except ValueError as error:
@@ -345,7 +361,7 @@ def _conflicts_of_learning(s: Scenario, networked: bool) -> Iterator[Problem]:
         yield Problem(("algorithm", "batch_size"), text, reads=source)
     own = [*_conflicts_of_model(s, dataset, source)]
     yield from own
-    if not own and networked:
+    if not own and s.has_clients:
         yield from _conflicts_of_own_models(s, dataset, source)
 
 

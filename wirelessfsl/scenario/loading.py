@@ -50,7 +50,7 @@ def load_scenario(
     messages = [*(document.message(each) for each in sorted(found.problems, key=document.order)), *document.messages]
     if messages:
         raise ScenarioError(messages)
-    return replace(scenario, devices=scenario.groups) if scenario.algorithm.messages else scenario
+    return replace(scenario, devices=scenario.groups) if scenario.has_clients else scenario
 
 
 class _Findings:

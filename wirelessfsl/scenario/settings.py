@@ -10,6 +10,7 @@ from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.local_only import LocalOnly
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.pfsl import PFSL
@@ -54,6 +55,7 @@ Algorithm = Annotated[
     | PFSL
     | FedAvg
     | FedProx
+    | LocalOnly
     | Centralised,
     Kinds(),
 ]
@@ -278,3 +280,13 @@ class Scenario:
     def groups(self) -> tuple[Devices, ...]:
         """The device groups; without any, one group of default devices for all clients."""
         return self.devices or (Devices(count=self.data.clients),)
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether the scheme has clients, as all schemes have but those that say ``clients = False``."""
+        return getattr(self.algorithm, "clients", True)
+
+    @property
+    def has_server(self) -> bool:
+        """Whether the scheme has a server: something is sent there, or it is alone."""
+        return bool(self.algorithm.messages) or not self.has_clients
