@@ -16,7 +16,7 @@ from wirelessfsl.build import build
 from wirelessfsl.engine.medium import Stalled
 from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationError, World
 from wirelessfsl.learning.data import Dataset
-from wirelessfsl.learning.evaluate import evaluate
+from wirelessfsl.learning.evaluate import Mixture, evaluate
 from wirelessfsl.learning.executor import Executor, Sequential, keep_freed_memory, torch_threads
 from wirelessfsl.learning.partition import deal_test, test_of_parts
 from wirelessfsl.learning.stage import Part, Stage
@@ -62,7 +62,7 @@ class Outcome:
 
     status: ``completed``, or ``exhausted`` when no client was left. rounds: rounds that were closed.
     parts: final values of the model's stages; empty if every client has a model of its own.
-    models: those of each client by name, if it has a model of its own.
+    models: those of each client by name, if it has a model (or mixture) of its own.
     stages: of which the parts are values. own_stages: of which a client's are, by name.
     pretrained: where the initial values are from; None if they were drawn.
     overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run. client_steps: batches
@@ -72,7 +72,7 @@ class Outcome:
     status: str
     rounds: int
     parts: tuple[Part, ...]
-    models: Mapping[str, tuple[Part, ...]]
+    models: Mapping[str, tuple[Part, ...] | Mixture]
     stages: tuple[Stage, ...]
     own_stages: Mapping[str, tuple[Stage, ...]]
     pretrained: Mapping[str, Any] | None
@@ -100,7 +100,7 @@ class _Evaluator:
         self.host_s = 0.0
         self.rounds = 0
         self.parts: tuple[Part, ...] = ()
-        self.models: dict[str, tuple[Part, ...]] = {}
+        self.models: dict[str, tuple[Part, ...] | Mixture] = {}
         self.last = (float("nan"), float("nan"))
 
     def prepare(self, world: World) -> None:
@@ -118,7 +118,8 @@ class _Evaluator:
     def __call__(self, world: World, model: Model, losses: Mapping[Node, Sequence[float]], cut: Cut) -> None:
         self.rounds = world.round
         if isinstance(model, Mapping):
-            self.parts, self.models = (), {client.name: tuple(parts) for client, parts in model.items()}
+            self.parts = ()
+            self.models = {k.name: own if isinstance(own, Mixture) else tuple(own) for k, own in model.items()}
         else:
             self.parts = tuple(model)
         energy_j = sum(node.energy_j for node in (*world.clients, world.server))

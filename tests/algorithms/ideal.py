@@ -18,6 +18,10 @@ from wirelessfsl.simulation import Outcome, play
 IDEAL = Network(medium=ConstantLink(uplink_bit_s=1e13, downlink_bit_s=1e13, latency_s=0.0))
 
 
+INPUT = {"forward": -1, "infer": -1, "train": -2, "train_near": -2, "train_mixture": -3}
+"""Where the inputs of a model stand among a kernel's arguments."""
+
+
 class Watching(Sequential):
     """Runs kernels as :class:`Sequential` does; remembers the inputs that models were fed with, and all losses."""
 
@@ -29,9 +33,9 @@ class Watching(Sequential):
     def submit(self, kernel: Kernel, *args: Any) -> Work:
         def run(*args: Any) -> Any:
             value = kernel.run(*args)
-            if kernel.name in ("forward", "infer", "train", "train_near"):
-                self.inputs.append(args[-1] if kernel.name in ("forward", "infer") else args[-2])
-            if kernel.name in ("serve", "finish", "train", "train_near"):
+            if kernel.name in INPUT:
+                self.inputs.append(args[INPUT[kernel.name]])
+            if kernel.name in ("serve", "finish", "train", "train_near", "train_mixture"):
                 self.losses.append(float(value[-1]))
             if kernel.name == "serve_all":
                 self.losses.extend(value[-1].tolist())

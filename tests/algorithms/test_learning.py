@@ -11,6 +11,7 @@ from tests.algorithms.ideal import Played, ideal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedem import FedEM
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
@@ -38,6 +39,7 @@ SCHEMES: dict[str, Algorithm] = {
     "fedprox": FedProx(local_steps=STEPS, mu=0.01, **COMMON),
     "cpsl": CPSL(local_steps=STEPS, cluster_size=2, **COMMON),
     "mtsl": MTSL(local_steps=STEPS, **COMMON),
+    "fedem": FedEM(local_steps=STEPS, **COMMON | {"optimizer": SGD(lr=0.6)}),  # of three learners, each steps a third
     "fedlite": FedLite(**COMMON | {"rounds": ROUNDS * STEPS}),
     "pfsl": PFSL(local_steps=STEPS, **COMMON),
     "fedsl": FedSL(local_steps=STEPS, interval=2, **COMMON),

@@ -34,6 +34,7 @@ OTHER: dict[str, Any] = {
     "loss": "sum",
     "server_optimizer": SGD(lr=0.01),
     "client_rates": (1.0, 0.1, 2.0),
+    "learners": 2,
 }
 OPTIONS = [(scheme, field.name) for scheme in SCHEMES for field in fields(scheme) if field.name in OTHER]
 

@@ -24,6 +24,7 @@ from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Lost, Skipped, Transport
 from wirelessfsl.learning.data import ClientData
+from wirelessfsl.learning.evaluate import Mixture
 from wirelessfsl.learning.executor import Executor, Work
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.records import DOWN, DROP, IDLE, MODEL_DOWNLOAD, RECEIVE, TRANSFER, WAIT, Log
@@ -42,8 +43,8 @@ class Cut(NamedTuple):
     filled: Callable[[Tensor], Tensor] = lambda received: received
 
 
-Model = Sequence[Part] | Mapping[Node, Sequence[Part]]
-"""Parts of one model for all, or of a model for each client."""
+Model = Sequence[Part] | Mapping[Node, Sequence[Part] | Mixture]
+"""Parts of one model for all, or of a model (or of a mixture of models) for each client."""
 
 
 class SimulationError(RuntimeError):

@@ -49,9 +49,21 @@ class Evaluation:
         return {k: (mean_loss, share) for k, mean_loss, share in means if k >= 0}
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """Models whose answers are mixed, p(y | x) = sum_m shares_m softmax(f_m(x))_y.
+
+    shares: of the models, adding up to 1.
+    models: the parts of each.
+    """
+
+    shares: tuple[float, ...]
+    models: tuple[tuple[Part, ...], ...]
+
+
 def evaluate(
     stages: Sequence[Stage],
-    parts: Sequence[Part],
+    model: Sequence[Part] | Mixture,
     inputs: Tensor,
     labels: Tensor,
     chunk: int = _CHUNK,
@@ -59,16 +71,28 @@ def evaluate(
 ) -> Evaluation:
     """Run the whole model, stage after stage, in evaluation mode over the test set.
 
+    model: parts of the stages, or a mixture of several models.
     chunk: samples at a time. cut: what becomes of smashed data before stage 1, 2, ...
     """
     loss, correct = [], []
     with torch.inference_mode():
         for x, y in zip(torch.split(inputs, chunk), torch.split(labels, chunk), strict=True):
-            for index, (stage, part) in enumerate(zip(stages, parts, strict=True)):
-                x = apply(stage, part, cut(index, x) if index else x)
-            loss.append(torch.nn.functional.cross_entropy(x, y, reduction="none").double())
-            correct.append(x.argmax(1) == y)
+            logits = _logits(stages, model, x, cut)
+            loss.append(torch.nn.functional.cross_entropy(logits, y, reduction="none").double())
+            correct.append(logits.argmax(1) == y)
     return Evaluation(torch.cat(loss).numpy(), torch.cat(correct).numpy())
+
+
+def _logits(
+    stages: Sequence[Stage], model: Sequence[Part] | Mixture, x: Tensor, cut: Callable[[int, Tensor], Tensor]
+) -> Tensor:
+    """What the model says of x; of a mixture logarithms of probabilities."""
+    if isinstance(model, Mixture):
+        each = [torch.log_softmax(_logits(stages, parts, x, cut), 1) for parts in model.models]
+        return torch.logsumexp(torch.stack(each, 2) + torch.tensor(model.shares).log(), 2)
+    for index, (stage, part) in enumerate(zip(stages, model, strict=True)):
+        x = apply(stage, part, cut(index, x) if index else x)
+    return x
 
 
 def activations(stage: Stage, part: Part, x: Tensor) -> Tensor:

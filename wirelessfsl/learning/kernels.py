@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from wirelessfsl.lazy import torch
-from wirelessfsl.learning.evaluate import activations
+from wirelessfsl.learning.evaluate import activations, apply
 from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.pruning import Plan
 from wirelessfsl.learning.rounding import FLOPS_PER_ELEMENT, rounded
@@ -149,6 +149,39 @@ def train_near(
     if mu:
         gradients = [g + mu * (w - a) for g, w, a in zip(gradients, part.params, anchor, strict=False)]
     return _step(optimizer, part, gradients), loss
+
+
+@kernel("client_forward", flops=lambda stage, parts, shares, x, y: len(parts) * stage.flops(len(x)).forward)
+def responsibilities(
+    stage: Stage, parts: Sequence[Part], shares: Sequence[float], x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How probable each of several whole models is for each sample, q_m ~ shares_m exp(-loss_m).
+
+    The models are in evaluation mode. Returns q, shape (samples, models), and its mean over the samples.
+    """
+    with torch.no_grad():
+        losses = [torch.nn.functional.cross_entropy(apply(stage, part, x), y, reduction="none") for part in parts]
+        q = torch.softmax(torch.tensor(shares).log() - torch.stack(losses, 1), 1)
+    return q, q.mean(0)
+
+
+@kernel(
+    "client_step",
+    flops=lambda stage, optimizer, parts, x, y, q: len(parts) * sum(vars(stage.flops(len(x))).values()),
+)
+def train_mixture(
+    stage: Stage, optimizer: Optimizer, parts: Sequence[Part], x: Tensor, y: Tensor, q: Tensor
+) -> tuple[tuple[Part, ...], Tensor]:
+    """One step of each of several whole models on one batch: parts, and sum_m of the mean of q_m times the loss.
+
+    q: weight of a sample in the mean loss of a model, shape (samples, models).
+    """
+    stepped, total = [], torch.zeros(())
+    for part, weight in zip(parts, (q / len(y)).unbind(1), strict=True):
+        losses, part, gradients = _whole_each(stage, part, x, y, weight)
+        stepped.append(_step(optimizer, part, gradients))
+        total = total + losses @ weight
+    return tuple(stepped), total
 
 
 @kernel("client_backward", flops=lambda stage, part, tape, x, gradient: part.work * stage.flops(len(x)).backward)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedem import FedEM
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
 from wirelessfsl.algorithms.fedsl import FedSL
@@ -55,6 +56,7 @@ Algorithm = Annotated[
     | PFSL
     | FedAvg
     | FedProx
+    | FedEM
     | LocalOnly
     | Centralised,
     Kinds(),
