@@ -186,11 +186,11 @@ def _medium(s: Scenario, world: World) -> Medium:
     return Medium(world.env, lambda sender, receiver: uplink if receiver is server else downlink)
 
 
-def _pipes(settings: ConstantLink, world: World) -> Callable[[Node, Node], Band]:
-    """A band of its own for every client and direction, made when first used."""
-    bands: dict[tuple[Node, Node], Band] = {}
+def _pipes(settings: ConstantLink, world: World) -> Callable[[Node, Node | None], Band]:
+    """A band of its own for every client and direction, and for broadcasts; made when first used."""
+    bands: dict[tuple[Node, Node | None], Band] = {}
 
-    def band(sender: Node, receiver: Node) -> Band:
+    def band(sender: Node, receiver: Node | None) -> Band:
         if (sender, receiver) not in bands:
             rate = settings.uplink_bit_s if receiver is world.server else settings.downlink_bit_s
             bands[sender, receiver] = Band(world.env, ConstantAir(rate), 1.0, settings.latency_s)

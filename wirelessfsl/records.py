@@ -13,7 +13,9 @@ compute    kernel's phase          ``node`` ran a kernel (for the session of ``p
                                    energy is what the computation drew above the idle power
 transfer   message kind            ``node`` sent ``bytes`` to ``peer``, from first bit on the air to
                                    delivery; energy is the sender's. A message of several kinds has one
-                                   row a kind, time and energy shared out by bytes
+                                   row a kind, time and energy shared out by bytes; a broadcast has one row
+                                   a receiver, bytes and energy shared out equally among those that stayed
+                                   to the end
 receive    message kind            the receiver's energy for the same message; ``bytes`` is 0 so that a
                                    sum over rows counts a byte once
 wait       what is waited for      nothing happened for ``node``: queue of a processor or of the medium, or

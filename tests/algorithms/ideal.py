@@ -37,7 +37,7 @@ class Watching(Sequential):
                 self.inputs.append(args[INPUT[kernel.name]])
             if kernel.name in ("serve", "finish", "train", "train_near", "train_mixture"):
                 self.losses.append(float(value[-1]))
-            if kernel.name == "serve_all":
+            if kernel.name in ("serve_all", "serve_aggregated"):
                 self.losses.extend(value[-1].tolist())
             return value
 

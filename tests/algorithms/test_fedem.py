@@ -99,5 +99,5 @@ def test_clients_whose_labels_contradict_each_other_come_to_use_different_learne
     models, losses = rounds[-1]
     first, *others = (max(models[k].shares) == models[k].shares[0] for k in world.clients)
     assert others == [first, not first, not first]
-    assert min(max(models[k].shares) for k in world.clients) > 0.9
+    assert min(max(models[k].shares) for k in world.clients) > 0.7
     assert max(np.mean(each) for each in losses.values()) < 0.3

@@ -10,6 +10,7 @@ import pytest
 from tests.algorithms.ideal import Played, ideal
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.cpsl import CPSL
+from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedem import FedEM
 from wirelessfsl.algorithms.fedlite import FedLite
@@ -19,6 +20,7 @@ from wirelessfsl.algorithms.local_only import LocalOnly
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.pfsl import PFSL
+from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
@@ -36,6 +38,8 @@ SCHEMES: dict[str, Algorithm] = {
     "splitfed_v3": SplitFedV3(local_steps=STEPS, **COMMON),
     "split_learning": SplitLearning(local_steps=STEPS, **COMMON),
     "parallel_sl": ParallelSL(local_steps=STEPS, **COMMON),
+    "epsl": EPSL(local_steps=STEPS, **COMMON | {"optimizer": SGD(lr=0.3)}),  # what is averaged teaches less
+    "sfl_ga": SFLGA(local_steps=STEPS, **COMMON),
     "fedprox": FedProx(local_steps=STEPS, mu=0.01, **COMMON),
     "cpsl": CPSL(local_steps=STEPS, cluster_size=2, **COMMON),
     "mtsl": MTSL(local_steps=STEPS, **COMMON),

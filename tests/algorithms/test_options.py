@@ -35,6 +35,7 @@ OTHER: dict[str, Any] = {
     "server_optimizer": SGD(lr=0.01),
     "client_rates": (1.0, 0.1, 2.0),
     "learners": 2,
+    "phi": 0.3,
 }
 OPTIONS = [(scheme, field.name) for scheme in SCHEMES for field in fields(scheme) if field.name in OTHER]
 

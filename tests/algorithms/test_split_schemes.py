@@ -11,10 +11,13 @@ import torch
 
 from tests.worlds import DEVICE, RADIO, ListLog, dataset, run, tiny
 from wirelessfsl.algorithms.cpsl import CPSL
+from wirelessfsl.algorithms.epsl import EPSL
+from wirelessfsl.algorithms.fedem import FedEM
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.pfsl import PFSL
+from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
@@ -33,7 +36,7 @@ from wirelessfsl.simulation import play
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
 SCHEMES = [SplitLearning, SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL]
-ACCOUNTED = [*SCHEMES, CPSL, FedLite, MTSL, PFSL]
+ACCOUNTED = [*SCHEMES, CPSL, FedLite, MTSL, PFSL, EPSL, SFLGA, FedEM]
 CODECS = {
     "plain": Codecs(),
     "8-bit": Codecs(activations=(Quantize(),), gradients=(Quantize(),)),
@@ -183,7 +186,7 @@ def test_every_scheme_accounts_for_every_byte_second_and_joule(scheme: Any, code
         assert log.rows(activity="drop")
 
 
-@pytest.mark.parametrize("scheme", [ParallelSL, SplitFedV2, MTSL, FedLite], ids=lambda scheme: scheme.kind)
+@pytest.mark.parametrize("scheme", [ParallelSL, SplitFedV2, MTSL, FedLite, EPSL, SFLGA], ids=lambda scheme: scheme.kind)
 @pytest.mark.parametrize("repair_s", [0.001, 1e6], ids=["back at once", "gone for good"])
 def test_who_fails_between_two_phases_leaves_the_round_at_that_instant(scheme: Any, repair_s: float) -> None:
     # Two clients; the quick one has sent its labels and waits for the slow one when it fails.
@@ -203,7 +206,7 @@ def test_who_fails_between_two_phases_leaves_the_round_at_that_instant(scheme: A
     assert not [row for row in log.rows(phase=GRADIENTS, round=1, activity="transfer") if row.peer == f"client-{quick}"]
 
 
-@pytest.mark.parametrize("scheme", [ParallelSL, SplitFedV2, MTSL], ids=lambda scheme: scheme.kind)
+@pytest.mark.parametrize("scheme", [ParallelSL, SplitFedV2, MTSL, EPSL, SFLGA], ids=lambda scheme: scheme.kind)
 def test_steps_of_the_server_are_logged_with_their_batch(scheme: Any) -> None:
     log, outcome = run(tiny(3, algorithm=scheme(**BUDGET)))
     rows = log.rows(phase="server_step", activity="compute", round=1)

@@ -29,6 +29,8 @@ Sent: TypeAlias = "dict[Node, tuple[Tensor, Tensor]]"
 Serve: TypeAlias = Callable[[World, Part, Sent, int], Steps]
 """Server's work on batch ``step`` of every client: its part, each client's cut gradient and each client's loss."""
 
+Learn: TypeAlias = Callable[..., Steps]
+
 
 def send(world: World, client: Node, part: Part, x: Tensor, y: Tensor) -> Steps:
     """Forward pass and upload: the client's part, its tape, smashed data and labels as the server has them."""
@@ -68,11 +70,13 @@ def in_step(
     count: int,
     batch_size: int,
     amid: bool,
+    learn: Learn = learn,
 ) -> Steps:
     """This round's batches of clients that go in step: the server has everybody's before it answers.
 
     parts, rules: part and update rule of every client. serve: the server's work on one batch of every client, see
-    :data:`Serve`. amid: whether these sessions are amid others of the round; else they are all that there is.
+    :data:`Serve`. amid: whether these sessions are amid others of the round; else they are all that there is. learn: a
+    client's work on the server's answer.
 
     Returns the client parts (those of who dropped out as far as they got), the server's part, and the losses of the
     clients that are still here.

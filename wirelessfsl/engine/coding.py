@@ -7,7 +7,8 @@ was coded. The chain of the gradients themselves codes what is left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 from wirelessfsl.codecs.chain import Chain, WayBack
@@ -82,6 +83,15 @@ class Coding:
         if back := self._near.pop((receiver, sender, _ACTIVATIONS_OF.get(kind, "")), None):
             return Unsealed(back(tensors), flops + back.flops)
         return Unsealed(tensors, flops)
+
+    def way_back(self, sender: str, receiver: str) -> tuple[Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]], float]:
+        """What the sender of activations makes of a gradient that does not return by :meth:`seal`, and its FLOPs.
+
+        It does both ends' steps: what it gets is the gradient of what the receiver decoded.
+        """
+        near, far = (way.pop((sender, receiver, ACTIVATIONS), None) for way in (self._near, self._far))
+        steps = [way for way in (far, near) if way]
+        return lambda tensors: reduce(lambda given, way: way(given), steps, tensors), sum(way.flops for way in steps)
 
 
 def _described(tensors: tuple[Tensor, ...]) -> tuple[list[tuple[int, ...]], list[dtype]]:

@@ -11,7 +11,7 @@ Left out: interference, retransmissions, access delay beyond the constant latenc
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil, inf, ulp
 from typing import Annotated, Literal, NamedTuple, Protocol
 
@@ -115,7 +115,7 @@ class Delivery(NamedTuple):
     """What became of a message.
 
     start_s, end_s: first bit on the air, and arrival (after the latency). sent_bytes: what flew. energies in J, of the
-    sender's transmitter and the receiver's receiver.
+    sender's transmitter and of the receivers (each one's own is in :attr:`Flight.heard_j`).
     """
 
     start_s: float
@@ -128,28 +128,51 @@ class Delivery(NamedTuple):
 
 
 class Flight(Event):
-    """A message on its way; as an event it happens at the arrival, with the :class:`Delivery` as value."""
+    """A message on its way; as an event it happens at the arrival, with the :class:`Delivery` as value.
 
-    def __init__(self, env: Environment, band: Band, sender: Node, receiver: Node, size_bytes: int) -> None:
+    A broadcast has several receivers, and the rate of the one that has the lowest.
+    """
+
+    def __init__(self, env: Environment, band: Band, sender: Node, receivers: Sequence[Node], size_bytes: int) -> None:
         super().__init__(env)
-        self.band, self.sender, self.receiver, self.size_bytes = band, sender, receiver, size_bytes
-        self.link = max(sender.link, receiver.link)
+        self.band, self.sender, self.receivers, self.size_bytes = band, sender, list(receivers), size_bytes
         self.start_s = inf
         self.delivery: Delivery | None = None
+        self.heard_j: dict[Node, float] = {}
+        self._hearing: dict[Node, float] = {}
+
+    def link(self, qualities: Floats) -> int:
+        """The link that its rate depends on: the worst of the receivers'."""
+        links = [max(self.sender.link, receiver.link) for receiver in self.receivers]
+        return links[0] if len(links) == 1 else min(links, key=qualities.__getitem__)
 
     def take_off(self) -> None:
         """The first bit goes on the air."""
         self.start_s = self.env.now
         self._transmit = self.sender.begin(self.sender.radio.transmitter)
-        self._receive = self.receiver.begin(self.receiver.radio.receiver)
+        self._hearing = {node: node.begin(node.radio.receiver) for node in self.receivers}
+
+    def end(self, receiver: Node) -> None:
+        """A receiver stops listening."""
+        self.heard_j[receiver] = receiver.end(receiver.radio.receiver, self._hearing.pop(receiver))
 
     def land(self, latency_s: float, sent_bytes: int, arrived: bool) -> Delivery:
         """The last bit has left the air."""
         transmit_j = self.sender.end(self.sender.radio.transmitter, self._transmit)
-        receive_j = self.receiver.end(self.receiver.radio.receiver, self._receive)
-        end_s = self.env.now + latency_s
+        for receiver in self.receivers:
+            self.end(receiver)
+        end_s, receive_j = self.env.now + latency_s, sum(self.heard_j.values())
         self.delivery = Delivery(self.start_s, end_s, sent_bytes, transmit_j, receive_j, 1, arrived)
         return self.delivery
+
+    def part(self, receiver: Node) -> Delivery:
+        """What became of it for one of the receivers that were there at the landing, which share bytes and energy."""
+        assert self.delivery is not None
+        whole, count, at = self.delivery, len(self.receivers), self.receivers.index(receiver)
+        sent_bytes = whole.sent_bytes * (at + 1) // count - whole.sent_bytes * at // count
+        return whole._replace(
+            sent_bytes=sent_bytes, transmit_j=whole.transmit_j / count, receive_j=self.heard_j[receiver]
+        )
 
 
 class Air(Protocol):
@@ -244,6 +267,23 @@ class Band:
         self._wake_at(now)
         return flight.land(0.0, flight.size_bytes - left_bytes, False)
 
+    def leave(self, flight: Flight, receiver: Node) -> Delivery:
+        """Let a receiver listen no more; the rate is that of the others from now on, who share what flies."""
+        now = self.env.now
+        if len(flight.receivers) == 1:
+            aborted = self.abort(flight)
+            return aborted if flight.delivery is None else flight.part(receiver)._replace(end_s=now, arrived=False)
+        if flight.delivery is not None:
+            return flight.part(receiver)._replace(end_s=now, arrived=False)
+        flight.receivers.remove(receiver)
+        if flight in self._waiting:
+            return Delivery(now, now, 0, 0.0, 0.0, 0, False)
+        self._advance(now)
+        flight.end(receiver)
+        self._table[1, self._flying.index(flight)] = self._qualities[flight.link(self._qualities)]
+        self._wake_at(now)
+        return Delivery(flight.start_s, now, 0, 0.0, flight.heard_j[receiver], 1, False)
+
     def _wake_at(self, instant: float) -> None:
         """Re-plan at an instant (and not at the one that was set before)."""
         if instant == self._due_s:
@@ -269,7 +309,9 @@ class Band:
             self._blocks += 1
             if self._blocks > PATIENCE:
                 self._give_up(now)
-            self._table[1, : len(self._flying)] = self._qualities[[flight.link for flight in self._flying]]
+            self._table[1, : len(self._flying)] = self._qualities[
+                [flight.link(self._qualities) for flight in self._flying]
+            ]
         while self._waiting and len(self._flying) < self.width:
             self._take_off(self._waiting.popleft())
         self._ends_s = inf
@@ -283,8 +325,9 @@ class Band:
     def _give_up(self, now: float) -> None:
         at = int(self._table[0, : len(self._flying)].argmax())
         flight, left = self._flying[at], self._table[0, at] / BITS_PER_BYTE
+        names = ", ".join(receiver.name for receiver in flight.receivers)
         raise Stalled(
-            f"the message from {flight.sender.name} to {flight.receiver.name}, {flight.size_bytes} bytes, on the air"
+            f"the message from {flight.sender.name} to {names}, {flight.size_bytes} bytes, on the air"
             f" since {flight.start_s:.6g} s, has {left:.0f} bytes to go after {PATIENCE:,} fading blocks in which"
             " nothing else happened: its link is all but dead. Bring the client nearer, or set"
             " network.transport.timeout_s or participation.deadline_s"
@@ -312,7 +355,7 @@ class Band:
         if at == self._table.shape[1]:
             self._table = np.concatenate((self._table, np.empty_like(self._table)), axis=1)
         self._table[0, at] = flight.size_bytes * BITS_PER_BYTE
-        self._table[1, at] = self._qualities[flight.link]
+        self._table[1, at] = self._qualities[flight.link(self._qualities)]
         self._flying.append(flight)
         self._blocks = 0
         flight.take_off()
@@ -324,14 +367,23 @@ class Band:
 
 
 class Medium:
-    """All bands of the network; ``band`` says which one carries a message from one node to another."""
+    """All bands of the network; ``band`` says which one carries a message from one node to another, None for many.
 
-    def __init__(self, env: Environment, band: Callable[[Node, Node], Band]) -> None:
+    A band of a broadcast is the downlink's or, with constant links, one of its own, which no other message slows down.
+    """
+
+    def __init__(self, env: Environment, band: Callable[[Node, Node | None], Band]) -> None:
         self.env, self._band = env, band
 
     def transmit(self, sender: Node, receiver: Node, size_bytes: int) -> Flight:
         """Send ``size_bytes``; the returned event happens at the arrival, its value is the :class:`Delivery`."""
-        flight = Flight(self.env, self._band(sender, receiver), sender, receiver, size_bytes)
+        flight = Flight(self.env, self._band(sender, receiver), sender, [receiver], size_bytes)
+        flight.band.send(flight)
+        return flight
+
+    def broadcast(self, sender: Node, size_bytes: int) -> Flight:
+        """Send ``size_bytes`` once, to all receivers that are entered in the flight at this instant."""
+        flight = Flight(self.env, self._band(sender, None), sender, [], size_bytes)
         flight.band.send(flight)
         return flight
 
@@ -343,3 +395,7 @@ class Medium:
     def abort(self, flight: Flight) -> Delivery:
         """Stop a flight that nobody waits for any more."""
         return flight.band.abort(flight)
+
+    def leave(self, flight: Flight, receiver: Node) -> Delivery:
+        """Stop a flight for one of its receivers, for the others it goes on; what became of it for this one."""
+        return flight.band.leave(flight, receiver)

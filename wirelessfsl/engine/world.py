@@ -19,7 +19,7 @@ from wirelessfsl.devices.compute import Jitter, NoJitter
 from wirelessfsl.devices.failures import Failures
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.custody import check, claim
-from wirelessfsl.engine.medium import Delivery, Medium
+from wirelessfsl.engine.medium import Delivery, Flight, Medium
 from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Lost, Skipped, Transport
@@ -34,6 +34,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Cut", "Exhausted", "Lost", "Node", "SimulationError", "Skipped", "Steps", "World"]
+
+
+@dataclass(eq=False)
+class Broadcast:
+    """A message to several receivers at once, ready to fly; it takes off when the first listens."""
+
+    sender: Node
+    kind: str
+    payload: bytes
+    single: bool
+    flight: Flight | None = None
 
 
 class Cut(NamedTuple):
@@ -266,6 +277,70 @@ class World:
             self._last |= zip(links, received, strict=True)
         return self._as_sent(messages, received)
 
+    def broadcast(self, sender: Node, **message: Tensor | tuple[Tensor, ...]) -> Steps:
+        """Encode tensors, ``kind=value``, for all who :meth:`hear` it: one transmission at the rate of the slowest.
+
+        The bytes fly and count once: they and the sender's energy are shared out among those who receive them.
+        Gradients in a broadcast are nobody's own, so that codecs of activations have no part in it: see
+        :meth:`way_back`.
+        """
+        ((kind, value),) = message.items()
+        check(sender.name, f"{kind} sent", value)
+        try:
+            sealed = self.coding.seal(sender.name, "", kind, _tensors(value))
+        except ValueError as error:
+            self._fail(sender, f"encoding {kind}", error)
+        if sealed.flops:
+            yield from sender.spend("encode", sealed.flops)
+        return Broadcast(sender, kind, sealed.payload, not isinstance(value, tuple))
+
+    def hear(self, receiver: Node, message: Broadcast) -> Steps:
+        """Listen to a broadcast, from its first bit; returns what this receiver decodes.
+
+        A receiver that falls meanwhile leaves, and the others go on. Raises Lost or Skipped, or returns what came last,
+        as :meth:`transfer` does.
+        """
+        sender, kind = message.sender, message.kind
+        link = sender.name, receiver.name, f"{kind} to all"
+        size_bytes = len(message.payload) + self.transport.overhead_bytes
+        if message.flight is None:
+            message.flight = self.medium.broadcast(sender, size_bytes)
+        assert message.flight.start_s == inf, f"{receiver.name} listens to a broadcast that is on the air already"
+        message.flight.receivers.append(receiver)
+        case = self.transport.outage.of(kind)
+        try:
+            yield from self._fly(sender, receiver, {kind: size_bytes}, message.flight)
+        except Lost:
+            last = self._last.get(link)
+            if case == "reuse" and last:
+                return last[0] if message.single else last
+            if case in ("skip", "reuse"):
+                raise Skipped from None
+            raise
+        tensors, flops = self.coding.unseal(sender.name, "", kind, message.payload)
+        if flops:
+            yield from receiver.spend("decode", flops)
+        claim(receiver.name, tensors)
+        if case == "reuse":
+            self._last[link] = tensors
+        return tensors[0] if message.single else tensors
+
+    def way_back(self, client: Node) -> Callable[[Tensor], Steps]:
+        """For gradients of the client's last activations that return in a broadcast or in pieces: call it before.
+
+        Returns what the client does with the gradient of what the server decoded, to have that of what it encoded.
+        """
+        steps, flops = self.coding.way_back(client.name, self.server.name)
+
+        def back(gradient: Tensor) -> Steps:
+            if flops:
+                yield from client.spend("decode", flops)
+            (own,) = steps((gradient,))
+            claim(client.name, own)
+            return own
+
+        return back
+
     def close_round(self, parts: Model, losses: Mapping[Node, Sequence[float]], cut: Cut = Cut()) -> None:  # noqa: B008
         """End the round, a quiet instant: account for idle time and energy, evaluate, write down.
 
@@ -363,17 +438,17 @@ class World:
         ]
         return shaped[0] if len(shaped) == 1 else tuple(shaped)
 
-    def _fly(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Steps:
+    def _fly(self, sender: Node, receiver: Node, sizes: Mapping[str, int], flight: Flight | None = None) -> Steps:
         asked_s = self.env.now
-        flight = self.medium.transmit(sender, receiver, sum(sizes.values()))
+        flight = flight or self.medium.transmit(sender, receiver, sum(sizes.values()))
         try:
             if self.transport.timeout_s is None:
-                delivery = yield flight
+                yield flight
             else:
                 yield flight | self.env.timeout(self.transport.timeout_s)
-                delivery = flight.value if flight.processed else self.medium.abort(flight)
+            delivery = flight.part(receiver) if flight.processed else self.medium.leave(flight, receiver)
         except Interrupt:
-            self._log_flight(asked_s, sender, receiver, sizes, self.medium.abort(flight))
+            self._log_flight(asked_s, sender, receiver, sizes, self.medium.leave(flight, receiver))
             raise
         self._log_flight(asked_s, sender, receiver, sizes, delivery)
         if not delivery.arrived:

@@ -128,6 +128,52 @@ def serve_all(
     return stepped, back, torch.stack([each.mean() for each in torch.split(losses, sizes)])
 
 
+def _aggregated_flops(
+    stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor], count: int
+) -> float:
+    samples = sum(map(len, xs))
+    virtual, own = stage.flops(count), stage.flops(samples - len(xs) * count)
+    return stage.flops(samples).forward + virtual.forward + virtual.backward + own.backward
+
+
+@kernel("server_step", flops=_aggregated_flops)
+def serve_aggregated(
+    stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor], count: int
+) -> tuple[Part, Tensor, tuple[Tensor, ...], Tensor]:
+    """Server's pass over equal batches of several clients, and one step; some samples go back as one client's.
+
+    The gradients of the last layer's output are averaged over the clients for each of the first ``count`` samples, and
+    go back once, at the mean of these samples' smashed data; those of the other samples go back one by one. The step is
+    with the mean over all samples, a client's gradients are those of its own mean loss.
+
+    Returns the part, the gradient of the averaged samples, that of each client's other samples, and each client's mean
+    loss, shape (clients,). The buffers are those after the pass over the real samples.
+    """
+    clients, size = len(xs), len(xs[0])
+    y = torch.cat(tuple(ys))
+    stepped, output, _ = forward.run(stage, part, torch.cat(tuple(xs)))
+    losses = torch.nn.functional.cross_entropy(output, y, reduction="none")
+    slope = torch.softmax(output, 1) - torch.nn.functional.one_hot(y, output.shape[1])
+    x = _some_as_one(torch.stack(tuple(xs)), count)
+    weight = torch.cat([torch.full((count,), 1.0 / size), torch.full((len(x) - count,), 1.0 / (clients * size))])
+    _, _, tape = forward.run(stage, part, x)
+    slope = _some_as_one(slope.view(clients, size, -1), count) * weight[:, None]
+    gradient, *gradients = halves(stage, x.shape, x.dtype)[1](part.key, *tape, slope)
+    own = (gradient[count:] * clients).view(clients, size - count, *gradient.shape[1:])
+    return _step(optimizer, stepped, gradients), gradient[:count], own.unbind(), losses.view(clients, size).mean(1)
+
+
+def _some_as_one(values: Tensor, count: int) -> Tensor:
+    """Of shape (clients, samples, ...): the mean over the clients of the first samples, and all the others."""
+    return torch.cat([values[:, :count].mean(0), values[:, count:].flatten(0, 1)])
+
+
+@kernel("client_backward", flops=lambda *pieces: 0.0)
+def joined(*pieces: Tensor) -> Tensor:
+    """Gradients of consecutive samples as one tensor."""
+    return torch.cat(pieces)
+
+
 @kernel("client_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))
 def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor]:
     """One step of training a whole model on one batch: part, mean loss."""

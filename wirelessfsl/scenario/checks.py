@@ -8,9 +8,11 @@ from itertools import combinations
 from pathlib import Path as File
 from typing import Any
 
+from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.pfsl import PFSL
+from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset, load, set_apart
 from wirelessfsl.learning.datasets import FILE_BASED
@@ -25,6 +27,7 @@ from wirelessfsl.streams import stream
 
 _OF_ACTIVATIONS = "gradient", "correction"
 """Knobs of codecs that say how gradients of activations return."""
+_BROADCASTING = EPSL, SFLGA
 _ALGORITHM: Path = ("algorithm", "kind")
 _MEDIUM: Path = ("network", "medium", "kind")
 _TIMEOUT: Path = ("network", "transport", "timeout_s")
@@ -196,6 +199,10 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
             for knob in _OF_ACTIVATIONS:
                 if hasattr(codec, knob):
                     yield ("codecs", message, i, knob), "it is for activations", ("codecs", message, i, "kind")
+    for i, codec in enumerate(s.codecs.activations if isinstance(scheme, _BROADCASTING) else ()):
+        if hasattr(codec, "gradient"):
+            why = f"{scheme.kind} broadcasts gradients, which fly whole"
+            yield ("codecs", "activations", i, "gradient"), why, ("codecs", "activations", i, "kind"), _ALGORITHM
     if not scheme.cuts:
         yield ("model", "cuts"), f"{scheme.kind} does not cut the model", _ALGORITHM
     if not scheme.cuts or s.model.cuts != "auto":
@@ -312,7 +319,9 @@ def _conflicts_of_codecs(s: Scenario) -> Iterator[Problem]:
             if codec.kind == "power_sgd":
                 text = "power_sgd has no effect: what pruning by weights leaves are rows of numbers, no matrices"
                 yield Problem(("codecs", message, i), text, reads=(("algorithm", "pruning"),))
-        for smashed in (kind for kind, gradients in GRADIENTS_OF.items() if message == gradients and made.feedback):
+        broadcast = isinstance(s.algorithm, _BROADCASTING)  # gradients fly whole
+        held = () if broadcast or not made.feedback else GRADIENTS_OF.items()
+        for smashed in (kind for kind, gradients in held if message == gradients):
             for i, codec in enumerate(getattr(s.codecs, smashed)):
                 if getattr(codec, "gradient", "full") == "kept":
                     text = f"got 'kept', must be full: error_feedback of {message} needs the same positions every time"

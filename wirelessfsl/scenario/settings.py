@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.cpsl import CPSL
+from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedem import FedEM
 from wirelessfsl.algorithms.fedlite import FedLite
@@ -15,6 +16,7 @@ from wirelessfsl.algorithms.local_only import LocalOnly
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.pfsl import PFSL
+from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
@@ -50,6 +52,8 @@ Algorithm = Annotated[
     | SplitLearning
     | ParallelSL
     | CPSL
+    | EPSL
+    | SFLGA
     | FedSL
     | FedLite
     | MTSL
