@@ -26,7 +26,9 @@ drop       reason                  ``node`` left the round: battery, failure, de
 ========== ======================= ======================================================================
 
 For every client the compute, transfer and wait rows that name it as node or peer tile each round without gap or
-overlap, and for every node the energies of all rows add up to the exact integral of its power.
+overlap, and for every node the energies of all rows add up to the exact integral of its power. Where clients do not
+wait for the end of a round (``async_sl``), rows carry the round in which they end, tile the run as a whole, and add up
+at its end, when what is under way is cut off.
 """
 
 from __future__ import annotations

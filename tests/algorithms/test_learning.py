@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.algorithms.ideal import Played, ideal
+from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.epsl import EPSL
@@ -40,6 +41,7 @@ SCHEMES: dict[str, Algorithm] = {
     "parallel_sl": ParallelSL(local_steps=STEPS, **COMMON),
     "epsl": EPSL(local_steps=STEPS, **COMMON | {"optimizer": SGD(lr=0.3)}),  # what is averaged teaches less
     "sfl_ga": SFLGA(local_steps=STEPS, **COMMON),
+    "async_sl": AsyncSL(local_steps=STEPS, **COMMON),
     "fedprox": FedProx(local_steps=STEPS, mu=0.01, **COMMON),
     "cpsl": CPSL(local_steps=STEPS, cluster_size=2, **COMMON),
     "mtsl": MTSL(local_steps=STEPS, **COMMON),

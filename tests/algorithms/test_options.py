@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.worlds import ListLog
+from wirelessfsl.algorithms.staleness import HingeWeight
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.partition import Dirichlet
 from wirelessfsl.scenario import Algorithm, Data, Devices, Model, Scenario
@@ -36,6 +37,9 @@ OTHER: dict[str, Any] = {
     "client_rates": (1.0, 0.1, 2.0),
     "learners": 2,
     "phi": 0.3,
+    "alpha": 0.2,
+    "staleness": HingeWeight(slope=1.0, patience=0),
+    "uploads": 2,
 }
 OPTIONS = [(scheme, field.name) for scheme in SCHEMES for field in fields(scheme) if field.name in OTHER]
 

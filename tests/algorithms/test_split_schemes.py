@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.worlds import DEVICE, RADIO, ListLog, dataset, run, tiny
+from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedem import FedEM
@@ -36,7 +37,7 @@ from wirelessfsl.simulation import play
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
 SCHEMES = [SplitLearning, SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL]
-ACCOUNTED = [*SCHEMES, CPSL, FedLite, MTSL, PFSL, EPSL, SFLGA, FedEM]
+ACCOUNTED = [*SCHEMES, CPSL, FedLite, MTSL, PFSL, EPSL, SFLGA, FedEM, AsyncSL]
 CODECS = {
     "plain": Codecs(),
     "8-bit": Codecs(activations=(Quantize(),), gradients=(Quantize(),)),

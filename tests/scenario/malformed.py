@@ -128,7 +128,7 @@ MALFORMED = [
     Malformed(
         "no kind of algorithm",
         "algorithm: {rounds: 3}\n",
-        "1:12 algorithm: has no kind, allowed: splitfed_v1, splitfed_v2, splitfed_v3, split_learning, parallel_sl, cpsl, epsl, sfl_ga, fedsl, fedlite, mtsl, pfsl, fedavg, fedprox, fedem, local_only, centralised (did you mean kind: splitfed_v1?)",
+        "1:12 algorithm: has no kind, allowed: splitfed_v1, splitfed_v2, splitfed_v3, split_learning, parallel_sl, cpsl, epsl, sfl_ga, async_sl, fedsl, fedlite, mtsl, pfsl, fedavg, fedprox, fedem, local_only, centralised (did you mean kind: splitfed_v1?)",
     ),
     Malformed("no count", "devices: [{profile: phone-mid}]\n", "1:11 devices.0.count: missing, must be given"),
     # Keys
@@ -376,7 +376,7 @@ MALFORMED = [
     Malformed(
         "unknown algorithm",
         "algorithm: {kind: splitfed, rounds: 3}\n",
-        "1:19 algorithm.kind: got 'splitfed', allowed: splitfed_v1, splitfed_v2, splitfed_v3, split_learning, parallel_sl, cpsl, epsl, sfl_ga, fedsl, fedlite, mtsl, pfsl, fedavg, fedprox, fedem, local_only, centralised (did you mean splitfed_v3?)",
+        "1:19 algorithm.kind: got 'splitfed', allowed: splitfed_v1, splitfed_v2, splitfed_v3, split_learning, parallel_sl, cpsl, epsl, sfl_ga, async_sl, fedsl, fedlite, mtsl, pfsl, fedavg, fedprox, fedem, local_only, centralised (did you mean splitfed_v3?)",
     ),
     Malformed(
         "unknown data set",

@@ -170,6 +170,7 @@ START = {"data": {"name": "blobs"}, "model": {"name": "mlp"}, "algorithm": {"kin
 IDLE = {
     "centralised": {"algorithm": {"kind": "centralised"}},
     "fedavg": {"algorithm": {"kind": "fedavg"}},
+    "no rounds": {"algorithm": {"kind": "async_sl"}},
     "broadcast": {"algorithm": {"kind": "sfl_ga"}, "codecs": {"activations": [{"kind": "top_k"}]}},
     "local_only": {"algorithm": {"kind": "local_only"}, "devices": [{"count": 10, "processor": {"kind": "cmos"}}]},
     "constant medium": {"network": {"medium": {"kind": "constant"}}, "devices": [{"count": 10, "radio": {}}]},

@@ -7,6 +7,7 @@ every fact goes to the log.
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Cut", "Exhausted", "Lost", "Node", "SimulationError", "Skipped", "Steps", "World"]
+
+
+_END = "end"
+"""Why sessions are cut off when the run is over, which is no reason to tell."""
 
 
 @dataclass(eq=False)
@@ -111,6 +116,11 @@ class World:
         self._more = False
         self._last: dict[tuple[str, str, str], tuple[Tensor, ...]] = {}
         self._until_s = inf
+        self._arrivals: deque[tuple[Node, Any]] | None = None
+        self._arrival: Event | None = None
+        self._waiting: set[Node] = set()
+        self._away: set[Node] = set()
+        self._batches: Counter[Node] = Counter()
         self._round_began_s = 0.0
 
     # What a scheme uses
@@ -194,6 +204,43 @@ class World:
         self._between = (self._between - set(sessions) | set(done) if again else set(done)) if more else set()
         return done
 
+    def start(self, client: Node, steps: Steps, step: int = -1, again: bool = False) -> None:
+        """Let a session of one client run while the scheme goes on; :meth:`arrived` tells its end.
+
+        step: as for :meth:`together`. again: it goes on with what the client's last session began; if the client has
+        fallen since, it does not.
+        """
+        if client.up and (client in self._waiting or not again):
+            self._waiting.discard(client)
+            self._running[client] = process = self.env.process(self._visit(client, steps))
+            self._sessions[process] = Session(client, step)
+            return
+        steps.close()
+        if not again:  # it fell since it was told to be ready
+            self._away.add(client)
+
+    def arrived(self) -> Generator[Event, Any, tuple[Node, Any]]:
+        """Wait for the next client: with the result of its session, or with None if it has nothing to do.
+
+        It has nothing to do at the beginning, or if its session was dropped and it is up (again). In order of arrival.
+        Raises Exhausted if no client will ever come.
+        """
+        if self._arrivals is None:
+            self._arrivals = deque((client, None) for client in self.clients)
+        while not self._arrivals:
+            if all(node.gone for node in self.clients):
+                raise Exhausted("no client is left")
+            self._arrival = self.env.event()
+            yield self._arrival
+        return self._arrivals.popleft()
+
+    def halt(self) -> Steps:
+        """Cut off all sessions that are under way: the run ends here."""
+        running = [*self._running.values()]
+        for process in running:
+            process.interrupt(_END)
+        yield self.env.all_of(running)
+
     @contextmanager
     def about(self, step: int) -> Iterator[None]:
         """What the server computes inside, for nobody in particular, is about this batch: for the log."""
@@ -211,10 +258,13 @@ class World:
 
     def batch(self, client: Node, step: int, count: int, batch_size: int) -> tuple[Tensor, Tensor]:
         """Batch ``step`` (from 0) of this round's ``count`` of a client: inputs and labels, as :meth:`batches`."""
-        batch = self.data[client].batch((self.round - 1) * count + step, batch_size)
-        claim(client.name, batch)
-        self.client_steps += 1
-        return batch
+        return self._batch(client, (self.round - 1) * count + step, batch_size)
+
+    def next_batch(self, client: Node, step: int, batch_size: int) -> tuple[Tensor, Tensor]:
+        """The batch after the client's last one, whatever the round; the session is about ``step`` from here on."""
+        self._sessions[self.env.active_process].step = step
+        self._batches[client] += 1
+        return self._batch(client, self._batches[client] - 1, batch_size)
 
     def steps(self, count: int) -> Iterator[int]:
         """Numbers of this round's batches, from 0; fewer than ``count`` if late clients do part of the work."""
@@ -342,7 +392,9 @@ class World:
         return back
 
     def close_round(self, parts: Model, losses: Mapping[Node, Sequence[float]], cut: Cut = Cut()) -> None:  # noqa: B008
-        """End the round, a quiet instant: account for idle time and energy, evaluate, write down.
+        """End the round: account for idle time and energy, evaluate, write down.
+
+        A quiet instant, unless sessions of :meth:`start` are under way: what they do is accounted for when it ends.
 
         parts: values of the world's stages as they stand now; or those of each client, if it has a model of its own.
         losses: training loss of every batch of each client that finished.
@@ -351,7 +403,7 @@ class World:
         now = self.env.now
         self._between, self._more = set(), False
         for node in (*self.clients, self.server):
-            if node is not self.server:
+            if node is not self.server and node not in self._running:
                 self._wait_over(node)
             node.settle()
             idle_j = node.take_idle_j()
@@ -362,6 +414,12 @@ class World:
         self.log.flush()
 
     # What happens underneath
+
+    def _batch(self, client: Node, number: int, batch_size: int) -> tuple[Tensor, Tensor]:
+        batch = self.data[client].batch(number, batch_size)
+        claim(client.name, batch)
+        self.client_steps += 1
+        return batch
 
     def watch(self, node: Node, jitter: Jitter, failures: Failures) -> None:
         """Let a client's speed vary and its failures happen."""
@@ -376,6 +434,11 @@ class World:
         process = self._running.get(node)
         if process is not None and process.is_alive:
             process.interrupt(reason)
+        elif node in self._waiting:
+            self._waiting.discard(node)
+            self._away.add(node)
+            self.log_event(self.env.now, self.env.now, node, DROP, reason)
+            self._arrive()
         elif node in self._between or (process is not None and process.value and self._more):
             self._between.discard(node)
             self.log_event(self.env.now, self.env.now, node, DROP, reason)
@@ -415,6 +478,8 @@ class World:
             result = yield from steps
         except Interrupt as interrupt:
             reason = str(interrupt.cause)
+            if reason == _END:
+                return None
         except Lost:
             reason = "lost"
         else:
@@ -423,6 +488,26 @@ class World:
             client.free_since_s = self.env.now
         self.log_event(self.env.now, self.env.now, client, DROP, reason)
         return None
+
+    def _visit(self, client: Node, steps: Steps) -> Steps:
+        done = yield from self._session(client, steps)
+        del self._running[client], self._sessions[self.env.active_process]
+        if done:
+            self._waiting.add(client)
+            self._arrive((client, done[0]))
+        elif client.up:
+            self._arrive((client, None))
+        else:
+            self._away.add(client)
+            self._arrive()
+
+    def _arrive(self, *arrivals: tuple[Node, Any]) -> None:
+        """Queue arrivals, if any, and wake up who waits for them."""
+        if self._arrivals is not None:
+            self._arrivals.extend(arrivals)
+        if self._arrival is not None:
+            self._arrival.succeed()
+            self._arrival = None
 
     def _wait_over(self, client: Node) -> None:
         """Book the time since the client's last session as waiting."""
@@ -495,6 +580,9 @@ class World:
                 return
             yield self.env.timeout(up_s - self.env.now)
             node.switch(up=True)
+            if node in self._away:
+                self._away.discard(node)
+                self._arrive((node, None))
             if self._back is not None:
                 self._back.succeed()
                 self._back = None

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path as File
 from typing import Any
 
+from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.mtsl import MTSL
@@ -241,7 +242,9 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
     elif channel.path_loss.kind == "log_distance" and channel.path_loss.reference_loss_db is not None:
         loss = ("network", "channel", "path_loss", "reference_loss_db")
         yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given", loss
-    if s.has_clients:
+    if isinstance(scheme, AsyncSL):
+        yield ("participation",), f"{scheme.kind} takes clients as they come", _ALGORITHM
+    elif s.has_clients:
         yield from _unused_of_participation(s)
     if scheme.messages:
         yield from _unused_of_transport(s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.epsl import EPSL
@@ -54,6 +55,7 @@ Algorithm = Annotated[
     | CPSL
     | EPSL
     | SFLGA
+    | AsyncSL
     | FedSL
     | FedLite
     | MTSL
