@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from inspect import getdoc
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from wirelessfsl.algorithms.staleness import Staleness
 from wirelessfsl.devices.battery import BatteryModel
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import Jitter, Processor
@@ -45,6 +46,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "partitions": _kinds(Partition),
     "optimizers": _kinds(Optimizer),
     "schedules": _kinds(Schedule),
+    "staleness": _kinds(Staleness),
     "prunings": _kinds(Pruning),
     "pruning_schedules": _kinds(PruningSchedule),
     "pretrained": _kinds(Pretrained),

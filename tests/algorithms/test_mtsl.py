@@ -11,6 +11,7 @@ import torch
 
 from tests.algorithms.ideal import Played, ideal
 from tests.worlds import ListLog
+from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
@@ -185,7 +186,7 @@ def wide_cnn(shape: tuple[int, ...], classes: int) -> torch.nn.Module:
     return nn.Sequential(OrderedDict(first=block, head=nn.Sequential(nn.Flatten(), nn.Linear(256, classes))))
 
 
-@pytest.mark.parametrize("scheme", [MTSL, SplitFedV3], ids=lambda scheme: scheme.kind)
+@pytest.mark.parametrize("scheme", [MTSL, SplitFedV3, EPSL], ids=lambda scheme: scheme.kind)
 def test_clients_may_have_parts_of_different_models(scheme: Any) -> None:
     other = Model(name="tests.algorithms.test_mtsl:wide_cnn", cuts=("first",))
     log = ListLog()

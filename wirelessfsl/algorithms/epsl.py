@@ -56,6 +56,7 @@ class EPSL:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS)
+    private: ClassVar[bool] = True
 
     kind: Literal["epsl"] = "epsl"
     phi: Fraction = 0.5
@@ -70,9 +71,8 @@ class EPSL:
         return ceil(self.phi * self.batch_size)
 
     def train(self, world: World) -> Steps:
-        client_part, server_part = world.initial
-        parts = {k: client_part.copy().begin(self.optimizer, world.key(k)) for k in world.clients}
-        server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
+        parts = {k: world.initial_of(k)[0].copy().begin(self.optimizer, world.key(k)) for k in world.clients}
+        server_part = world.initial[1].begin(self.optimizer, world.key(world.clients[0]))
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
@@ -123,4 +123,4 @@ class EPSL:
             return part
         gradient = yield from client.compute(joined, *pieces)
         gradient = yield from back(gradient)
-        return (yield from client.compute(backward, world.stages[0], rule, part, tape, x, gradient))
+        return (yield from client.compute(backward, world.stages_of(client)[0], rule, part, tape, x, gradient))

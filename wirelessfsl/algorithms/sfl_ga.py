@@ -76,4 +76,4 @@ class SFLGA(ParallelSL):
         except Skipped:
             return part
         own = yield from back(heard)
-        return (yield from client.compute(backward, world.stages[0], rule, part, tape, x, own))
+        return (yield from client.compute(backward, world.stages_of(client)[0], rule, part, tape, x, own))
