@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,12 +85,20 @@ class Outcome:
     def save(self, folder: Path) -> None:
         """Write the final weights as safetensors, under the names of the uncut model.
 
-        One file ``model.safetensors``, or one a client in ``models`` if every client has a model of its own.
+        One file ``model.safetensors``, or one a client in ``models`` if every client has a model of its own; of
+        mixtures the common models, and the clients' shares in ``shares.json``.
         """
         if self.parts:
             save_weights(folder / "model.safetensors", self.stages, self.parts)
-        for client, parts in self.models.items():
-            save_weights(folder / "models" / f"{client}.safetensors", self.own_stages[client], parts)
+        shares = {client: model.shares for client, model in self.models.items() if isinstance(model, Mixture)}
+        for client, model in self.models.items():
+            if not isinstance(model, Mixture):
+                save_weights(folder / "models" / f"{client}.safetensors", self.own_stages[client], model)
+            elif client == next(iter(shares)):
+                for m, parts in enumerate(model.models):
+                    save_weights(folder / "models" / f"learner-{m}.safetensors", self.own_stages[client], parts)
+        if shares:
+            (folder / "models" / "shares.json").write_text(json.dumps(shares, indent=1), encoding="utf-8")
 
 
 class _Evaluator:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from math import exp
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,3 +103,15 @@ def test_clients_whose_labels_contradict_each_other_come_to_use_different_learne
     assert others == [first, not first, not first]
     assert min(max(models[k].shares) for k in world.clients) > 0.7
     assert max(np.mean(each) for each in losses.values()) < 0.3
+
+
+def test_the_common_models_and_the_shares_are_saved(tmp_path: Path) -> None:
+    _, outcome = run(tiny(3, algorithm=FedEM(rounds=1, local_steps=1, batch_size=BATCH, learners=2)))
+    outcome.save(tmp_path)
+    assert sorted(file.name for file in (tmp_path / "models").iterdir()) == [
+        "learner-0.safetensors",
+        "learner-1.safetensors",
+        "shares.json",
+    ]
+    shares = json.loads((tmp_path / "models" / "shares.json").read_text())
+    assert {name: sum(own) for name, own in shares.items()} == {f"client-{k}": pytest.approx(1.0) for k in range(3)}
