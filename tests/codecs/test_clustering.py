@@ -55,6 +55,18 @@ def test_490_needs_64_bits_a_number(codebook: str, bits: int, ratio: float) -> N
     assert 8 * x.nbytes / bits == pytest.approx(ratio, abs=0.005)
 
 
+def test_channels_as_neighbours_are_channels_stored_last() -> None:
+    x = normal(4, 8, 3, 5)
+    rows, channels = (Clustering(subvectors=15, correction=1.0, neighbours=n) for n in ("positions", "channels"))
+    last = x.movedim(1, -1).contiguous()
+    seen = through(channels, x)
+    assert len(seen.movedim(1, -1).reshape(-1, 8).unique(dim=0)) == 2
+    assert torch.equal(seen, through(rows, last).movedim(-1, 1))
+    way = Chain((channels,)).send((x,), 1)[2]
+    assert way is not None
+    assert torch.allclose(way((torch.zeros_like(x),))[0], (x - seen) / 4)
+
+
 def distortion(points: torch.Tensor, centroids: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     chosen = centroids.gather(1, index[..., None].expand(-1, -1, points.shape[2]))
     return (points - chosen).square().sum((1, 2))

@@ -51,6 +51,8 @@ class Clustering:
         than q the greatest common divisor, or one for each if R = q.
     centroids: L, entries of a codebook, 1-65536.
     iterations: J, steps of Lloyd's algorithm.
+    neighbours: what lies side by side in a sub-vector: positions of one channel, as tensors are stored here, or the
+        channels of one position, as where channels are stored last. Samples without positions have one order only.
     start: first centroids: k-means++ (Arthur and Vassilvitskii, SODA 2007), or sub-vectors at random.
     codebook: how its numbers fly.
     correction: lambda of the gradient correction. The client adds lambda (z - z') / B to the gradient of its
@@ -67,6 +69,7 @@ class Clustering:
     groups: Count = 1
     centroids: Annotated[int, Ge(1), Le(65536)] = 2
     iterations: Count = 10
+    neighbours: Literal["positions", "channels"] = "positions"
     start: Literal["k-means++", "random"] = "k-means++"
     codebook: Literal["float16", "float32", "float64"] = "float32"
     correction: NonNegative = 0.0
@@ -81,7 +84,7 @@ class Clustering:
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
         shape, key = tuple(x.shape), as_key(memory)
         grid = self._grid(shape)
-        flat = finite("clustering", x)
+        flat = finite("clustering", x.movedim(1, -1) if self._turns(shape) else x)
         if not len(flat):
             return Coded(b"", torch.empty(0, dtype=torch.uint8), next_key(key))
         # A power of two keeps squares from overflowing and vanishing, and changes no digit.
@@ -112,7 +115,7 @@ class Clustering:
             if codes.max(initial=0) >= self.centroids:
                 raise CorruptPayload(f"clustering: an index beyond {self.centroids} centroids")
             index = _points(torch.from_numpy(codes), grid._replace(numbers=1)).squeeze(-1)
-            return _looked_up(codebook, index, grid, shape).to(dtype)
+            return self._looked_up(codebook, index, grid, shape).to(dtype)
 
         return Opened(torch.uint8, layout.shape, restored)
 
@@ -147,11 +150,21 @@ class Clustering:
         each_its_own = self.groups == self.subvectors
         return Grid(samples, subvectors, length, subvectors if each_its_own else gcd(self.groups, subvectors))
 
+    def _turns(self, shape: Shape) -> bool:
+        """Whether channels have to be moved to the end before samples are cut."""
+        return self.neighbours == "channels" and len(shape) > 2
+
+    def _looked_up(self, codebook: torch.Tensor, index: torch.Tensor, grid: Grid, shape: Shape) -> torch.Tensor:
+        rows = _values(_at(codebook, index), grid)[:, : rows_of("sample", shape)[1]]
+        if self._turns(shape):
+            return rows.reshape(shape[0], *shape[2:], shape[1]).movedim(-1, 1).contiguous()
+        return rows.reshape(shape).contiguous()
+
     def _backward(self, x: torch.Tensor, codebook: torch.Tensor, index: torch.Tensor, grid: Grid) -> Backward | None:
         if not self.correction:
             return None
         pull = (self.correction / grid.samples) * (
-            x.detach() - _looked_up(codebook, index, grid, tuple(x.shape)).to(x.dtype)
+            x.detach() - self._looked_up(codebook, index, grid, tuple(x.shape)).to(x.dtype)
         )
         return Backward(lambda gradient: gradient + pull, 3.0 * x.numel())
 
@@ -259,8 +272,3 @@ def _values(points: torch.Tensor, grid: Grid) -> torch.Tensor:
     each = subvectors // groups
     rows = points.reshape(groups, samples, each, points.shape[2]).movedim(0, 1)
     return rows.reshape(samples, subvectors * points.shape[2])
-
-
-def _looked_up(codebook: torch.Tensor, index: torch.Tensor, grid: Grid, shape: Shape) -> torch.Tensor:
-    rows = _values(_at(codebook, index), grid)
-    return rows[:, : rows_of("sample", shape)[1]].reshape(shape).contiguous()
