@@ -1,0 +1,116 @@
+"""Question: how much sooner does multi-task split learning converge with a learning rate of its own for each side?
+
+``mtsl`` with the sum of the clients' losses: the server's gradient is that of all clients together, a client's that of
+its own samples, so that one rate for both must suit the steeper. Real MNIST as in mtsl_skew.py, 10 clients with five
+classes each, LeNet cut after block1, plain SGD; a grid of client and server rates, on the diagonal one rate for both.
+What is told is the round after which the mean accuracy on clients' own tasks stays at 0.95 or more, up to round 40.
+
+Draws mtsl_rates.png and .pdf from mtsl_rates.csv; points that stand there are not run again.
+
+    WIRELESSFSL_DATA=... python analysis/mtsl_rates.py [--seeds 1 2 3] [--jobs 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from statistics import mean
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from points import Point, Row, column, measured, spread
+
+from wirelessfsl import load_scenario, simulate
+from wirelessfsl.results.looks import BLACK, STYLE, WIDTH_IN
+from wirelessfsl.results.plots import save
+
+HERE = Path(__file__).parent
+SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
+RATES = (0.01, 0.03, 0.1, 0.3)
+ROUNDS, EVERY, AIM = 40, 2, 0.95
+CHANGES = [
+    "model={name: lenet, cuts: [block1]}",
+    "data={name: mnist, clients: 10, partition: {kind: classes, classes_per_client: 5}, test_fraction: 0.2}",
+    "devices=[{count: 10, profile: raspberry-pi-4}]",
+    f"evaluation={{every_rounds: {EVERY}}}",
+]
+
+
+def points(seeds: list[int]) -> list[Point]:
+    return [
+        {"client": client, "server": server, "seed": seed} for seed in seeds for client in RATES for server in RATES
+    ]
+
+
+def measure(point: Point) -> Point:
+    """Round from which on the accuracy stays at the aim, and the last accuracy."""
+    client, server = (f"{{kind: sgd, lr: {point[side]}}}" for side in ("client", "server"))
+    algorithm = (
+        f"algorithm={{kind: mtsl, loss: sum, rounds: {ROUNDS}, local_steps: 5, batch_size: 16,"
+        f" optimizer: {client}, server_optimizer: {server}}}"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        run = simulate(load_scenario(SCENARIO, [*CHANGES, algorithm], int(point["seed"])), folder)
+        host_s = run.summary["host"]["wall_s"]
+        found = run.metrics.select(["round", "client", "split", "accuracy"]).to_pylist()
+    curve = [(row["round"], row["accuracy"]) for row in found if row["split"] == "test" and row["client"] is None]
+    below = max((round for round, accuracy in curve if accuracy < AIM), default=0)
+    return {
+        "rounds": min(below + EVERY, ROUNDS + EVERY),
+        "accuracy": curve[-1][1],
+        "host_s": f"{host_s:.1f}",
+    }
+
+
+def tell(rows: list[Row]) -> None:
+    print("| client \\ server |", " | ".join(f"{rate:g}" for rate in RATES), "|")
+    print("|---" * (1 + len(RATES)) + "|")
+    for client in RATES:
+        cells = [f"{_rounds(rows, client, s)}; {spread(_of(rows, client, s, 'accuracy'), 100)}" for s in RATES]
+        print("|", " | ".join([f"{client:g}", *cells]), "|")
+    print(f"host minutes: {sum(column(rows, 'host_s')) / 60:.0f}")
+
+
+def draw(rows: list[Row]) -> Figure:
+    """Rounds to the aim over both rates; frames mark one rate for both sides."""
+    rounds = [[mean(_of(rows, client, server, "rounds")) for server in RATES] for client in RATES]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN / 2, 2.6), layout="constrained")
+        axis = figure.subplots()
+        image = axis.imshow(rounds, origin="lower", cmap="cividis_r", vmin=0, vmax=ROUNDS)
+        for i, client in enumerate(RATES):
+            for j, server in enumerate(RATES):
+                colour = "white" if rounds[i][j] > 0.6 * ROUNDS else "black"
+                axis.text(j, i, _rounds(rows, client, server), ha="center", va="center", color=colour)
+            axis.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=BLACK, linewidth=2, clip_on=False))
+        axis.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
+        axis.set_yticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
+        axis.set(xlabel="learning rate of the server", ylabel="learning rate of the clients")
+        figure.colorbar(image, label=f"rounds to {100 * AIM:.0f} % on own tasks")
+    return figure
+
+
+def _of(rows: list[Row], client: float, server: float, name: str) -> list[float]:
+    return column([r for r in rows if (float(r["client"]), float(r["server"])) == (client, server)], name)
+
+
+def _rounds(rows: list[Row], client: float, server: float) -> str:
+    """Mean over seeds; a bound where some seed did not get there."""
+    rounds = _of(rows, client, server, "rounds")
+    return f"{'> ' if max(rounds) > ROUNDS else ''}{mean(rounds):.0f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    args = parser.parse_args()
+    rows = measured(HERE / "mtsl_rates.csv", points(args.seeds), measure, args.jobs)
+    tell(rows)
+    save(draw(rows), HERE / "figures" / "mtsl_rates", ("png", "pdf"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Question: what is a client part of one's own worth on one's own task, the more the clients' labels differ?
+
+Real MNIST (IDX files under $WIRELESSFSL_DATA/mnist; the t10k half is enough: 8,000 training and 2,000 test images), ten
+clients with samples of k classes each, or iid; LeNet, cut after block1 if it is split. ``mtsl`` stands beside schemes
+that average the whole model, the halves, or the server's half alone, on the same batches. What is judged is the mean
+over clients of the accuracy on test samples with the client's own mix of classes. Momentum SGD at one rate for all;
+mtsl, with the sum of the losses, has a tenth of it at the server.
+
+Draws mtsl_skew.png and .pdf from mtsl_skew.csv; points that stand there are not run again.
+
+    WIRELESSFSL_DATA=... python analysis/mtsl_skew.py [--seeds 1 2 3] [--jobs 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from points import Point, Row, bars, column, measured, spread
+
+from wirelessfsl import load_scenario, simulate
+from wirelessfsl.results.looks import COLOURS, STYLE, WIDTH_IN
+from wirelessfsl.results.plots import save
+
+HERE = Path(__file__).parent
+SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
+RULE = "optimizer: {kind: sgd, lr: 0.05, momentum: 0.9}"
+BUDGET = f"rounds: 40, local_steps: 5, batch_size: 16, {RULE}"
+TOP = "loss: sum, server_optimizer: {kind: sgd, lr: 0.005, momentum: 0.9}"
+SPLIT = "model={name: lenet, cuts: [block1]}"
+SCHEMES = {
+    "mtsl": [SPLIT, f"algorithm={{kind: mtsl, {BUDGET}, {TOP}}}"],
+    "splitfed_v3": [SPLIT, f"algorithm={{kind: splitfed_v3, {BUDGET}}}"],
+    "splitfed_v1": [SPLIT, f"algorithm={{kind: splitfed_v1, {BUDGET}}}"],
+    "fedavg": ["model={name: lenet}", f"algorithm={{kind: fedavg, {BUDGET}}}"],
+}
+PARTITIONS = {
+    **{f"{k}": f"{{kind: classes, classes_per_client: {k}}}" for k in (1, 2, 3, 5)},
+    "iid": "{kind: iid}",
+}
+"""Classes of a client."""
+CHANGES = ["devices=[{count: 10, profile: raspberry-pi-4}]", "evaluation={every_rounds: 10}"]
+
+
+def points(seeds: list[int]) -> list[Point]:
+    return [
+        {"scheme": scheme, "classes": classes, "seed": seed}
+        for seed in seeds
+        for classes in PARTITIONS
+        for scheme in SCHEMES
+    ]
+
+
+def measure(point: Point) -> Point:
+    """Accuracy on clients' own tasks, and the bytes of the run."""
+    data = f"data={{name: mnist, clients: 10, partition: {PARTITIONS[str(point['classes'])]}, test_fraction: 0.2}}"
+    changes = [*CHANGES, data, *SCHEMES[str(point["scheme"])]]
+    with tempfile.TemporaryDirectory() as folder:
+        found = simulate(load_scenario(SCENARIO, changes, int(point["seed"])), folder).summary
+    return {
+        "own_accuracy": found["fairness"]["mean"],
+        "worst": found["fairness"]["worst"],
+        "mb": f"{sum(found['bytes'][way] for way in ('uplink', 'downlink')) / 1e6:.4g}",
+        "simulated_s": f"{found['simulated_s']:.4g}",
+        "host_s": f"{found['host']['wall_s']:.1f}",
+    }
+
+
+def tell(rows: list[Row]) -> None:
+    print("| scheme |", " | ".join(f"{k} classes" if k.isdigit() else k for k in PARTITIONS), "| MB | simulated s |")
+    print("|---" * (3 + len(PARTITIONS)) + "|")
+    for scheme in SCHEMES:
+        cells = [
+            f"{spread(column(_of(rows, scheme, k), 'own_accuracy'), 100)}"
+            f" ({100 * min(column(_of(rows, scheme, k), 'worst')):.0f})"
+            for k in PARTITIONS
+        ]
+        own = [row for row in rows if row["scheme"] == scheme]
+        print("|", " | ".join([scheme, *cells, *(spread(column(own[:1], n)) for n in ("mb", "simulated_s"))]), "|")
+    print(f"host minutes: {sum(column(rows, 'host_s')) / 60:.0f}")
+
+
+def draw(rows: list[Row]) -> Figure:
+    """Own-task accuracy over skew, a line a scheme; mean, and bars from the least to the greatest of the seeds."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN / 2, 2.8), layout="constrained")
+        axis = figure.subplots()
+        for scheme, colour, marker in zip(SCHEMES, COLOURS, "osD^v", strict=False):
+            values = [[100 * v for v in column(_of(rows, scheme, k), "own_accuracy")] for k in PARTITIONS]
+            means, around = bars(values)
+            axis.errorbar(range(len(means)), means, around, color=colour, marker=marker, capsize=2, label=scheme)
+        axis.set_xticks(range(len(PARTITIONS)), [*PARTITIONS])
+        axis.set(xlabel="classes of a client", ylabel="mean accuracy on own task (%)")
+        axis.grid(True)
+        axis.legend(loc="lower right")
+    return figure
+
+
+def _of(rows: list[Row], scheme: str, classes: str) -> list[Row]:
+    return [row for row in rows if (row["scheme"], row["classes"]) == (scheme, classes)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    args = parser.parse_args()
+    rows = measured(HERE / "mtsl_skew.csv", points(args.seeds), measure, args.jobs)
+    tell(rows)
+    save(draw(rows), HERE / "figures" / "mtsl_skew", ("png", "pdf"))
+
+
+if __name__ == "__main__":
+    main()
