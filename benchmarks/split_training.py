@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Literal, TypeAlias
 
 import torch
 from torch import nn
@@ -24,8 +26,11 @@ from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.results.store import RunWriter
-from wirelessfsl.scenario import Data, EvaluationSettings, Model, Scenario
+from wirelessfsl.scenario import Algorithm, Data, EvaluationSettings, Model, Scenario
 from wirelessfsl.simulation import Outcome, play
+
+Half: TypeAlias = tuple[nn.Module, torch.optim.Optimizer]
+Server: TypeAlias = Literal["each", "one", "joint", "centre", "none"]
 
 BATCH, LR = 32, 0.05
 SHAPES = {"lenet": (1, 28, 28), "resnet8": (3, 32, 32)}
@@ -38,11 +43,12 @@ def dataset(shape: tuple[int, ...], clients: int) -> Dataset:
     return Dataset(x, y, x[:10], y[:10], classes=10)
 
 
-def simulated(model: str, data: Dataset, clients: int, steps: int) -> Outcome:
+def simulated(model: str, data: Dataset, clients: int, algorithm: Algorithm) -> Outcome:
+    """One run of a scheme on an otherwise default scenario, without evaluation in between."""
     scenario = Scenario(
         data=Data(name="blobs", clients=clients, partition=Iid()),
         model=Model(name=model),
-        algorithm=SplitFedV1(rounds=1, local_steps=steps, batch_size=BATCH, optimizer=SGD(lr=LR)),
+        algorithm=algorithm,
         evaluation=EvaluationSettings(every_rounds=1000),
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -52,42 +58,93 @@ def simulated(model: str, data: Dataset, clients: int, steps: int) -> Outcome:
     return outcome
 
 
-def bare(model: str, data: Dataset, clients: int, steps: int) -> float:
-    """Client-steps per second of the plain loop."""
+def bare(
+    model: str, data: Dataset, clients: int, steps: int, server: Server = "each", averaged: Sequence[int] = (0, 1)
+) -> float:
+    """Client-steps per second of the plain loop.
 
-    def half(blocks: list[nn.Module]) -> tuple[nn.Module, torch.optim.Optimizer]:
+    server: a replica of its half for every client; one that steps for every batch; one that takes the batches of all
+        clients at once; a replica of the centre, between a frozen front and a back at the client; or none, and whole
+        models at the clients. averaged: halves (of what is trained) whose mean is taken at the end.
+    """
+
+    def half(blocks: list[nn.Module]) -> Half:
         chain = nn.Sequential(*blocks)
         return chain, torch.optim.SGD(chain.parameters(), lr=LR)
 
-    halves = []
-    for _ in range(clients):
-        blocks = list(MODELS[model](data.shape, 10).children())
-        halves.append((half(blocks[:1]), half(blocks[1:])))
+    models = [list(MODELS[model](data.shape, 10).children()) for _ in range(clients)]
+    frozen = 1 if server == "centre" else 0
+    front, models = nn.Sequential(*models[0][:frozen]), [blocks[frozen:] for blocks in models]
+    bottoms = [half(blocks if server == "none" else blocks[:1]) for blocks in models]
+    shared = server in ("one", "joint")
+    tops = [half(models[0][1:])] * clients if shared else [half(blocks[1:]) for blocks in models]
     own = [ClientData(x, y, f"client-{k}", 1) for k, (x, y) in enumerate(zip(*_dealt(data, clients), strict=True))]
     begin = perf_counter()
-    for k, ((client, client_sgd), (server, server_sgd)) in enumerate(halves):
+    if server == "joint":
         for step in range(steps):
-            x, y = own[k].batch(step, BATCH)
-            smashed = client(x)
-            received = smashed.detach().requires_grad_()
-            loss = nn.functional.cross_entropy(server(received), y)
-            server_sgd.zero_grad()
-            loss.backward()
-            server_sgd.step()
-            client_sgd.zero_grad()
-            smashed.backward(received.grad)
-            client_sgd.step()
-            loss.item()
-    for side in (0, 1):
-        states = [pair[side][0].state_dict() for pair in halves]
+            _joint_step(bottoms, tops[0], [each.batch(step, BATCH) for each in own])
+    else:
+        for bottom, top, each in zip(bottoms, tops, own, strict=True):
+            for step in range(steps):
+                x, y = each.batch(step, BATCH)
+                with torch.no_grad():
+                    x = front(x)
+                _whole_step(bottom, x, y) if server == "none" else _step(bottom, top, x, y)
+    for side in averaged:
+        halves = (bottoms, tops)[side]
+        states = [module.state_dict() for module, _ in halves]
         mean = {name: torch.stack([s[name].float() for s in states]).mean(0) for name in states[0]}
-        for pair in halves:
-            pair[side][0].load_state_dict(mean)
+        for module, _ in halves:
+            module.load_state_dict(mean)
     return clients * steps / (perf_counter() - begin)
+
+
+def _step(client: Half, server: Half, x: torch.Tensor, y: torch.Tensor) -> None:
+    """One batch through both halves."""
+    smashed = client[0](x)
+    received = smashed.detach().requires_grad_()
+    loss = nn.functional.cross_entropy(server[0](received), y)
+    server[1].zero_grad()
+    loss.backward()
+    server[1].step()
+    client[1].zero_grad()
+    smashed.backward(received.grad)
+    client[1].step()
+    loss.item()
+
+
+def _joint_step(clients: list[Half], server: Half, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """One batch of every client, all of them at once at the server, which steps with the mean gradient."""
+    smashed = [client[0](x) for client, (x, _) in zip(clients, batches, strict=True)]
+    received = torch.cat([each.detach() for each in smashed]).requires_grad_()
+    loss = nn.functional.cross_entropy(server[0](received), torch.cat([y for _, y in batches]))
+    server[1].zero_grad()
+    loss.backward()
+    server[1].step()
+    gradients = torch.split(received.grad * len(clients), BATCH)
+    for (_, sgd), each, gradient in zip(clients, smashed, gradients, strict=True):
+        sgd.zero_grad()
+        each.backward(gradient)
+        sgd.step()
+    loss.item()
+
+
+def _whole_step(half: Half, x: torch.Tensor, y: torch.Tensor) -> None:
+    """One batch through a model that is not split."""
+    loss = nn.functional.cross_entropy(half[0](x), y)
+    half[1].zero_grad()
+    loss.backward()
+    half[1].step()
+    loss.item()
 
 
 def _dealt(data: Dataset, clients: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     return list(data.inputs.chunk(clients)), list(data.labels.chunk(clients))
+
+
+def splitfed(steps: int) -> SplitFedV1:
+    """The scheme that both do."""
+    return SplitFedV1(rounds=1, local_steps=steps, batch_size=BATCH, optimizer=SGD(lr=LR))
 
 
 def main() -> None:
@@ -103,13 +160,13 @@ def main() -> None:
     print("clients  simulated/s  bare/s  ratio  overhead_fraction")
     for clients in args.clients:
         data = dataset(SHAPES[args.model], clients)
-        simulated(args.model, data, clients, 1)
+        simulated(args.model, data, clients, splitfed(1))
         bare(args.model, data, clients, 1)
         if args.profile:
             _profile(args.model, data, clients, args.steps)
         runs, loops = [], []
         for _ in range(args.repeats):
-            runs.append(simulated(args.model, data, clients, args.steps))
+            runs.append(simulated(args.model, data, clients, splitfed(args.steps)))
             loops.append(bare(args.model, data, clients, args.steps))
         speed = [run.client_steps / run.wall_s for run in runs]
         ratio = median(a / b for a, b in zip(speed, loops, strict=True))
@@ -122,7 +179,7 @@ def _profile(model: str, data: Dataset, clients: int, steps: int) -> None:
     import pstats
 
     with cProfile.Profile() as profile:
-        simulated(model, data, clients, steps)
+        simulated(model, data, clients, splitfed(steps))
     pstats.Stats(profile).sort_stats("tottime").print_stats(30)
 
 
