@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Fdma, Medium, RadioAir, Tdma
+from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Fdma, Medium, PairAir, RadioAir, Tdma
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.data import ClientData, Dataset
@@ -183,7 +184,32 @@ def _medium(s: Scenario, world: World) -> Medium:
     up, down = airs(s, settings, [client.radio.power for client in world.clients], server.radio.power)
     uplink = Band(world.env, up, settings.width, settings.latency_s)
     downlink = Band(world.env, down, settings.width, settings.latency_s)
-    return Medium(world.env, lambda sender, receiver: uplink if receiver is server else downlink)
+    between = cache(lambda sender, receiver: _sidelink(s, settings, world, sender, receiver))
+
+    def band(sender: Node, receiver: Node | None) -> Band:
+        if server not in (sender, receiver):
+            return between(sender, receiver)
+        return uplink if receiver is server else downlink
+
+    return Medium(world.env, band)
+
+
+def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, sender: Node, receiver: Node) -> Band:
+    """A band between two clients: as wide as the uplink's, over the distance from one to the other, at least 1 m."""
+    channel = s.network.channel
+    names = [client.name for client in world.clients]
+    positions = s.network.layout.positions_m(names, s.seed)
+    apart = np.maximum(np.hypot(*(positions[sender.link] - positions[receiver.link])), 1.0)
+    noise = noise_density_w_hz(channel.noise_density_dbm_hz, receiver.radio.power.noise_figure_db)
+    air = PairAir(
+        links=Links(channel, [f"{sender.name} {receiver.name}"], np.array([apart]), s.seed, "sidelink"),
+        phy=channel.phy,
+        transmit_w=np.array([dbm_to_watt(sender.radio.power.tx_power_dbm)]),
+        noise_w_hz=np.array([noise]),
+        bandwidth_hz=settings.bandwidth_hz,
+        spread=False,
+    )
+    return Band(world.env, air, settings.width, settings.latency_s)
 
 
 def _pipes(settings: ConstantLink, world: World) -> Callable[[Node, Node | None], Band]:
@@ -192,7 +218,7 @@ def _pipes(settings: ConstantLink, world: World) -> Callable[[Node, Node | None]
 
     def band(sender: Node, receiver: Node | None) -> Band:
         if (sender, receiver) not in bands:
-            rate = settings.uplink_bit_s if receiver is world.server else settings.downlink_bit_s
+            rate = settings.downlink_bit_s if sender is world.server else settings.uplink_bit_s
             bands[sender, receiver] = Band(world.env, ConstantAir(rate), 1.0, settings.latency_s)
         return bands[sender, receiver]
 

@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "optimizer": Adam(),
     "upload": "update",
     "order": "random",
+    "hand_over": "peer",
     "interval": 2,
     "gradient_bits": 4,
     "cluster_size": 3,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.worlds import DEVICE, RADIO, ListLog, dataset, run, tiny
+from tests.worlds import DEVICE, RADIO, ListLog, assert_tiled, dataset, run, tiny
 from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.epsl import EPSL
@@ -26,11 +26,15 @@ from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.engine.medium import Fdma
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.kernels import serve_all
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Dirichlet
+from wirelessfsl.network.layout import Fixed
+from wirelessfsl.radio.fading import NoFading
+from wirelessfsl.radio.link import Channel
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.scenario import Codecs, Data, Devices, Model, Scenario
 from wirelessfsl.simulation import play
@@ -214,3 +218,65 @@ def test_steps_of_the_server_are_logged_with_their_batch(scheme: Any) -> None:
     assert {row.step for row in rows} == {0, 1}
     assert {row.peer for row in rows} == {""}  # clients wait meanwhile, and their rows tile the round without these
     assert outcome.client_steps == 3 * 3 * 2
+
+
+# From client to client
+
+
+PEERS = SplitLearning(**BUDGET, hand_over="peer")
+
+
+def test_peers_learn_what_they_learn_through_the_server() -> None:
+    through = run(tiny(3, algorithm=SplitLearning(**BUDGET)))[1]
+    direct = run(tiny(3, algorithm=PEERS))[1]
+    for left, right in zip(through.parts, direct.parts, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(left.weights, right.weights, strict=True))
+
+
+def test_a_part_goes_from_device_to_device_once_a_turn_and_never_through_the_server() -> None:
+    log, _ = run(tiny(3, algorithm=PEERS))
+    moved = [(row.round, row.node, row.peer) for row in log.rows(phase=MODEL_UPLOAD, activity="transfer")]
+    ring = [("client-2", "client-0"), ("client-0", "client-1"), ("client-1", "client-2")]
+    assert moved == [(t, *pair) for t in (1, 2, 3) for pair in ring][1:]
+    assert not log.rows(phase=MODEL_DOWNLOAD)
+    for k in range(3):
+        assert_tiled(log, f"client-{k}", log.end_s)
+    end = [m for m in log.metrics if m.client is None][-1]
+    sent = log.rows(activity="transfer")
+    assert end.uplink_bytes == sum(row.bytes for row in sent if row.node != "server")
+    assert end.downlink_bytes == sum(row.bytes for row in sent if row.node == "server")
+    assert sum(row.energy_j for row in log.events) == pytest.approx(end.energy_j, rel=1e-9)
+
+
+def test_the_way_between_two_devices_is_their_distance_on_a_band_as_wide_as_the_uplinks() -> None:
+    # Two devices at 100 and 300 m on one ray are 200 m apart, as far as a third one from the server.
+    scenario = tiny(
+        3,
+        algorithm=PEERS,
+        medium=Fdma(bandwidth_hz=1e6, latency_s=0.0),
+        channel=Channel(fading=NoFading()),
+        layout=Fixed(distances_m=(100.0, 300.0, 200.0)),
+    )
+    log, _ = run(scenario)
+    (first,) = [r for r in log.rows(phase=MODEL_UPLOAD, activity="transfer", round=1) if r.node == "client-0"]
+    alone = next(row for row in log.rows(phase=ACTIVATIONS, activity="transfer", round=1) if row.node == "client-2")
+    speed = [row.bytes / (row.end_s - row.start_s) for row in (first, alone)]
+    assert speed[0] == pytest.approx(speed[1], rel=1e-6)  # equal noise figures: RADIO is everybody's
+
+
+def test_without_the_last_one_the_one_before_hands_on_and_who_falls_while_handing_on_loses_the_turn() -> None:
+    through = run(tiny(3, algorithm=PEERS))[0]
+    (handing,) = [r for r in through.rows(phase=MODEL_UPLOAD, round=1, activity="transfer") if r.node == "client-1"]
+    middle = (handing.start_s + handing.end_s) / 2
+    falling = replace(DEVICE, failures=FailAt(times_s=(middle,), repair_s=1e6))
+    log, outcome = run(tiny(devices=(DEVICE, falling, DEVICE), algorithm=PEERS))
+    assert outcome.status == "completed"
+    (drop,) = log.rows(activity="drop", round=1)
+    assert (drop.node, drop.phase, drop.start_s) == ("client-2", "lost", pytest.approx(middle))
+    moved = [(row.node, row.peer) for row in log.rows(phase=MODEL_UPLOAD, activity="transfer", delivered=True)]
+    assert moved == [
+        ("client-0", "client-1"),
+        ("client-0", "client-2"),
+        ("client-2", "client-0"),
+        ("client-0", "client-2"),
+    ]

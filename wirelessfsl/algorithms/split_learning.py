@@ -1,13 +1,13 @@
 """Split learning: one client after the other trains with the server, and hands its part of the model on.
 
 Gupta, Raskar, "Distributed learning of deep neural network over multiple agents", Journal of Network and Computer
-Applications 116, 2018, 1-8 (arXiv:1810.06060), algorithms 1 and 2; the client part travels through the server.
+Applications 116, 2018, 1-8 (arXiv:1810.06060), algorithms 1 and 2.
 
 Each round, for client k = 1, 2, ... in turn:
 
-    client k <- server: client part w_c, as the client before left it
-    for every batch (x, y):  split step of w_c and w_s        (algorithms/exchange.py)
-    client k -> server: w_c
+    client k <- server: client part w_c, as the client before left it    (peer: <- the client before)
+    for every batch (x, y):  split step of w_c and w_s                   (algorithms/exchange.py)
+    client k -> server: w_c                                              (peer: nothing)
 
 States of optimisers stay where they are: a client's at the client, the server's at the server.
 """
@@ -29,7 +29,7 @@ from wirelessfsl.units import Count
 
 @settings
 class SplitLearning:
-    """Sequential split learning through the server (Gupta and Raskar, JNCA 2018, algorithms 1-2).
+    """Sequential split learning: clients train in turn and hand their part on (Gupta and Raskar, JNCA 2018, alg. 1-2).
 
     Labels go to the server with the smashed data. Nothing is averaged: there is one model, which clients train in turn.
     A client that drops out in its turn leaves the model as it was before.
@@ -39,6 +39,9 @@ class SplitLearning:
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves; each client and the server have a state of their own.
     order: of the clients: always the same, or a new random one every round.
+    hand_over: how the client part goes from one client to the next: through the server, up and down; or as peers, from
+        device to device over the uplink's band (on constant links at the uplink's rate). Of peers the last one that is
+        up hands its part on.
     """
 
     cuts: ClassVar[int] = 1
@@ -51,11 +54,13 @@ class SplitLearning:
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
     order: Literal["fixed", "random"] = "fixed"
+    hand_over: Literal["server", "peer"] = "server"
 
     def train(self, world: World) -> Steps:
         client_part, server_part = world.initial
-        parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
+        parts = {k: client_part.copy().begin(self.optimizer, world.key(k)) for k in world.clients}
         server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
+        trained: list[Node] = []
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
@@ -63,22 +68,33 @@ class SplitLearning:
                 clients = tuple(clients[i] for i in stream(world.seed, "order", t).permutation(len(clients)))
             losses = {}
             for k in clients:
-                turn = self.turn(world, k, rule, client_part.weights, parts[k], server_part)
+                last = next((h for h in trained if h.up), None) if self.hand_over == "peer" else world.server
+                held = client_part.weights if last in (None, world.server) else parts[last].weights
+                turn = self.turn(world, k, rule, last, held, parts[k], server_part)
                 done = yield from world.together({k: turn})
                 if done:
-                    parts[k], server_part, upload, losses[k] = done[k]
-                    client_part = client_part.load(upload)
+                    parts[k], server_part, weights, losses[k] = done[k]
+                    client_part = client_part.load(weights)
+                    trained = [k, *(h for h in trained if h is not k)]
             world.close_round((client_part, server_part), losses)
 
     def turn(
-        self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part, server_part: Part
+        self, world: World, client: Node, rule: Optimizer, last: Node | None, weights: Weights, part: Part, top: Part
     ) -> Steps:
-        """One client's turn: its part, the server's, the uploaded weights, the loss of every batch."""
-        losses = []
-        part = part.load((yield from world.transfer(world.server, client, model_download=weights)))
+        """One client's turn: its part, the server's, the weights that go on, the loss of every batch.
+
+        last: who has the weights; None if nobody has any but the client's own.
+        """
+        server, losses = world.server, []
+        if last is server:
+            part = part.load((yield from world.transfer(server, client, model_download=weights)))
+        elif last not in (None, client):
+            part = part.load((yield from world.hand_over(last, model_upload=weights)))
         for x, y in world.batches(client, self.local_steps, self.batch_size):
             with suppress(Skipped):
-                part, server_part, loss = yield from split_step(world, client, rule, part, server_part, x, y)
+                part, top, loss = yield from split_step(world, client, rule, part, top, x, y)
                 losses.append(loss)
-        upload = yield from world.transfer(client, world.server, model_upload=part.weights)
-        return part, server_part, upload, losses
+        weights = part.weights
+        if last is server:
+            weights = yield from world.transfer(client, server, model_upload=weights)
+        return part, top, weights, losses

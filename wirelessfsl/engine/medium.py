@@ -212,6 +212,13 @@ class RadioAir:
         return self._links.next_change_s(time_s)
 
 
+class PairAir(RadioAir):
+    """The radio channel between two clients: one link, which answers for any."""
+
+    def quality(self, time_s: float) -> Floats:
+        return np.broadcast_to(super().quality(time_s), 2**59)
+
+
 class ConstantAir:
     """A pipe of constant rate, shared equally; the same for every link."""
 

@@ -115,6 +115,7 @@ class World:
         self._between: set[Node] = set()
         self._more = False
         self._last: dict[tuple[str, str, str], tuple[Tensor, ...]] = {}
+        self._lending: dict[Node, Process] = {}
         self._until_s = inf
         self._arrivals: deque[tuple[Node, Any]] | None = None
         self._arrival: Event | None = None
@@ -327,6 +328,17 @@ class World:
             self._last |= zip(links, received, strict=True)
         return self._as_sent(messages, received)
 
+    def hand_over(self, sender: Node, **messages: Tensor | tuple[Tensor, ...]) -> Steps:
+        """As :meth:`transfer`, from another client, which has no session now, to the one whose session this is."""
+        session = self._sessions[self.env.active_process]
+        self._wait_over(sender)
+        self._lending[sender] = self._running[session.client]
+        try:
+            return (yield from self.transfer(sender, session.client, **messages))
+        finally:
+            del self._lending[sender]
+            sender.free_since_s = self.env.now
+
     def broadcast(self, sender: Node, **message: Tensor | tuple[Tensor, ...]) -> Steps:
         """Encode tensors, ``kind=value``, for all who :meth:`hear` it: one transmission at the rate of the slowest.
 
@@ -434,6 +446,8 @@ class World:
         process = self._running.get(node)
         if process is not None and process.is_alive:
             process.interrupt(reason)
+        elif node in self._lending:
+            self._lending[node].interrupt("lost")
         elif node in self._waiting:
             self._waiting.discard(node)
             self._away.add(node)
@@ -564,10 +578,10 @@ class World:
                 begin_s, end_s, receiver, RECEIVE, kind, sender, energy_j=delivery.receive_j * share,
                 attempts=delivery.attempts, delivered=delivery.arrived,
             )  # fmt: skip
-        if receiver is self.server:
-            sender.uplink_bytes += delivery.sent_bytes
-        else:
+        if sender is self.server:
             receiver.downlink_bytes += delivery.sent_bytes
+        else:
+            sender.uplink_bytes += delivery.sent_bytes
 
     def _outages(self, node: Node, failures: Failures) -> Steps:
         for down_s, up_s in failures.outages(self.seed, node.name):

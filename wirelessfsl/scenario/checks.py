@@ -248,6 +248,8 @@ def _unused(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
         yield from _unused_of_participation(s)
     if scheme.messages:
         yield from _unused_of_transport(s)
+    if getattr(scheme, "hand_over", "server") == "peer":
+        yield from _unused_of_peers(s)
     for i, group in enumerate(s.devices):
         if s.has_clients and not getattr(scheme, "own", ""):
             yield ("devices", i, "model"), f"the client parts of {scheme.kind} are all the same", _ALGORITHM
@@ -287,6 +289,14 @@ def _unused_of_participation(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Pa
             yield ("participation", "choice"), f"{scheme.kind} has no network", _ALGORITHM
         elif s.network.medium.kind == "constant":
             yield ("participation", "choice"), "all constant links are the same", _MEDIUM
+
+
+def _unused_of_peers(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
+    """Without a model that comes from the server nothing is downloaded."""
+    path: Path = ("algorithm", "hand_over")
+    yield ("codecs", MODEL_DOWNLOAD), "clients hand their part on with model_upload", path
+    if s.network.transport.timeout_s is not None:
+        yield ("network", "transport", "outage", MODEL_DOWNLOAD), "nothing is downloaded from the server", path
 
 
 def _unused_of_transport(s: Scenario) -> Iterator[tuple[Path, str, *tuple[Path, ...]]]:
