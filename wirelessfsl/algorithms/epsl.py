@@ -56,7 +56,8 @@ class EPSL:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS)
-    private: ClassVar[bool] = True
+    own: ClassVar[str] = "parts"
+    pace: ClassVar[str] = "in_step"
 
     kind: Literal["epsl"] = "epsl"
     phi: Fraction = 0.5
