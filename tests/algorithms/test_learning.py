@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.algorithms.ideal import Played, ideal
+from tests.algorithms.ideal import IDEAL, Played, ideal
+from tests.worlds import ListLog
 from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.cpsl import CPSL
@@ -27,7 +29,10 @@ from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
 from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.learning.optim import SGD
-from wirelessfsl.scenario import Algorithm
+from wirelessfsl.learning.partition import Iid
+from wirelessfsl.learning.weights import Pretrain
+from wirelessfsl.scenario import Algorithm, Data, Model, Scenario
+from wirelessfsl.simulation import play
 
 CLIENTS, ROUNDS, STEPS = 4, 20, 10
 COMMON: dict[str, Any] = {"rounds": ROUNDS, "batch_size": 16, "optimizer": SGD(lr=0.2)}
@@ -70,10 +75,31 @@ def test_the_loss_falls(scheme: str) -> None:
     assert sum(losses[-tenth:]) < 0.5 * sum(losses[:tenth])
 
 
-@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme not in ("centralised", "local_only")])
-def test_on_iid_data_a_scheme_comes_within_five_points_of_centralised(scheme: str) -> None:
+@pytest.mark.parametrize(
+    "scheme", [scheme for scheme in SCHEMES if scheme not in ("centralised", "local_only", "pfsl")]
+)
+def test_on_iid_data_a_scheme_comes_within_three_points_of_centralised(scheme: str) -> None:
     assert len(played(scheme).losses) == len(played("centralised").losses)
-    assert played(scheme).accuracy > played("centralised").accuracy - 0.05
+    assert played(scheme).accuracy > played("centralised").accuracy - 0.03
+
+
+def test_pfsl_comes_within_three_points_of_centralised_if_its_front_has_learnt_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The front is never trained in the run; a fifth of the samples, which nobody else has, teaches it beforehand.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    start = Model(name="small_cnn", pretrained=Pretrain(epochs=30, optimizer=SGD(lr=0.1)))
+    scenario = Scenario(
+        data=Data(name="digits", clients=CLIENTS, partition=Iid(), public_fraction=0.2),
+        model=start,
+        algorithm=SCHEMES["pfsl"],
+        network=IDEAL,
+    )
+    log = ListLog()
+    play(scenario, log)
+    accuracy = [m.accuracy or 0.0 for m in log.metrics if m.client is None and m.split == "test"]
+    assert accuracy[-1] > played("centralised").accuracy - 0.03
+    assert played("pfsl").accuracy > played("centralised").accuracy - 0.06
 
 
 def test_a_quarter_of_the_data_alone_is_worth_less_than_all_of_them_and_more_than_nothing() -> None:

@@ -13,8 +13,11 @@ from tests.worlds import DEVICE, RADIO, ListLog, assert_tiled, dataset, run, tin
 from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.epsl import EPSL
+from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedem import FedEM
 from wirelessfsl.algorithms.fedlite import FedLite
+from wirelessfsl.algorithms.fedprox import FedProx
+from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.pfsl import PFSL
@@ -41,7 +44,7 @@ from wirelessfsl.simulation import play
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1)}
 SCHEMES = [SplitLearning, SplitFedV1, SplitFedV2, SplitFedV3, ParallelSL]
-ACCOUNTED = [*SCHEMES, CPSL, FedLite, MTSL, PFSL, EPSL, SFLGA, FedEM, AsyncSL]
+ACCOUNTED = [*SCHEMES, CPSL, FedLite, FedSL, MTSL, PFSL, EPSL, SFLGA, FedAvg, FedProx, FedEM, AsyncSL]
 CODECS = {
     "plain": Codecs(),
     "8-bit": Codecs(activations=(Quantize(),), gradients=(Quantize(),)),

@@ -41,8 +41,8 @@ class FedEM:
     """FedEM: shared models, mixed by every client in shares of its own (Marfoq et al., NeurIPS 2021, algorithm 1).
 
     Only model weights travel, all M models in one message; the shares stay at their client. The E-step costs a forward
-    pass of every learner, the M-step a pass of each. Learners begin with different values. Each client is evaluated on
-    its own test samples with p(y | x) = sum_m pi_k,m softmax(f_m(x))_y; the figure of the run is the mean. One learner
+    pass of every learner, the M-step a pass of each. Learners begin with different values; of pretrained weights only
+    the first has them. Each client is evaluated on its own test samples with p(y | x) = sum_m pi_k,m softmax(f_m(x))_y; the figure of the run is the mean. One learner
     is FedAvg.
 
     learners: M, the number of models, >= 1.
