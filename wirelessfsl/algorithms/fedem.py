@@ -42,8 +42,8 @@ class FedEM:
 
     Only model weights travel, all M models in one message; the shares stay at their client. The E-step costs a forward
     pass of every learner, the M-step a pass of each. Learners begin with different values; of pretrained weights only
-    the first has them. Each client is evaluated on its own test samples with p(y | x) = sum_m pi_k,m softmax(f_m(x))_y; the figure of the run is the mean. One learner
-    is FedAvg.
+    the first has them. Each client is evaluated on its own test samples with p(y | x) = sum_m pi_k,m softmax(f_m(x))_y;
+    the figure of the run is the mean. One learner is FedAvg.
 
     learners: M, the number of models, >= 1.
     rounds: global rounds.
