@@ -170,9 +170,25 @@ def test_the_closing_lines_keep_small_numbers_and_tell_who_was_dropped(
     assert " mJ (devices " in lines[3]
     assert lines[4].startswith("  traffic         0 B up, 1.")
     assert lines[4].endswith(" kB down")
-    assert lines[5] == "  to accuracy 0.85 not reached"
-    assert lines[6] == "  dropped         10 of 10 client-rounds were dropped"
-    assert lines[7].startswith("run folder:")
+    assert lines[5] == "  labels          stayed at the clients"  # for none arrived
+    assert lines[6] == "  to accuracy 0.85 not reached"
+    assert lines[7] == "  dropped         10 of 10 client-rounds were dropped"
+    assert lines[8].startswith("run folder:")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "told"),
+    [
+        ("{kind: pfsl, rounds: 1, local_steps: 1}", ["  labels          stayed at the clients"]),
+        # 10 clients x (frame of 8 bytes, 2 + 4 of one tensor, 16 labels of 8 bytes)
+        ("{kind: mtsl, rounds: 1, local_steps: 1}", ["  labels          left the clients (1.420 kB)"]),
+    ],
+)
+def test_where_the_labels_were_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scheme: str, told: list[str]
+) -> None:
+    lines = closing(capsys, tmp_path / "x", f"algorithm={scheme}", "model.cuts=null", "codecs=null")
+    assert [line for line in lines if line.startswith("  labels")] == told
 
 
 def test_a_loss_that_is_no_number_is_told_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wirelessfsl.records import LABELS
 from wirelessfsl.results.metrics import diverged, dropped
 from wirelessfsl.results.prefixes import said
 
@@ -26,6 +27,10 @@ def closing(run: Run) -> str:
         f"  energy          {total} (devices {devices}, server {server})",
         f"  traffic         {said('B', sent['uplink'])} up, {said('B', sent['downlink'])} down",
     ]
+    if found["energy_j"]["devices"]:
+        labels = sent["by_phase"].get(LABELS)
+        where = "stayed at the clients" if labels is None else f"left the clients ({said('B', labels)})"
+        lines.append(f"  labels          {where}")
     for target, seconds in found["time_to_accuracy_s"].items():
         joules = found["energy_to_accuracy_j"][target]
         cost = "not reached" if seconds is None else f"{said('s', seconds)}, {said('J', joules)}"
