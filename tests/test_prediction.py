@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,15 @@ from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
 from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import TopK
+from wirelessfsl.devices.compute import MeasuredProcessor
 from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.learning.partition import Iid
-from wirelessfsl.network.layout import Fixed
+from wirelessfsl.network.layout import Disc, Fixed
 from wirelessfsl.prediction import predict
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel
-from wirelessfsl.scenario import Codecs, Data, Model, Network, Scenario
+from wirelessfsl.scenario import Codecs, Data, Devices, Model, Network, Scenario
 
 CLIENTS, ROUNDS = 3, 2
 MANY = {"rounds": ROUNDS, "local_steps": 2, "batch_size": BATCH}
@@ -44,6 +47,7 @@ SCHEMES = [
     SplitLearning(**MANY),
 ]
 CONSTANT = ConstantLink(uplink_bit_s=1e5, downlink_bit_s=3e5)
+QUICK = ConstantLink(uplink_bit_s=1e9, downlink_bit_s=1e9, latency_s=0.0)
 FDMA = Fdma(bandwidth_hz=1e5, downlink_bandwidth_hz=2e5)
 TDMA = Tdma(bandwidth_hz=1e5, downlink_bandwidth_hz=2e5)
 STEADY = Channel(fading=NoFading())
@@ -119,6 +123,72 @@ def test_a_round_takes_as_long_as_its_slowest_client() -> None:
     unequal = replace(scenario, devices=(replace(group, count=1), slow))
     assert_predicted(unequal, rel=1e-9)
     assert predict(unequal, dataset(unequal)).seconds > predict(scenario, dataset(scenario)).seconds
+
+
+@pytest.mark.parametrize("medium", [CONSTANT, FDMA, TDMA], ids=lambda medium: medium.kind)
+@pytest.mark.parametrize(
+    "scheme", [ParallelSL(**MANY), SplitFedV1(**MANY), SplitLearning(**MANY)], ids=lambda s: s.kind
+)
+def test_of_equal_clients_any_half_costs_the_same(scheme: Any, medium: Any) -> None:
+    half = Participation(choice=RandomChoice(fraction=0.5))
+    assert_predicted(
+        tiny(6, algorithm=scheme, medium=medium, server=slots(6), channel=STEADY, participation=half), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("scheme", [ParallelSL(**MANY), SplitFedV1(**MANY)], ids=lambda scheme: scheme.kind)
+def test_a_random_choice_costs_the_mean_over_all_choices(scheme: Any) -> None:
+    (group,) = tiny().devices
+    speeds = (1.0, 0.7, 0.5, 0.2)
+    devices = [replace(group, processor=replace(group.processor, efficiency=each)) for each in speeds]
+    whole = tiny(algorithm=scheme, medium=CONSTANT, server=slots(4), devices=tuple(devices))
+    found = predict(replace(whole, participation=Participation(choice=RandomChoice(fraction=0.5))), dataset(whole))
+    pairs = [tiny(algorithm=scheme, medium=CONSTANT, server=slots(4), devices=two) for two in combinations(devices, 2)]
+    assert found.seconds == pytest.approx(np.mean([predict(each, dataset(each)).seconds for each in pairs]), rel=1e-9)
+
+
+@pytest.mark.parametrize("fading", [NoFading(), Rayleigh(coherence_time_s=1.0)], ids=lambda fading: fading.kind)
+@pytest.mark.parametrize("radius_m", [400.0, 2000.0])  # rates about the same, and quite different ones
+@pytest.mark.parametrize("scheme", [SplitFedV1, SplitFedV3], ids=lambda scheme: scheme.kind)
+def test_clients_that_drift_apart_are_predicted_nearly(scheme: Any, radius_m: float, fading: Any) -> None:
+    scenario = tiny(
+        8,
+        algorithm=scheme(rounds=10, local_steps=5, batch_size=BATCH),
+        medium=Fdma(bandwidth_hz=3e4),
+        channel=Channel(fading=fading),
+        layout=Disc(radius_m=radius_m),
+        server=slots(8),
+    )
+    assert_predicted(scenario, rel=0.01 if radius_m < 1000.0 else 0.2)
+
+
+@pytest.mark.parametrize("scheme", [MTSL(**MANY), SplitFedV3(**MANY)], ids=lambda scheme: scheme.kind)
+def test_clients_with_a_part_of_their_own_are_predicted_with_it(scheme: Any) -> None:
+    wide = Model(name="tests.algorithms.test_mtsl:wide_cnn", cuts=("first",))
+    scenario = Scenario(
+        data=Data(name="digits", clients=3, partition=Iid()),
+        model=Model(name="small_cnn"),
+        algorithm=scheme,
+        devices=(Devices(count=1), Devices(count=2, model=wide)),
+        network=Network(medium=QUICK),
+        server=replace(STATION, processor=MeasuredProcessor(flops_per_s=1e12, slots=3)),
+    )
+    assert_predicted(scenario, rel=1e-9)
+    plain = replace(scenario, devices=(Devices(count=3),))
+    assert predict(scenario, dataset(scenario)).seconds > 1.1 * predict(plain, dataset(plain)).seconds
+
+
+def test_clients_with_a_cut_of_their_own_are_predicted_with_it() -> None:
+    deep = Model(name="small_cnn", cuts=("block2",))
+    scenario = Scenario(
+        data=Data(name="digits", clients=3, partition=Iid()),
+        model=Model(name="small_cnn", cuts=("block1",)),
+        algorithm=SplitFedV1(**MANY),
+        devices=(Devices(count=1), Devices(count=2, model=deep)),
+        network=Network(medium=QUICK),
+        server=slots(3),
+    )
+    assert_predicted(scenario, rel=1e-9)
 
 
 @pytest.mark.parametrize("scheme", [SplitFedV1(**MANY), SplitLearning(**MANY)], ids=lambda scheme: scheme.kind)

@@ -179,7 +179,7 @@ class Air(Protocol):
     """What a band needs to know of the radio: arrays over links, pure functions of time."""
 
     def quality(self, time_s: float) -> Floats: ...
-    def rate_bit_s(self, quality: Floats, sharing: int) -> Floats: ...
+    def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats: ...
     def next_change_s(self, time_s: float) -> float: ...
 
 
@@ -204,7 +204,7 @@ class RadioAir:
         snr = self._per_gain * self._links.gain(self._everyone, time_s)
         return self._phy.efficiency(snr) if self._spread else snr
 
-    def rate_bit_s(self, quality: Floats, sharing: int) -> Floats:
+    def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
         efficiency = quality if self._spread else self._phy.efficiency(quality * sharing)
         return efficiency * (self._bandwidth_hz / sharing)
 
@@ -229,7 +229,7 @@ class ConstantAir:
     def quality(self, time_s: float) -> Floats:
         return self._quality
 
-    def rate_bit_s(self, quality: Floats, sharing: int) -> Floats:
+    def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
         return quality * (self._bit_s / sharing)
 
     def next_change_s(self, time_s: float) -> float:

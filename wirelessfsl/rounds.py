@@ -1,0 +1,231 @@
+"""How long a round takes clients that share bands and a server, in closed form from means.
+
+``in_step``: all wait for each other after every leg. ``free``: each is as quick as it can be. Of a free round's H steps
+
+    max_k (D_k + U_k + C_k + max_i (p_i - s_ik) + max((H - 1) C'_k, max_i q_i))
+
+with the model's download D and upload U, the cycle C of a first step that all begin at once, the cycle C' of a later
+one, and queues i (the server with its slots, the bands of TDMA) that serve client k for s_ik seconds, everybody once in
+p_i and H - 1 times more in q_i. C' is found by approximate mean value analysis of the closed queueing network (Bard,
+"Some extensions to multiclass queueing network analysis", Performance of Computer Systems, 1979; Schweitzer,
+"Approximate analysis of multiclass closed networks of queues", Int. Conf. Stochastic Control and Optimization, 1979):
+at a station i client k meets others as often as they are there at any time,
+
+    n_ik = 1 + sum_j R_ij / max(C'_j, C'_k),    C'_k = Z_k + sum_i R_ik
+
+with its time Z_k on its own and R_ik at the station: its airtime on a share 1 / n_ik of FDMA's band, or its service and
+the backlog of those it meets. The greater of both cycles, as who is quicker is through earlier and gone. Clients whose
+steps are about equally long stay together: in H - 1 steps they drift apart by less than R_ik / N is at the beginning.
+They count as there all the time on a band that is divided, and wait for one another in a queue once, which makes equal
+clients at constant rates a flow shop of equal jobs, and exact. Where all begin at once, with d_j to send on the whole
+band, n_k = sum_j d_j / max(d_j, d_k).
+
+Who takes part is a random choice of so many: another is there with the odds of that, and a round ends with the expected
+last of them. Rates are means over as many coherence blocks as a time T meets, 1 + T / coherence time, and a cost is the
+mean over such windows within the first :data:`BLOCKS`: T is a round of the free, and a step of those that wait for each
+other in each.
+
+Left out: how the shares of a band change while equal clients wait for the server; deterministic service times (a queue
+is taken to be as long as it is for exponential ones); the order of fading within a round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, comb
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from wirelessfsl.devices.compute import Processor
+from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.medium import Air, Fdma, MediumSettings, Tdma
+from wirelessfsl.streams import Floats
+from wirelessfsl.units import BITS_PER_BYTE
+
+BLOCKS = 256
+"""Coherence blocks that means are taken over."""
+_ITERATIONS = 40
+"""Of the fixed point, each half way to what it gives: an error of the beginning becomes 2^-40 of it."""
+
+
+class Load(NamedTuple):
+    """What a step, or the transfer of models, costs the clients.
+
+    down_bytes, flops, up_bytes, messages: received, computed and sent by a client, and how many messages that makes,
+        shape (legs, clients).
+    coding_flops, server_flops: of the server, for a client's messages and for its batch, shape (clients,).
+    """
+
+    down_bytes: Floats
+    flops: Floats
+    up_bytes: Floats
+    messages: Floats
+    coding_flops: Floats
+    server_flops: Floats
+
+    def of(self, clients: slice) -> Load:
+        """Of some of the clients."""
+        return Load(*(each[..., clients] for each in self))
+
+
+class Cost(NamedTuple):
+    """Duration of a round, and how long a client that takes part receives and transmits in it, shape (clients,)."""
+
+    seconds: float
+    down_s: Floats
+    up_s: Floats
+
+
+@dataclass(frozen=True)
+class Link:
+    """One direction of all links: their qualities in every coherence block, shape (blocks, clients)."""
+
+    air: Air
+    quality: Floats
+
+    def bit_s(self, sharing: Floats, window: int) -> Floats:
+        """Rates on a band that is shared by so many, means over windows of that many blocks, shape (windows, clients).
+
+        sharing: shape (windows or 1, clients or 1).
+        """
+        blocks, clients = self.quality.shape
+        window = min(window, blocks)
+        quality = self.quality[: blocks // window * window].reshape(-1, window, clients)
+        rates: Floats = self.air.rate_bit_s(quality, np.asarray(sharing)[:, None]).mean(axis=1)
+        return rates
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Clients that can be at work at once, of which ``taking`` take part in a round.
+
+    window: coherence blocks that a rate is the mean of.
+    """
+
+    processors: Sequence[Processor]
+    radios: Sequence[RadioPower]
+    server: Processor
+    down: Link
+    up: Link
+    medium: MediumSettings
+    taking: int
+    window: int = BLOCKS
+
+    @property
+    def odds(self) -> float:
+        """That another client takes part."""
+        return (self.taking - 1) / max(1, len(self.processors) - 1)
+
+    def free(self, step: Load, transfer: Load, steps: int) -> Cost:
+        """A round of clients that wait for nobody but in queues."""
+        divided, queued = isinstance(self.medium, Fdma), isinstance(self.medium, Tdma)
+        first, models = (self._air_s(load, self._at_once()).sum(axis=1) for load in (step, transfer))
+        flops, own = step.server_flops + step.coding_flops, self._own_s(step).sum(axis=0)
+        serving = np.broadcast_to(self.server.seconds(1.0) * flops, first[:1].shape)
+        stay = alone_s = np.concatenate([first, serving])  # down, up, at the server
+        begun = own + stay.sum(axis=0)
+        alike = _near(begun, stay / (self.taking * max(1, steps - 1)))
+        slots = np.array([1, 1, self.server.slots])[:, None, None]
+        for _ in range(_ITERATIONS):
+            cycle = own + stay.sum(axis=0)
+            if divided:
+                company = alike[:2] - 1 + _met(stay[:2], cycle) - alike[:2] * stay[:2] / cycle
+                alone_s = np.concatenate([self._air_s(step, 1.0 + self.odds * company).sum(axis=1), serving])
+            backlog = self.odds * (_met(stay * alone_s, cycle) - alike * stay * alone_s / cycle)
+            waiting = np.maximum(backlog - (slots - 1) * alone_s, 0.0) / slots
+            waiting[:2] *= queued
+            stay = (stay + alone_s + waiting) / 2
+        waits = [np.array(self._served_s(flops) - self.server.seconds(float(flops.mean())))]
+        busy = [self._served_s(flops, steps) - self._served_s(flops)]
+        if queued:
+            waits += [*self._behind_s(first), *self._behind_s(models)]
+            busy += [*((steps - 1) * self.taking * first.mean(axis=-1, keepdims=True))]
+        rest = np.max(np.broadcast_arrays((steps - 1) * (own + stay.sum(axis=0)), *busy), axis=0)
+        fixed = self._own_s(transfer).sum(axis=0) + self.server.seconds(1.0) * transfer.coding_flops
+        total = fixed + models.sum(axis=0) + begun + np.max(np.broadcast_arrays(*waits), axis=0) + rest
+        air = models + first + (steps - 1) * alone_s[:2]
+        return Cost(float(self._last(total).mean()), *air.mean(axis=1))
+
+    def in_step(self, step: Load, transfer: Load, steps: int) -> Cost:
+        """A round of clients that wait for each other after every leg, and whose batches the server takes at once."""
+        seconds = steps * self.taking * self.server.seconds(float(step.server_flops.mean()))
+        airs = [self._air_s(load, self._at_once()) for load in (step, transfer)]
+        for load, air, times in zip((step, transfer), airs, (steps, 1), strict=True):
+            legs = self._own_s(load) + air.sum(axis=0)
+            if isinstance(self.medium, Tdma):
+                legs = legs + self._behind_s(air).sum(axis=0)
+            seconds += times * (float(self._last(legs).mean(axis=-1).sum()) + self._served_s(load.coding_flops))
+        return Cost(seconds, *(steps * airs[0].sum(axis=1) + airs[1].sum(axis=1)).mean(axis=1))
+
+    def meeting(self, seconds: float) -> Crew:
+        """This crew with rates that are means over as many coherence blocks as this time meets."""
+        return replace(self, window=1 + round(seconds / self.down.air.next_change_s(0.0)))
+
+    def _last(self, times: Floats) -> Floats:
+        """The expected greatest, along the last axis, of those that take part."""
+        count = len(self.processors)
+        odds = [comb(less, self.taking - 1) / comb(count, self.taking) for less in range(count)]
+        last: Floats = np.sort(times, axis=-1) @ np.array(odds)
+        return last
+
+    def _served_s(self, flops: Floats, times: int = 1) -> float:
+        """Time in which the server's slots do this so many times for every client."""
+        return ceil(times * self.taking / self.server.slots) * self.server.seconds(float(flops.mean()))
+
+    def _own_s(self, load: Load) -> Floats:
+        """Time of a client's computing and latencies in every leg, shape (legs, 1, clients)."""
+        speeds = np.array([each.seconds(1.0) for each in self.processors])
+        own: Floats = (speeds * load.flops + self.medium.latency_s * load.messages)[:, None]
+        return own
+
+    def _air_s(self, load: Load, sharing: Sequence[Floats] | Floats) -> Floats:
+        """Airtime down and up in every leg, on bands that are shared by so many, shape (2, legs, windows, clients)."""
+        ways = zip((self.down, self.up), (load.down_bytes, load.up_bytes), sharing, strict=True)
+        return np.stack([BITS_PER_BYTE * size[:, None] / way.bit_s(n, self.window) for way, size, n in ways])
+
+    def _at_once(self) -> list[Floats]:
+        """How many share a band, down and up, of those who begin at once."""
+        links = self.down, self.up
+        if not isinstance(self.medium, Fdma):
+            return [np.ones((1, 1)) for _ in links]
+        alone = [1.0 / link.bit_s(np.full((1, 1), float(self.taking)), self.window) for link in links]
+        return [1.0 + self.odds * (_met(each, each) - 1.0) for each in alone]
+
+    def _behind_s(self, air: Floats) -> Floats:
+        """Airtime of all others that take part."""
+        others: Floats = self.odds * (air.sum(axis=-1, keepdims=True) - air)
+        return others
+
+
+def _near(times: Floats, reach: Floats) -> Floats:
+    """How many clients have a time within reach of one's own, itself included.
+
+    times: shape (windows, clients). reach: shape (stations, windows, clients), as what is returned.
+    """
+    ordered = [np.sort(row) for row in times]
+
+    def below(bounds: Floats, side: Literal["left", "right"]) -> Floats:
+        return np.array([[np.searchsorted(*each, side) for each in zip(ordered, rows, strict=True)] for rows in bounds])
+
+    near: Floats = below(times + reach, "right") - below(times - reach, "left")
+    return near
+
+
+def _met(part: Floats, whole: Floats) -> Floats:
+    """How many there are of clients who are there for a part of a whole: sum_j part_j / max(whole_j, whole_k).
+
+    part, whole: shape (..., clients). Returns that shape; in it every client k meets itself, too.
+
+    >>> _met(np.array([1.0, 1.0, 1.0]), np.array([1.0, 2.0, 4.0]))
+    array([1.75, 1.25, 0.75])
+    """
+    part, whole = np.broadcast_arrays(part, whole)
+    order = np.argsort(whole, axis=-1)
+    part, whole = (np.take_along_axis(each, order, axis=-1) for each in (part, whole))
+    share = part / whole
+    longer = np.cumsum(share[..., ::-1], axis=-1)[..., ::-1] - share
+    met = np.empty_like(share)
+    np.put_along_axis(met, order, np.cumsum(part, axis=-1) / whole + longer, axis=-1)
+    return met
