@@ -72,6 +72,7 @@ TABLE = {
     "rounds": row(BASE | {"devices", "engine"}, "numpy"),
     "prediction": row(BASE | {"build", "codecs", "devices", "engine", "learning", "rounds", "scenario"}, "numpy"),
     "cutting": row({"learning", "prediction", "scenario"}),
+    "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
     "simulation": row(BASE | {"build", "engine", "learning", "scenario"}, "numpy"),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing

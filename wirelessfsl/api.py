@@ -24,7 +24,7 @@ from wirelessfsl.cutting import chosen
 from wirelessfsl.learning.executor import Executor, Sequential
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, write_text
 from wirelessfsl.scenario import Scenario, digest, resolve, to_yaml
-from wirelessfsl.simulation import Progress, play
+from wirelessfsl.simulation import Progress, Watch, play
 
 _PACKAGES = ("wirelessfsl", "torch", "numpy", "scipy", "scikit-learn", "simpy", "pyarrow", "pydantic")
 
@@ -35,6 +35,7 @@ def simulate(
     executor: Executor | None = None,
     report: Callable[[Progress], None] = lambda _: None,
     notice: Callable[[str], None] = lambda _: None,
+    watch: Watch = lambda *_: None,
 ) -> Run:
     """Run a scenario into a run folder and open it.
 
@@ -43,6 +44,7 @@ def simulate(
     executor: where kernels run on the host; one after another in this thread by default.
     report: called after every round.
     notice: told in lines what is done before the run begins: where pretrained weights come from.
+    watch: looks at the model before the first round and with every evaluation, outside of simulated time.
 
     Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made,
     SimulationError if the run fails. A run that fails or is interrupted leaves a folder that can be read, and its
@@ -66,7 +68,7 @@ def simulate(
     write_text(folder / "scenario.yaml", to_yaml(resolved))
     write_json(folder / "manifest.json", manifest)
     try:
-        outcome = play(scenario, log, executor, report, notice=notice)
+        outcome = play(scenario, log, executor, report, notice=notice, watch=watch)
     except BaseException as error:
         manifest["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         manifest["error"] = f"{type(error).__name__}: {error}"

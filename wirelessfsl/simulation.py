@@ -101,11 +101,17 @@ class Outcome:
             (folder / "models" / "shares.json").write_text(json.dumps(shares, indent=1), encoding="utf-8")
 
 
+Watch = Callable[[World, tuple[Part, ...]], None]
+"""Looks at the world and the parts of its model between rounds, outside of simulated time, and changes nothing."""
+
+
 class _Evaluator:
     """Evaluates between rounds, outside of simulated time, and appends the metrics."""
 
-    def __init__(self, scenario: Scenario, dataset: Dataset, log: Log, report: Callable[[Progress], None]) -> None:
-        self.scenario, self.dataset, self.log, self.report = scenario, dataset, log, report
+    def __init__(
+        self, scenario: Scenario, dataset: Dataset, log: Log, report: Callable[[Progress], None], watch: Watch
+    ) -> None:
+        self.scenario, self.dataset, self.log, self.report, self.watch = scenario, dataset, log, report, watch
         self.host_s = 0.0
         self.rounds = 0
         self.parts: tuple[Part, ...] = ()
@@ -123,6 +129,7 @@ class _Evaluator:
             rng = stream(self.scenario.seed, "test-partition")
             by_class = getattr(self.scenario.data.partition, "deal_test", deal_test)
             self.owner = by_class(train, data.test_labels.numpy(), data.classes, rng)
+        self.watch(world, self.parts)
 
     def __call__(self, world: World, model: Model, losses: Mapping[Node, Sequence[float]], cut: Cut) -> None:
         self.rounds = world.round
@@ -142,6 +149,7 @@ class _Evaluator:
         if last or world.round % self.scenario.evaluation.every_rounds == 0:
             begin = perf_counter()
             self.last, own = self._evaluate(world, cut)
+            self.watch(world, self.parts)
             self.host_s += perf_counter() - begin
             loss, accuracy = self.last
             self.log.metric(
@@ -184,12 +192,13 @@ def play(
     report: Callable[[Progress], None] = lambda _: None,
     dataset: Dataset | None = None,
     notice: Callable[[str], None] = lambda _: None,
+    watch: Watch = lambda *_: None,
 ) -> Outcome:
     """Run a scenario to its end.
 
     log: receives every event and metric. executor: where kernels run; one after another by default. report: called
     after every round. dataset: samples to use instead of those that the scenario names. notice:
-    told in lines where pretrained weights come from.
+    told in lines where pretrained weights come from. watch: called before the first round and with every evaluation.
 
     Raises SimulationError when something fails inside the simulation.
     """
@@ -198,7 +207,7 @@ def play(
     with torch_threads(scenario.host.torch_threads):
         dataset = dataset or dataset_of(scenario)
         world = build(scenario, dataset, executor, log, notice)
-        evaluator = _Evaluator(scenario, dataset, log, report)
+        evaluator = _Evaluator(scenario, dataset, log, report, watch)
         evaluator.prepare(world)
         world.on_round = evaluator
         main = world.env.process(scenario.algorithm.train(world))
