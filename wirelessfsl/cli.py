@@ -66,9 +66,11 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     run = command("run", _run, "run a scenario and write a run folder")
-    run.add_argument("scenario", metavar="SCENARIO", type=Path)
-    _scenario_options(run)
-    run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/<name>/<time>-<digest>)")
+    bound = command("bound", _bound, "run fedsl or splitfed_v1 with its convergence bound, from measured constants")
+    for sub in run, bound:
+        sub.add_argument("scenario", metavar="SCENARIO", type=Path)
+        _scenario_options(sub)
+        sub.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/<name>/<time>-<digest>)")
 
     check = command("check", _check, "tell every problem of scenarios, run nothing")
     check.add_argument("scenarios", metavar="SCENARIO", type=Path, nargs="+")
@@ -183,20 +185,29 @@ def _download(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from wirelessfsl.api import simulate
+    from wirelessfsl.results.closing import closing
+
+    print(closing(_simulated(args, simulate)))
+    return 0
+
+
+def _bound(args: argparse.Namespace) -> int:
+    from wirelessfsl.bounding import bounded
+
+    print(_simulated(args, bounded))
+    return 0
+
+
+def _simulated(args: argparse.Namespace, simulate: Any) -> Any:
     from wirelessfsl.cutting import chosen
+    from wirelessfsl.progress import ProgressLine
 
     scenario, why = chosen(_load(args.scenario, args))
     if why:
         print(why, file=sys.stderr)
-    from wirelessfsl.api import simulate
-    from wirelessfsl.progress import ProgressLine
-
     with ProgressLine(sys.stderr.isatty()) as progress:
-        run = simulate(scenario, args.out, report=progress, notice=lambda line: print(line, file=sys.stderr))
-    from wirelessfsl.results.closing import closing
-
-    print(closing(run))
-    return 0
+        return simulate(scenario, args.out, report=progress, notice=lambda line: print(line, file=sys.stderr))
 
 
 def _check(args: argparse.Namespace) -> int:
