@@ -26,9 +26,12 @@ from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import profile
 from wirelessfsl.devices.compute import LogNormalJitter
 from wirelessfsl.devices.failures import NoFailures
+from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.medium import Band, Fdma, Medium, RadioAir, Tdma
+from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node, Steps
-from wirelessfsl.engine.world import Transport, World
+from wirelessfsl.engine.transport import Transport
+from wirelessfsl.engine.world import World
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.network.layout import Disc, distances_m
 from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz
@@ -68,7 +71,7 @@ SERVE = Kernel("serve", "server_step", lambda: None, lambda: 1e8)
 
 
 def world_of(devices: int, settings: Fdma | Tdma) -> World:
-    world = World(1, Constant(torch.zeros(16, 16)), Facts(), Transport())
+    world = World(1, Constant(torch.zeros(16, 16)), Facts())
     pi, edge = profile("raspberry-pi-4"), profile("edge-gpu")
     world.server = Node(world, "server", -1, edge.processor, edge.radio, NoBattery())
     world.clients = tuple(Node(world, f"client-{i}", i, pi.processor, pi.radio, NoBattery()) for i in range(devices))
@@ -85,7 +88,8 @@ def world_of(devices: int, settings: Fdma | Tdma) -> World:
         air = RadioAir(links, channel.phy, watts, noise, settings.bandwidth_hz, spread)
         bands.append(Band(world.env, air, settings.width, settings.latency_s))
     world.medium = Medium(world.env, lambda sender, receiver: bands[sender is world.server])
-    world.codecs = {"activations": Chain(), "gradients": Chain()}
+    coding = Coding(1, {"activations": Chain(), "gradients": Chain()})
+    world.messages = Messages(world.env, world.journal, world.medium, coding, Transport())
     world.on_round = lambda *_: None
     return world
 

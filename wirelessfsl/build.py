@@ -17,6 +17,7 @@ from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Fdma, Medium, PairAir, RadioAir, Tdma
+from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.data import ClientData, Dataset
@@ -49,7 +50,7 @@ def build(
 ) -> World:
     """The world of a scenario; its clock stands at 0. ``notice`` is told where its weights come from."""
     s, algorithm = scenario, scenario.algorithm
-    world = World(s.seed, executor, log, s.network.transport, s.participation)
+    world = World(s.seed, executor, log, s.participation)
     networked = bool(algorithm.messages)
     world.server = _node(world, SERVER, -1, s.server if s.has_server else _NOBODY, networked)
     owners = [group for group in s.groups for _ in range(group.count)] if s.has_clients else []
@@ -66,7 +67,8 @@ def build(
         world.data = {world.server: ClientData(dataset.inputs, dataset.labels, "client-0", s.seed)}
     if networked:
         world.medium = _medium(scenario, world)
-        world.coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages})
+        coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages})
+        world.messages = Messages(world.env, world.journal, world.medium, coding, s.network.transport)
     pieces, cuts = pieces_of(s, dataset), cuts_of(s, dataset)
     kinds = dict(zip(cuts, GRADIENTS_OF, strict=False))
     world.stages = split(model_of(s, dataset), pieces)

@@ -170,7 +170,7 @@ class _Evaluator:
 
             def crossing(stage: int, smashed: Tensor) -> Tensor:
                 kind = world.crossings[stage - 1]
-                return cut.filled(world.coding.evaluated(cut.flown(smashed), kind)) if kind else smashed
+                return cut.filled(world.messages.coding.evaluated(cut.flown(smashed), kind)) if kind else smashed
 
             how = {"chunk": batch_size, "cut": crossing}
         if not self.models:

@@ -34,8 +34,8 @@ class Deaf:
 
     def __init__(self, world: World, kind: str, nth: set[int]) -> None:
         self.world, self.kind, self.nth, self.count = world, kind, nth, 0
-        self.whole = world._fly
-        world._fly = self.fly  # type: ignore[method-assign]
+        self.whole = world.messages._fly
+        world.messages._fly = self.fly  # type: ignore[method-assign]
 
     def fly(self, sender: Any, receiver: Any, sizes: Any) -> Any:
         if next(iter(sizes)) == self.kind:

@@ -36,6 +36,7 @@ class Node:
     ) -> None:
         self.world, self.name, self.link = world, name, link
         self.env: Environment = world.env
+        self.journal = world.journal
         self.processor = processor
         self.up, self.gone = True, False
         self.falls = 0
@@ -60,14 +61,16 @@ class Node:
 
     def compute(self, kernel: Kernel, *args: Any) -> Steps:
         """Run a kernel here: wait for a slot, stay busy for its simulated seconds, return its result."""
-        world = self.world
         check(self.name, kernel.name, args)
         if not self._free_slot():
             yield from self._turn(kernel.phase)
-        work = world.executor.submit(kernel, *args)
+        work = self.world.executor.submit(kernel, *args)
         try:
             yield from self._busy(kernel.phase, kernel.flops(*args))
-            value = world.demand(self, kernel.name, work)
+            try:
+                value = work.result()
+            except Exception as error:
+                self.journal.fail(self, kernel.name, error)
         finally:
             work.cancel()
             self._release()
@@ -104,7 +107,7 @@ class Node:
                 self._queue.remove(turn)
             raise
         finally:
-            self.world.log_event(begin, self.env.now, self, WAIT, phase)
+            self.journal.write(begin, self.env.now, self, WAIT, phase)
 
     def _release(self) -> None:
         if self._queue:
@@ -129,7 +132,7 @@ class Node:
             self._running_w.remove(power_w)
             self._power_changed()
             done = flops * (share or elapsed / seconds)
-            self.world.log_event(begin, self.env.now, self, COMPUTE, phase, flops=done, energy_j=power_w * elapsed)
+            self.journal.write(begin, self.env.now, self, COMPUTE, phase, flops=done, energy_j=power_w * elapsed)
 
     # Radio
 
@@ -212,6 +215,6 @@ class Node:
             return
         if alarm.value:
             self.gone = True
-            self.world.fell(self, "battery")
+            self.world.sessions.fell(self, "battery")
         else:  # the radio falls asleep: from here on the battery lasts longer
             self._watch()

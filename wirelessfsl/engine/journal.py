@@ -1,0 +1,85 @@
+"""The journal: every fact goes to the log with the round, the batch and the client that it is about.
+
+A process is about a session, one client's part in a round; what a server computes is put down to the client whose
+session it is done in. An error is told with the same particulars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from simpy import Environment, Process
+
+from wirelessfsl.records import Event, Log
+
+if TYPE_CHECKING:
+    from wirelessfsl.engine.node import Node
+
+
+class SimulationError(RuntimeError):
+    """Something failed inside the simulation; the message says which node, kernel, round, step and simulated time."""
+
+
+@dataclass(eq=False)
+class Session:
+    """One client's part in a round; ``step`` is its batch (-1 outside of batches)."""
+
+    client: Node
+    step: int = -1
+
+
+class Journal:
+    """What is written down of what happens; ``sessions`` has those that processes are about."""
+
+    def __init__(self, env: Environment, log: Log) -> None:
+        self.env, self.log = env, log
+        self.round = 0
+        self.sessions: dict[Process | None, Session] = {}
+
+    @property
+    def session(self) -> Session:
+        """The session of the process that runs now. Raises KeyError if it has none."""
+        return self.sessions[self.env.active_process]
+
+    @contextmanager
+    def about(self, node: Node, step: int) -> Iterator[None]:
+        """What the process does inside is about this batch of a node."""
+        process = self.env.active_process
+        self.sessions[process] = Session(node, step)
+        try:
+            yield
+        finally:
+            del self.sessions[process]
+
+    def write(
+        self,
+        start_s: float,
+        end_s: float,
+        node: Node,
+        activity: str,
+        phase: str,
+        peer: Node | None = None,
+        size_bytes: int = 0,
+        flops: float = 0.0,
+        energy_j: float = 0.0,
+        attempts: int = 0,
+        delivered: bool = True,
+    ) -> None:
+        """Append a fact; round, step and (unless given) the client that a server works for come from the session."""
+        session = self.sessions.get(self.env.active_process)
+        step = -1 if session is None else session.step
+        peer = peer or (None if session is None or session.client is node else session.client)
+        name = "" if peer is None else peer.name
+        at = (start_s, end_s, node.name, name, activity, phase, self.round, step)
+        self.log.event(Event._make((*at, size_bytes, flops, energy_j, attempts, delivered)))
+
+    def fail(self, node: Node, what: str, error: Exception) -> NoReturn:
+        """Raise SimulationError: what a node did, when, in which session, and the error that it ended with."""
+        session = self.sessions.get(self.env.active_process)
+        where = "" if session is None else f", session of {session.client.name}, step {session.step}"
+        raise SimulationError(
+            f"{what} at {node.name}{where}, round {self.round}, simulated time {self.env.now:.6g} s: {error}"
+        ) from error

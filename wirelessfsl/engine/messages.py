@@ -1,0 +1,211 @@
+"""Messages: tensors are encoded, fly and are decoded, and what becomes of those that do not arrive.
+
+A message is one flight on the medium and one row a kind and end in the log, which share its time and energy by bytes.
+What is lost meets the scenario's case of outage: the client leaves, the batch is skipped, or the last value is taken
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from simpy import Environment, Interrupt
+
+from wirelessfsl.engine.coding import Coding
+from wirelessfsl.engine.custody import check, claim
+from wirelessfsl.engine.journal import Journal
+from wirelessfsl.engine.medium import Delivery, Flight, Medium
+from wirelessfsl.engine.node import Node, Steps
+from wirelessfsl.engine.transport import Lost, Skipped, Transport
+from wirelessfsl.records import MODEL_DOWNLOAD, RECEIVE, SERVER, TRANSFER, WAIT
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(eq=False)
+class Broadcast:
+    """A message to several receivers at once, ready to fly; it takes off when the first listens."""
+
+    sender: Node
+    kind: str
+    payload: bytes
+    single: bool
+    flight: Flight | None = None
+
+
+class Messages:
+    """All that is sent between nodes."""
+
+    def __init__(
+        self, env: Environment, journal: Journal, medium: Medium, coding: Coding, transport: Transport
+    ) -> None:
+        self.env, self.journal, self.medium = env, journal, medium
+        self.coding, self.transport = coding, transport
+        self._last: dict[tuple[str, str, str], tuple[Tensor, ...]] = {}
+
+    def transfer(self, sender: Node, receiver: Node, **messages: Tensor | tuple[Tensor, ...]) -> Steps:
+        """Send tensors in one message, ``kind=value`` each; returns what the receiver decodes, in the same order.
+
+        Encoding is paid for by the sender, the air by both, decoding by the receiver. ``gradients`` are those of the
+        last ``activations`` that went the other way, and return through the same codecs. If the message does not
+        arrive, the scenario's case of outage (by its first kind) is met: raises Lost or Skipped, or returns what came
+        last.
+        """
+        sealed = {}
+        for kind, value in messages.items():
+            check(sender.name, f"{kind} sent", value)
+            try:
+                sealed[kind] = self.coding.seal(sender.name, receiver.name, kind, _tensors(value))
+            except ValueError as error:
+                self.journal.fail(sender, f"encoding {kind}", error)
+        if flops := sum(each.flops for each in sealed.values()):
+            yield from sender.spend("encode", flops)
+        sizes = {kind: len(each.payload) for kind, each in sealed.items()}
+        sizes[next(iter(sizes))] += self.transport.overhead_bytes
+        case = self.transport.outage.of(next(iter(messages)))
+        links = [(sender.name, receiver.name, kind) for kind in messages]
+        try:
+            yield from self._fly(sender, receiver, sizes)
+        except Lost:
+            last = [self._last.get(link, ()) for link in links]
+            if case == "reuse" and _shapes(last) == _shapes(messages.values()):
+                return _as_sent(messages, last)
+            if case == "skip" or (case == "reuse" and MODEL_DOWNLOAD not in messages):
+                raise Skipped from None
+            raise
+        unsealed = [self.coding.unseal(sender.name, receiver.name, kind, sealed[kind].payload) for kind in messages]
+        if flops := sum(each.flops for each in unsealed):
+            yield from receiver.spend("decode", flops)
+        received = [tensors for tensors, _ in unsealed]
+        claim(receiver.name, received)
+        if case == "reuse":
+            self._last |= zip(links, received, strict=True)
+        return _as_sent(messages, received)
+
+    def broadcast(self, sender: Node, **message: Tensor | tuple[Tensor, ...]) -> Steps:
+        """Encode tensors, ``kind=value``, for all who :meth:`hear` it: one transmission at the rate of the slowest.
+
+        The bytes fly and count once: they and the sender's energy are shared out among those who receive them.
+        Gradients in a broadcast are nobody's own, so that codecs of activations have no part in it: see
+        :meth:`way_back`.
+        """
+        ((kind, value),) = message.items()
+        check(sender.name, f"{kind} sent", value)
+        try:
+            sealed = self.coding.seal(sender.name, "", kind, _tensors(value))
+        except ValueError as error:
+            self.journal.fail(sender, f"encoding {kind}", error)
+        if sealed.flops:
+            yield from sender.spend("encode", sealed.flops)
+        return Broadcast(sender, kind, sealed.payload, not isinstance(value, tuple))
+
+    def hear(self, receiver: Node, message: Broadcast) -> Steps:
+        """Listen to a broadcast, from its first bit; returns what this receiver decodes.
+
+        A receiver that falls meanwhile leaves, and the others go on. Raises Lost or Skipped, or returns what came last,
+        as :meth:`transfer` does.
+        """
+        sender, kind = message.sender, message.kind
+        link = sender.name, receiver.name, f"{kind} to all"
+        size_bytes = len(message.payload) + self.transport.overhead_bytes
+        if message.flight is None:
+            message.flight = self.medium.broadcast(sender, size_bytes)
+        assert message.flight.start_s == inf, f"{receiver.name} listens to a broadcast that is on the air already"
+        message.flight.receivers.append(receiver)
+        case = self.transport.outage.of(kind)
+        try:
+            yield from self._fly(sender, receiver, {kind: size_bytes}, message.flight)
+        except Lost:
+            last = self._last.get(link)
+            if case == "reuse" and last:
+                return last[0] if message.single else last
+            if case in ("skip", "reuse"):
+                raise Skipped from None
+            raise
+        tensors, flops = self.coding.unseal(sender.name, "", kind, message.payload)
+        if flops:
+            yield from receiver.spend("decode", flops)
+        claim(receiver.name, tensors)
+        if case == "reuse":
+            self._last[link] = tensors
+        return tensors[0] if message.single else tensors
+
+    def way_back(self, client: Node) -> Callable[[Tensor], Steps]:
+        """For gradients of the client's last activations that return in a broadcast or in pieces: call it before.
+
+        Returns what the client does with the gradient of what the server decoded, to have that of what it encoded.
+        """
+        steps, flops = self.coding.way_back(client.name, SERVER)
+
+        def back(gradient: Tensor) -> Steps:
+            if flops:
+                yield from client.spend("decode", flops)
+            (own,) = steps((gradient,))
+            claim(client.name, own)
+            return own
+
+        return back
+
+    def _fly(self, sender: Node, receiver: Node, sizes: Mapping[str, int], flight: Flight | None = None) -> Steps:
+        asked_s = self.env.now
+        flight = flight or self.medium.transmit(sender, receiver, sum(sizes.values()))
+        try:
+            if self.transport.timeout_s is None:
+                yield flight
+            else:
+                yield flight | self.env.timeout(self.transport.timeout_s)
+            delivery = flight.part(receiver) if flight.processed else self.medium.leave(flight, receiver)
+        except Interrupt:
+            self._log_flight(asked_s, sender, receiver, sizes, self.medium.leave(flight, receiver))
+            raise
+        self._log_flight(asked_s, sender, receiver, sizes, delivery)
+        if not delivery.arrived:
+            raise Lost
+
+    def _log_flight(
+        self, asked_s: float, sender: Node, receiver: Node, sizes: Mapping[str, int], delivery: Delivery
+    ) -> None:
+        """Log one message as one row a kind and end; time and energy are shared out by bytes."""
+        start_s = min(delivery.start_s, delivery.end_s)
+        if start_s > asked_s:
+            self.journal.write(asked_s, start_s, sender, WAIT, next(iter(sizes)), peer=receiver)
+        total, before = sum(sizes.values()), 0
+        span_s = delivery.end_s - start_s
+        sent_bytes = delivery.sent_bytes
+        for kind, size in sizes.items():
+            sent = min(size, sent_bytes)
+            sent_bytes -= sent
+            share = size / total
+            begin_s = start_s + span_s * (before / total)
+            before += size
+            end_s = delivery.end_s if before == total else start_s + span_s * (before / total)
+            self.journal.write(
+                begin_s, end_s, sender, TRANSFER, kind, receiver, sent, energy_j=delivery.transmit_j * share,
+                attempts=delivery.attempts, delivered=delivery.arrived,
+            )  # fmt: skip
+            self.journal.write(
+                begin_s, end_s, receiver, RECEIVE, kind, sender, energy_j=delivery.receive_j * share,
+                attempts=delivery.attempts, delivered=delivery.arrived,
+            )  # fmt: skip
+        if sender.name == SERVER:
+            receiver.downlink_bytes += delivery.sent_bytes
+        else:
+            sender.uplink_bytes += delivery.sent_bytes
+
+
+def _as_sent(messages: Mapping[str, Any], received: Sequence[tuple[Tensor, ...]]) -> Any:
+    """What came, in the form in which it was given."""
+    shaped = [got if isinstance(was, tuple) else got[0] for was, got in zip(messages.values(), received, strict=True)]
+    return shaped[0] if len(shaped) == 1 else tuple(shaped)
+
+
+def _tensors(value: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _shapes(values: Iterable[Tensor | tuple[Tensor, ...]]) -> list[list[tuple[int, ...]]]:
+    return [[tuple(tensor.shape) for tensor in _tensors(value)] for value in values]
