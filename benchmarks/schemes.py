@@ -28,15 +28,19 @@ LOOPS: dict[str, tuple[Server, tuple[int, ...]]] = {
     "split_learning": ("one", ()),
     "parallel_sl": ("joint", (0,)),
     "cpsl": ("joint", (0,)),
+    "epsl": ("joint", ()),
+    "sfl_ga": ("joint", (0,)),
+    "async_sl": ("one", (0,)),
     "fedsl": ("each", (0, 1)),
     "fedlite": ("joint", ()),
     "mtsl": ("joint", ()),
     "pfsl": ("centre", (0, 1)),
     "fedavg": ("none", (0,)),
     "fedprox": ("none", (0,)),
+    "local_only": ("none", ()),
     "centralised": ("none", ()),
 }
-"""The loop of each scheme, and the halves that it averages."""
+"""The loop of each scheme, and the halves that it averages; fedem, with several models a client, has none here."""
 
 
 def algorithm(kind: str, clients: int, steps: int) -> Algorithm:
