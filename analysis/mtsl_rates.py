@@ -3,7 +3,7 @@
 ``mtsl`` with the sum of the clients' losses: the server's gradient is that of all clients together, a client's that of
 its own samples, so that one rate for both must suit the steeper. Real MNIST as in mtsl_skew.py, 10 clients with five
 classes each, LeNet cut after block1, plain SGD; a grid of client and server rates, on the diagonal one rate for both.
-What is told is the round after which the mean accuracy on clients' own tasks stays at 0.95 or more, up to round 40.
+What is told is the first round with a mean accuracy of 0.9 on clients' own tasks, up to round 40, and the last one.
 
 Draws mtsl_rates.png and .pdf from mtsl_rates.csv; points that stand there are not run again.
 
@@ -29,7 +29,7 @@ from wirelessfsl.results.plots import save
 HERE = Path(__file__).parent
 SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
 RATES = (0.01, 0.03, 0.1, 0.3)
-ROUNDS, EVERY, AIM = 40, 2, 0.95
+ROUNDS, EVERY, AIM = 40, 2, 0.9
 CHANGES = [
     "model={name: lenet, cuts: [block1]}",
     "data={name: mnist, clients: 10, partition: {kind: classes, classes_per_client: 5}, test_fraction: 0.2}",
@@ -45,7 +45,7 @@ def points(seeds: list[int]) -> list[Point]:
 
 
 def measure(point: Point) -> Point:
-    """Round from which on the accuracy stays at the aim, and the last accuracy."""
+    """First round with the accuracy aimed at, beyond the last one if there is none; and the last accuracy."""
     client, server = (f"{{kind: sgd, lr: {point[side]}}}" for side in ("client", "server"))
     algorithm = (
         f"algorithm={{kind: mtsl, loss: sum, rounds: {ROUNDS}, local_steps: 5, batch_size: 16,"
@@ -56,9 +56,8 @@ def measure(point: Point) -> Point:
         host_s = run.summary["host"]["wall_s"]
         found = run.metrics.select(["round", "client", "split", "accuracy"]).to_pylist()
     curve = [(row["round"], row["accuracy"]) for row in found if row["split"] == "test" and row["client"] is None]
-    below = max((round for round, accuracy in curve if accuracy < AIM), default=0)
     return {
-        "rounds": min(below + EVERY, ROUNDS + EVERY),
+        "rounds": next((round for round, accuracy in curve if accuracy >= AIM), ROUNDS + EVERY),
         "accuracy": curve[-1][1],
         "host_s": f"{host_s:.1f}",
     }
@@ -79,10 +78,10 @@ def draw(rows: list[Row]) -> Figure:
     with rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN / 2, 2.6), layout="constrained")
         axis = figure.subplots()
-        image = axis.imshow(rounds, origin="lower", cmap="cividis_r", vmin=0, vmax=ROUNDS)
+        image = axis.imshow(rounds, origin="lower", cmap="cividis_r", vmin=ROUNDS / 2, vmax=ROUNDS)
         for i, client in enumerate(RATES):
             for j, server in enumerate(RATES):
-                colour = "white" if rounds[i][j] > 0.6 * ROUNDS else "black"
+                colour = "white" if rounds[i][j] > 0.75 * ROUNDS else "black"
                 axis.text(j, i, _rounds(rows, client, server), ha="center", va="center", color=colour)
             axis.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=BLACK, linewidth=2, clip_on=False))
         axis.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
@@ -99,7 +98,7 @@ def _of(rows: list[Row], client: float, server: float, name: str) -> list[float]
 def _rounds(rows: list[Row], client: float, server: float) -> str:
     """Mean over seeds; a bound where some seed did not get there."""
     rounds = _of(rows, client, server, "rounds")
-    return f"{'> ' if max(rounds) > ROUNDS else ''}{mean(rounds):.0f}"
+    return f"> {ROUNDS}" if min(rounds) > ROUNDS else f"{'> ' if max(rounds) > ROUNDS else ''}{mean(rounds):.0f}"
 
 
 def main() -> None:

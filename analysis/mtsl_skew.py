@@ -3,8 +3,8 @@
 Real MNIST (IDX files under $WIRELESSFSL_DATA/mnist; the t10k half is enough: 8,000 training and 2,000 test images), ten
 clients with samples of k classes each, or iid; LeNet, cut after block1 if it is split. ``mtsl`` stands beside schemes
 that average the whole model, the halves, or the server's half alone, on the same batches. What is judged is the mean
-over clients of the accuracy on test samples with the client's own mix of classes. Momentum SGD at one rate for all;
-mtsl, with the sum of the losses, has a tenth of it at the server.
+over clients of the accuracy on test samples with the client's own mix of classes. Each scheme has a rule that suits it:
+mtsl Adam at 0.001, the others, which learn less with Adam, momentum SGD at 0.05.
 
 Draws mtsl_skew.png and .pdf from mtsl_skew.csv; points that stand there are not run again.
 
@@ -27,15 +27,15 @@ from wirelessfsl.results.plots import save
 
 HERE = Path(__file__).parent
 SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
-RULE = "optimizer: {kind: sgd, lr: 0.05, momentum: 0.9}"
-BUDGET = f"rounds: 40, local_steps: 5, batch_size: 16, {RULE}"
-TOP = "loss: sum, server_optimizer: {kind: sgd, lr: 0.005, momentum: 0.9}"
+BUDGET = "rounds: 60, local_steps: 5, batch_size: 16"
+RULE = f"{BUDGET}, optimizer: {{kind: sgd, lr: 0.05, momentum: 0.9}}"
 SPLIT = "model={name: lenet, cuts: [block1]}"
 SCHEMES = {
-    "mtsl": [SPLIT, f"algorithm={{kind: mtsl, {BUDGET}, {TOP}}}"],
-    "splitfed_v3": [SPLIT, f"algorithm={{kind: splitfed_v3, {BUDGET}}}"],
-    "splitfed_v1": [SPLIT, f"algorithm={{kind: splitfed_v1, {BUDGET}}}"],
-    "fedavg": ["model={name: lenet}", f"algorithm={{kind: fedavg, {BUDGET}}}"],
+    "mtsl": [SPLIT, f"algorithm={{kind: mtsl, {BUDGET}, optimizer: {{kind: adam}}}}"],
+    "splitfed_v3": [SPLIT, f"algorithm={{kind: splitfed_v3, {RULE}}}"],
+    "splitfed_v1": [SPLIT, f"algorithm={{kind: splitfed_v1, {RULE}}}"],
+    "fedavg": ["model={name: lenet}", f"algorithm={{kind: fedavg, {RULE}}}"],
+    "fedem": ["model={name: lenet}", f"algorithm={{kind: fedem, {RULE}}}"],
 }
 PARTITIONS = {
     **{f"{k}": f"{{kind: classes, classes_per_client: {k}}}" for k in (1, 2, 3, 5)},
@@ -70,7 +70,7 @@ def measure(point: Point) -> Point:
 
 
 def tell(rows: list[Row]) -> None:
-    print("| scheme |", " | ".join(f"{k} classes" if k.isdigit() else k for k in PARTITIONS), "| MB | simulated s |")
+    print("| scheme |", " | ".join(f"k = {k}" if k.isdigit() else k for k in PARTITIONS), "| MB | simulated s |")
     print("|---" * (3 + len(PARTITIONS)) + "|")
     for scheme in SCHEMES:
         cells = [
@@ -91,7 +91,11 @@ def draw(rows: list[Row]) -> Figure:
         for scheme, colour, marker in zip(SCHEMES, COLOURS, "osD^v", strict=False):
             values = [[100 * v for v in column(_of(rows, scheme, k), "own_accuracy")] for k in PARTITIONS]
             means, around = bars(values)
-            axis.errorbar(range(len(means)), means, around, color=colour, marker=marker, capsize=2, label=scheme)
+            # What fedavg learns is what splitfed_v1 learns: its markers stand inside.
+            hollow = {"markerfacecolor": "none", "markersize": 6} if scheme == "splitfed_v1" else {}
+            axis.errorbar(
+                range(len(means)), means, around, color=colour, marker=marker, capsize=2, label=scheme, **hollow
+            )
         axis.set_xticks(range(len(PARTITIONS)), [*PARTITIONS])
         axis.set(xlabel="classes of a client", ylabel="mean accuracy on own task (%)")
         axis.grid(True)
