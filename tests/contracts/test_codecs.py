@@ -126,7 +126,7 @@ CODECS = [
     *(Contract(Chain((Dropout(p=0.3, mask=mask),)), anything, greatest=1000.0) for mask in MASKS),
     Contract(Chain((Dropout(p=0.0),)), exact),
     Contract(Chain((Clustering(subvectors=4, groups=2, centroids=3, codebook="float64"),)), the_range),
-    Contract(Chain((Clustering(centroids=1, start="random"),)), the_range, greatest=torch.finfo(torch.float32).max),
+    Contract(Chain((Clustering(centroids=2, start="random"),)), the_range, greatest=torch.finfo(torch.float32).max),
     Contract(Chain((Clustering(subvectors=2, codebook="float16", correction=0.1),)), the_range, greatest=60000.0),
     *(Contract(Chain((C3SL(ratio=r),)), anything, greatest=1000.0) for r in (1, 2, 3)),
     Contract(Chain((C3SL(ratio=2), Quantize(bits=8))), anything, greatest=1000.0),

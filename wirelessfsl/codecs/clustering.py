@@ -49,7 +49,7 @@ class Clustering:
         every number is a sub-vector.
     groups: R, groups of neighbouring positions with a codebook each; must divide q. Of a tensor with fewer sub-vectors
         than q the greatest common divisor, or one for each if R = q.
-    centroids: L, entries of a codebook, 1-65536.
+    centroids: L, entries of a codebook, 2-65536.
     iterations: J, steps of Lloyd's algorithm.
     neighbours: what lies side by side in a sub-vector: positions of one channel, as tensors are stored here, or the
         channels of one position, as where channels are stored last. Samples without positions have one order only.
@@ -67,7 +67,7 @@ class Clustering:
     kind: Literal["clustering"] = "clustering"
     subvectors: Count = 1152
     groups: Count = 1
-    centroids: Annotated[int, Ge(1), Le(65536)] = 2
+    centroids: Annotated[int, Ge(2), Le(65536)] = 2
     iterations: Count = 10
     neighbours: Literal["positions", "channels"] = "positions"
     start: Literal["k-means++", "random"] = "k-means++"
