@@ -2,12 +2,13 @@
 
 A file is read with the place of every node kept (``document``), validated by pydantic against the dataclasses
 (``settings``), which are the very objects that the simulator uses, and its parts are held against each other
-(``checks``). All problems are told at once, each as ``file:line:column path: got ..., allowed ...`` (``words``).
+(``unused_knobs``, ``conflicts``). All problems are told at once, each as ``file:line:column path: got ..., allowed
+...`` (``words``).
 """
 
 from __future__ import annotations
 
-from wirelessfsl.scenario.checks import cut_choices, cuts_of, dataset_of, deal, model_of, other_of, pieces_of, unused
+from wirelessfsl.scenario.derived import cut_choices, cuts_of, dataset_of, deal, model_of, other_of, pieces_of
 from wirelessfsl.scenario.json_schema import describe_fields, schema
 from wirelessfsl.scenario.loading import load_scenario
 from wirelessfsl.scenario.problems import ScenarioError
@@ -25,6 +26,7 @@ from wirelessfsl.scenario.settings import (
     Scenario,
     Server,
 )
+from wirelessfsl.scenario.unused_knobs import unused
 
 __all__ = [
     "Algorithm",

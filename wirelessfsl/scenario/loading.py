@@ -13,11 +13,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wirelessfsl.scenario.checks import conflicts, unused
+from wirelessfsl.scenario.conflicts import conflicts
 from wirelessfsl.scenario.document import Document
 from wirelessfsl.scenario.problems import Path, Problem, ScenarioError
 from wirelessfsl.scenario.settings import Scenario
 from wirelessfsl.scenario.shape import adapter, drop, given, load_code
+from wirelessfsl.scenario.unused_knobs import unused
 from wirelessfsl.scenario.words import problem
 
 

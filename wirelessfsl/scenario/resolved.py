@@ -10,9 +10,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from wirelessfsl.scenario.checks import unused
 from wirelessfsl.scenario.settings import Scenario
 from wirelessfsl.scenario.shape import classes, drop, given, types
+from wirelessfsl.scenario.unused_knobs import unused
 
 _NULL = "tag:yaml.org,2002:null"
 

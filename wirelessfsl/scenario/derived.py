@@ -1,0 +1,126 @@
+"""What follows from a scenario: its nodes, its data set and who gets which samples, its model and where that is cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+from wirelessfsl.algorithms.epsl import EPSL
+from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.pfsl import PFSL
+from wirelessfsl.algorithms.sfl_ga import SFLGA
+from wirelessfsl.learning.data import Dataset, load, set_apart
+from wirelessfsl.learning.models import ModelSpec
+from wirelessfsl.learning.partition import BySpeaker, Contiguous
+from wirelessfsl.learning.text import Windows
+from wirelessfsl.learning.weights import Pretrain
+from wirelessfsl.scenario.problems import Path
+from wirelessfsl.scenario.settings import Devices, Scenario, Server
+from wirelessfsl.streams import stream
+
+
+def owners_of(s: Scenario) -> list[tuple[Path, Devices | Server]]:
+    """Settings of the nodes that the scheme has, each with its path."""
+    groups = s.devices if s.has_clients else ()
+    server = [(("server",), s.server)] if s.has_server else []
+    return [*((("devices", i), group) for i, group in enumerate(groups)), *server]
+
+
+def broadcasts(s: Scenario) -> bool:
+    """Whether the scheme broadcasts the gradients of activations, which then fly whole."""
+    return isinstance(s.algorithm, EPSL | SFLGA)
+
+
+def dataset_of(s: Scenario) -> Dataset:
+    """The scenario's data set. Raises ValueError if its files are not there."""
+    data = s.data
+    match data.partition:
+        case BySpeaker():
+            parts = None
+        case Contiguous():
+            parts = data.clients
+        case _:
+            parts = 1
+    windows = Windows(data.sequence_length, data.stride or data.sequence_length, parts)
+    made = load(data.name, data.root, data.test_fraction, s.seed, data.image_size, windows)
+    return made if data.public_fraction is None else set_apart(made, data.public_fraction, s.seed)
+
+
+def other_of(s: Scenario) -> Dataset | None:
+    """The other data set that the server learns from before the run. Raises ValueError if its files are not there."""
+    pretrained = s.model.pretrained
+    if not isinstance(pretrained, Pretrain) or pretrained.data is None:
+        return None
+    return load(pretrained.data.name, pretrained.data.root, None, s.seed, pretrained.data.image_size)
+
+
+def deal(s: Scenario, dataset: Dataset) -> list[Any]:
+    """Training sample indices of every client. Raises ValueError if the partition cannot serve all clients."""
+    partition = s.data.partition
+    if isinstance(partition, BySpeaker) and dataset.parts is None:
+        raise ValueError(f"by_speaker deals the speakers of a text, {s.data.name} has none; take another partition")
+    by = dataset.labels if dataset.parts is None else dataset.parts
+    return partition.deal(by.numpy(), s.data.clients, stream(s.seed, "partition"))
+
+
+def model_of(s: Scenario, dataset: Dataset) -> ModelSpec:
+    """The scenario's model for its data."""
+    arguments = tuple((s.model.arguments or {}).items())
+    tokens = not dataset.inputs.is_floating_point()
+    return ModelSpec(s.model.name, dataset.shape, dataset.classes, arguments, tokens)
+
+
+def cuts_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
+    """Where the scenario's model is cut: as it says, or after the first modules that a cut can follow.
+
+    Raises ValueError if it leaves the choice open.
+    """
+    from wirelessfsl.learning.stage import cut_points_of, outermost
+
+    if not s.algorithm.cuts:
+        return ()
+    if s.model.cuts == "auto":
+        raise ValueError("model.cuts: auto is not chosen yet; see wirelessfsl.cutting.chosen")
+    return s.model.cuts or outermost(cut_points_of(model_of(s, dataset)))[: s.algorithm.cuts]
+
+
+def cuttings_of(s: Scenario, dataset: Dataset) -> list[tuple[str, ...]]:
+    """The scenario's cuts, or all that it leaves open."""
+    from wirelessfsl.learning.stage import cut_points_of, outermost
+
+    if s.model.cuts == "auto":
+        return [*combinations(outermost(cut_points_of(model_of(s, dataset))), s.algorithm.cuts)]
+    return [cuts_of(s, dataset)]
+
+
+def cut_choices(s: Scenario, dataset: Dataset) -> list[tuple[str, ...]]:
+    """Everywhere that the scheme could cut the model, with what it prunes and freezes, in the model's order."""
+    places = cuttings_of(replace(s, model=replace(s.model, cuts="auto")), dataset)
+    return [cuts for cuts in places if not unfit(s, dataset, cuts)]
+
+
+def pieces_of(s: Scenario, dataset: Dataset) -> tuple[str, ...]:
+    """Where the model falls into stages: at its cuts, and where a scheme freezes a part of what is between them."""
+    first, *rest = cuts_of(s, dataset) or ("",)
+    inner = getattr(s.algorithm, "frozen", None)
+    return tuple(name for name in (first, inner, *rest) if name)
+
+
+def unfit(s: Scenario, dataset: Dataset, cuts: tuple[str, ...]) -> str:
+    """Why the scheme cannot prune or freeze what it wants to at these cuts; empty if it can, or wants nothing."""
+    from wirelessfsl.learning.pruning import check
+    from wirelessfsl.learning.stage import split
+
+    if isinstance(s.algorithm, FedSL):
+        try:
+            check(s.algorithm.pruning, split(model_of(s, dataset), cuts)[0])
+        except ValueError as error:
+            return str(error)
+    if isinstance(s.algorithm, PFSL):
+        cut = replace(s, model=replace(s.model, cuts=cuts))
+        try:
+            split(model_of(s, dataset), pieces_of(cut, dataset))
+        except ValueError as error:
+            return f"must be between the cuts {', '.join(cuts)}: {error}"
+    return ""
