@@ -32,10 +32,7 @@ OPTIONS: list[tuple[Any, str, Any]] = [
     *((Threshold(), *other) for other in (("at_least", 1.0), ("gradient", "full"))),
     *((Dropout(), *other) for other in (("p", 0.4), ("mask", "bitmap"), ("gradient", "full"))),
     *((GROUPED, *other) for other in (("subvectors", 6), ("groups", 4), ("centroids", 6), ("iterations", 1))),
-    *(
-        (GROUPED, *other)
-        for other in (("start", "random"), ("codebook", "float16"), ("correction", 0.1), ("neighbours", "channels"))
-    ),
+    *((GROUPED, *other) for other in (("start", "random"), ("codebook", "float16"), ("correction", 0.1))),
     *((C3SL(), *other) for other in (("ratio", 3), ("seed", 2))),
     (PowerSGD(), "rank", 3),
     *((Deflate(), *other) for other in (("level", 1), ("huffman_only", True), ("flops_per_byte", 1.0))),
