@@ -92,10 +92,16 @@ def test_only_what_every_run_stands_on_is_left_of_a_scenario_of_ones_own() -> No
     assert keys(cite({"data": {"name": "blobs"}, "model": {"name": "my:net"}})) == {"paszke2019pytorch", "simpy"}
 
 
-@pytest.mark.parametrize("path", ["nowhere.yaml", "."])
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("nowhere.yaml", ".yaml: cannot be read: No such file or directory\n"),
+        (".", ".: not a run folder (no manifest.json); give a folder that `wirelessfsl run` made\n"),
+    ],
+)
 def test_what_is_no_scenario_and_no_run_is_one_message_and_exit_status_2(
-    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["cite", path]) == 2
-    assert capsys.readouterr().err.endswith(".yaml: cannot be read: No such file or directory\n")
+    assert capsys.readouterr().err.endswith(told)

@@ -163,7 +163,12 @@ def closing(capsys: pytest.CaptureFixture[str], out: Path, *arguments: str) -> l
 def test_the_closing_lines_keep_small_numbers_and_tell_who_was_dropped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lost = ("algorithm.rounds=1", "network.transport.timeout_s=0.0001", "evaluation.target_accuracy=[0.85]")
+    lost = (
+        "algorithm.rounds=1",
+        "network.transport.timeout_s=0.0001",
+        "network.medium.latency_s=0",
+        "evaluation.target_accuracy=[0.85]",
+    )
     lines = closing(capsys, tmp_path / "x", *lost)
     assert lines[0] == "quickstart: completed after 1 round"
     assert lines[2] == "  simulated time  100.0 µs"
@@ -387,3 +392,31 @@ def test_before_the_first_evaluation_no_accuracy_is_made_up(capsys: pytest.Captu
     first = (captured.out + captured.err).splitlines()
     assert any("accuracy not known yet" in line for line in first)
     assert not any("nan" in line for line in first)
+
+
+def test_a_run_is_cited_where_its_data_are_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert closing(capsys, tmp_path / "x", "algorithm.rounds=1")
+    manifest = tmp_path / "x" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"digits"', '"mnist"'))
+    assert main(["cite", str(tmp_path / "x")]) == 0
+    assert "lecun1998gradient" in capsys.readouterr().out
+
+
+def test_messages_that_did_not_arrive_are_counted_also_where_nobody_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = "network.transport={timeout_s: 0.008, outage: {activations: skip, gradients: skip}}"
+    lines = closing(capsys, tmp_path / "x", "algorithm.rounds=2", lost)
+    told = [line for line in lines if line.startswith("  not delivered")]
+    events = open_run(tmp_path / "x").events.to_pylist()
+    sent = [row for row in events if row["activity"] == "transfer"]
+    gone = sum(not row["delivered"] for row in sent)
+    assert told == [f"  not delivered   {gone} of {len(sent)} messages"]
+    assert gone > 20
+    assert not any("not a number" in line for line in lines)
+
+
+def test_sections_can_be_described(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, word in (("participation", "deadline_s"), ("transport", "timeout_s"), ("outage", "gradients_up")):
+        assert main(["describe", name]) == 0
+        assert f"  {word}: " in capsys.readouterr().out

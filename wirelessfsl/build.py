@@ -132,9 +132,10 @@ def _initial(
         held, source = pretrain(setting, model, *dataset.public, s.seed, notice)
     else:
         raise ValueError("model.pretrained: the data set has no public samples to learn from")
-    fit, count = fitting(model, {name: tuple(tensor.shape) for name, tensor in held.items()})
-    notice(f"{fit} of {count} parameter tensors fit" + ("" if fit == count else ", the others begin at random"))
-    return load_weights(stages, parts, held), source | {"fitting": fit, "parameters": count}
+    fit, lacking = fitting(model, {name: tuple(tensor.shape) for name, tensor in held.items()})
+    random = f"; these begin at random: {', '.join(lacking)}" if lacking else ""
+    notice(f"{fit} of {fit + len(lacking)} parameter tensors fit{random}")
+    return load_weights(stages, parts, held), source | {"fitting": fit, "parameters": fit + len(lacking)}
 
 
 def equipment(owner: Devices | Server) -> tuple[Processor, RadioPower]:

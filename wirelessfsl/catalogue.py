@@ -19,7 +19,8 @@ from wirelessfsl.devices.compute import Jitter, Processor
 from wirelessfsl.devices.failures import Failures
 from wirelessfsl.devices.profiles import Profile
 from wirelessfsl.engine.medium import MediumSettings
-from wirelessfsl.engine.participation import Choice
+from wirelessfsl.engine.participation import Choice, Participation
+from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.learning.datasets import DATASETS
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import Optimizer, Schedule
@@ -30,7 +31,19 @@ from wirelessfsl.learning.text import text
 from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.layout import Layout
 from wirelessfsl.radio.link import Fading, PathLoss, Phy, Shadowing
-from wirelessfsl.scenario import Algorithm, CodecKind, describe_fields
+from wirelessfsl.scenario import (
+    Algorithm,
+    CodecKind,
+    Codecs,
+    Data,
+    Devices,
+    EvaluationSettings,
+    Host,
+    Model,
+    Network,
+    Server,
+    describe_fields,
+)
 from wirelessfsl.settings import bounds
 
 
@@ -60,6 +73,19 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "shadowings": _kinds(Shadowing),
     "media": _kinds(MediumSettings),
     "participations": _kinds(Choice),
+    "sections": {
+        "codecs": Codecs,
+        "data": Data,
+        "devices": Devices,
+        "evaluation": EvaluationSettings,
+        "host": Host,
+        "model": Model,
+        "network": Network,
+        "outage": Outage,
+        "participation": Participation,
+        "server": Server,
+        "transport": Transport,
+    },
 }
 
 

@@ -362,10 +362,10 @@ def _cuts(args: argparse.Namespace) -> int:
 
 def _cite(args: argparse.Namespace) -> int:
     from wirelessfsl.citing import cite
+    from wirelessfsl.results.store import open_run
     from wirelessfsl.scenario import resolve
 
-    path = args.what / "scenario.yaml" if args.what.is_dir() else args.what
-    print(cite(resolve(_load(path, args))))
+    print(cite(open_run(args.what).scenario if args.what.is_dir() else resolve(_load(args.what, args))))
     return 0
 
 

@@ -13,9 +13,9 @@ all others, within 18 %; with most of a round on the air and tenfold distances, 
 other may change places.
 
 Left out: jitter, failures, batteries, deadlines and lost messages; that participants may be chosen by energy or channel
-(they are taken to be a random choice of as many); radios that sleep; broadcasts and messages between clients; pruning;
-freezing of more than the front; that a step with two cuts stands in the line of a TDMA band twice; how messages change
-in training.
+(they are taken to be a random choice of as many); radios that sleep; messages between clients; passes that epsl saves;
+pruning; freezing of more than the front; that a step with two cuts stands in the line of a TDMA band twice; how
+messages change in training. Of async_sl it is the round of clients that upload once each.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from wirelessfsl.records import (
     SERVER,
 )
 from wirelessfsl.rounds import BLOCKS, Crew, Link, Load
-from wirelessfsl.scenario import Model, Scenario, cuts_of, model_of
+from wirelessfsl.scenario import Model, Scenario, broadcasts, cuts_of, model_of
 from wirelessfsl.streams import Floats
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def predict(scenario: Scenario, dataset: Dataset) -> Prediction:
         for loads in ([each.step for each in batches], [each.transfer for each in batches])
     )
     steps, count = getattr(scheme, "local_steps", 1), s.data.clients
-    taking = max(1, round(getattr(s.participation.choice, "fraction", 1.0) * count))
+    taking = _taking(s)
     size = 1 if _pace(s) == "in_turn" else min(count, getattr(scheme, "cluster_size", count))
     in_step = _pace(s) == "in_step"
     durations, active_j, idle_w = [], [], []
@@ -165,6 +165,10 @@ def _batch(s: Scenario, dataset: Dataset, model: Model | None) -> _Batch:
     download, upload = (
         _message(coding, kind, held[kind], up=kind == MODEL_UPLOAD) for kind in (MODEL_DOWNLOAD, MODEL_UPLOAD)
     )
+    if broadcasts(s) and not isinstance(s.network.medium, ConstantLink):
+        # What all hear at once takes the band once: of a client's bytes the n-th part, at its own share of the band.
+        together = ceil(getattr(scheme, "phi", 1.0) * scheme.batch_size) / scheme.batch_size
+        hops[-1] = hops[-1] * (1.0 - together + together / _taking(s))
     if held[LABELS]:
         hops[0] = hops[0] + _message(coding, LABELS, held[LABELS], up=True)
     overhead, interval = s.network.transport.overhead_bytes, getattr(scheme, "interval", 1)
@@ -176,6 +180,11 @@ def _batch(s: Scenario, dataset: Dataset, model: Model | None) -> _Batch:
         _load([_NOTHING, *hops[1::2]], flops[::2], [*hops[::2], _NOTHING], overhead, sum(flops[1::2])),
         _load([download, _NOTHING], [0.0, 0.0], [_NOTHING, upload], overhead, interval=interval),
     )
+
+
+def _taking(s: Scenario) -> int:
+    """Clients of a round."""
+    return max(1, round(getattr(s.participation.choice, "fraction", 1.0) * s.data.clients))
 
 
 def _pace(s: Scenario) -> str:

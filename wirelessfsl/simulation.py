@@ -142,8 +142,8 @@ class _Evaluator:
         uplink_bytes = sum(node.uplink_bytes for node in world.clients)
         downlink_bytes = sum(node.downlink_bytes for node in world.clients)
         now = world.env.now
-        if losses:
-            mean = float(np.mean([np.mean(each) for each in losses.values() if each] or np.nan))
+        if any(losses.values()):
+            mean = float(np.mean([np.mean(each) for each in losses.values() if each]))
             self.log.metric(Metric(world.round, now, None, "train", mean, None, energy_j, uplink_bytes, downlink_bytes))
         last = world.round == world.rounds_planned or (bool(world.clients) and all(k.gone for k in world.clients))
         if last or world.round % self.scenario.evaluation.every_rounds == 0:

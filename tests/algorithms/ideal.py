@@ -18,7 +18,7 @@ from wirelessfsl.simulation import Outcome, play
 IDEAL = Network(medium=ConstantLink(uplink_bit_s=1e13, downlink_bit_s=1e13, latency_s=0.0))
 
 
-INPUT = {"forward": -1, "infer": -1, "train": -2, "train_near": -2, "train_mixture": -3}
+INPUT = {"forward": -1, "infer": -1, "train": -2, "train_there": -2, "train_near": -2, "train_mixture": -3}
 """Where the inputs of a model stand among a kernel's arguments."""
 
 
@@ -35,7 +35,7 @@ class Watching(Sequential):
             value = kernel.run(*args)
             if kernel.name in INPUT:
                 self.inputs.append(args[INPUT[kernel.name]])
-            if kernel.name in ("serve", "finish", "train", "train_near", "train_mixture"):
+            if kernel.name in ("serve", "finish", "train", "train_there", "train_near", "train_mixture"):
                 self.losses.append(float(value[-1]))
             if kernel.name in ("serve_all", "serve_aggregated"):
                 self.losses.extend(value[-1].tolist())

@@ -29,13 +29,15 @@ from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
 from wirelessfsl.algorithms.staleness import ConstantWeight, HingeWeight, PolynomialWeight
 from wirelessfsl.devices.battery import Battery
 from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.engine.medium import ConstantLink
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Outage, Transport
-from wirelessfsl.engine.world import World
+from wirelessfsl.engine.world import SimulationError, World
 from wirelessfsl.learning.data import ClientData
 from wirelessfsl.learning.kernels import backward, forward, serve
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.records import DROP, SERVER
+from wirelessfsl.simulation import play
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 4, "batch_size": BATCH}
 SLOW = replace(DEVICE, processor=replace(PROCESSOR, flops_per_s=PROCESSOR.flops_per_s / 10))
@@ -225,3 +227,11 @@ def test_messages_are_cut_off_by_failures_and_by_the_end_of_the_run_which_drops_
     assert {row.phase for row in log.rows(activity=DROP)} <= {"failure", "lost", "battery"}
     assert log.rows(activity=DROP, phase="failure")
     assert [row for row in log.events if row.end_s == world.env.now and row.activity in ("transfer", "compute")]
+
+
+def test_where_no_message_ever_gets_through_the_run_ends_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wirelessfsl.algorithms.async_sl.PATIENCE", 5)
+    slow = ConstantLink(uplink_bit_s=1e3, downlink_bit_s=1e9, latency_s=0.0)
+    scenario = tiny(2, algorithm=AsyncSL(rounds=1), medium=slow, transport=Transport(timeout_s=0.5))
+    with pytest.raises(SimulationError, match=r"round 1, .*: 10 clients in a row lost a message .* raise network"):
+        play(scenario, ListLog())

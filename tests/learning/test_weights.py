@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.learning.plain import CLASSES, is_trained_to, network, same, spec, torch_optimizer, train_step
 from tests.worlds import DEVICE, dataset, played, run, tiny, world_of
-from wirelessfsl import open_run, simulate
+from wirelessfsl import load_scenario, open_run, simulate
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
@@ -23,8 +24,16 @@ from wirelessfsl.learning.models import ModelSpec, make
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.learning.stage import initial_parts, split, tensor_names
-from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile, load_weights, pretrain, save_weights
-from wirelessfsl.scenario import Data, Model, Scenario, deal
+from wirelessfsl.learning.weights import (
+    OtherData,
+    Pretrain,
+    WeightsFile,
+    load_weights,
+    pretrain,
+    read_weights,
+    save_weights,
+)
+from wirelessfsl.scenario import Data, Model, Scenario, ScenarioError, deal
 from wirelessfsl.streams import key
 
 QUICK = Path(__file__).parents[2] / "scenarios" / "quickstart.yaml"
@@ -231,3 +240,33 @@ def test_the_command_says_what_it_begins_with(tmp_path: Path, capsys: pytest.Cap
     manifest = json.loads((tmp_path / "x" / "manifest.json").read_text())
     assert manifest["pretrained"]["kind"] == "pretrain"
     assert (tmp_path / "x" / "model.safetensors").is_file()
+
+
+def test_a_run_writes_down_the_digest_of_its_file_and_another_file_is_refused(tmp_path: Path) -> None:
+    scenario = replace(start(tmp_path), algorithm=FedAvg(rounds=1, local_steps=1))
+    run = simulate(scenario, tmp_path / "run")
+    digest = run.scenario["model"]["pretrained"]["sha256"]
+    assert digest == sha256((tmp_path / "x.safetensors").read_bytes()).hexdigest()
+    again = load_scenario(tmp_path / "run" / "scenario.yaml")
+    assert again.model.pretrained == WeightsFile(path=str(tmp_path / "x.safetensors"), sha256=digest)
+    held = load_file(tmp_path / "x.safetensors")
+    save_file({name: tensor + 1 for name, tensor in held.items()}, tmp_path / "x.safetensors")
+    with pytest.raises(ScenarioError, match="is another file than before"):
+        load_scenario(tmp_path / "run" / "scenario.yaml")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    held = {"fc1.1.weight": torch.full((64, 64), torch.nan)}
+    save_file(held, tmp_path / "x.safetensors")
+    with pytest.raises(ValueError, match=r"fc1.1.weight has numbers that are not finite"):
+        read_weights(tmp_path / "x.safetensors")
+    with pytest.raises(ValueError, match="no such file"):
+        read_weights(tmp_path / "y.safetensors")
+
+
+def start(folder: Path) -> Scenario:
+    """A scenario that begins with the weights of a file."""
+    stages = split(ModelSpec("mlp", (1, 8, 8), 10), ())
+    save_weights(folder / "x.safetensors", stages, initial_parts(stages, 5))
+    pretrained = WeightsFile(path=str(folder / "x.safetensors"))
+    return tiny(2, model=Model(name="mlp", pretrained=pretrained))

@@ -553,6 +553,17 @@ MALFORMED = [
         "1:17 participation.choice: has no effect: all constant links are the same; remove it",
     ),
     Malformed(
+        "less time than the latency",
+        "network: {medium: {kind: fdma, latency_s: 0.01}, transport: {timeout_s: 0.01}}\n",
+        "1:73 network.transport.timeout_s: got 0.01, must be > network.medium.latency_s = 0.01: nothing would arrive",
+    ),
+    Malformed(
+        "a cut to be chosen that must fit other parts",
+        "algorithm: {kind: mtsl}\nmodel: {name: small_cnn, cuts: auto}\n"
+        "devices: [{count: 10, model: {name: small_cnn_bn, cuts: [block1]}}]\n",
+        "2:32 model.cuts: got 'auto', must name the cut: parts of other models (devices.model) must fit its shape",
+    ),
+    Malformed(
         "an outage that cannot be",
         "network: {transport: {outage: {gradients: reuse}}}\n",
         "1:23 network.transport.outage: has no effect: no message is lost: timeout_s is not given; remove it",
@@ -736,7 +747,7 @@ MALFORMED = [
     Malformed(
         "no weights",
         "model: {name: mlp, pretrained: {kind: file, path: nowhere.safetensors}}\n",
-        "1:51 model.pretrained.path: got 'nowhere.safetensors': nowhere.safetensors: not a safetensors file that can be read: ...",
+        "1:51 model.pretrained.path: got 'nowhere.safetensors': nowhere.safetensors: no such file",
     ),
     Malformed(
         "pretraining on nothing",
@@ -751,7 +762,7 @@ MALFORMED = [
     Malformed(
         "a folder for a file",
         "model: {name: mlp, pretrained: {kind: file, path: .}}\n",
-        "1:51 model.pretrained.path: got '.': .: not a safetensors file that can be read: ...",
+        "1:51 model.pretrained.path: got '.': .: no such file",
     ),
     # Knobs without effect
     Malformed(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from wirelessfsl.algorithms.exchange import learn, send
 from wirelessfsl.algorithms.staleness import PolynomialWeight, Staleness
-from wirelessfsl.engine.world import Node, Skipped, Steps, World
+from wirelessfsl.engine.world import Node, SimulationError, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average, serve
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
@@ -51,6 +51,10 @@ class Uploaded(NamedTuple):
 
     part: Part
     weights: Weights
+
+
+PATIENCE = 100
+"""So many times every client may begin again without a message that gets through, after which the run gives up."""
 
 
 @settings
@@ -85,12 +89,19 @@ class AsyncSL:
         parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
         server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
         version, versions = 0, dict.fromkeys(world.clients, 0)
+        fruitless, patience = 0, PATIENCE * len(world.clients)
         for t in world.rounds(self.rounds):
             rule = self.optimizer.at(t, self.rounds)
             losses: dict[Node, list[float]] = {}
             until = version + (self.uploads or len(world.clients))
             while version < until:
                 k, brought = yield from world.arrived()
+                fruitless = 0 if brought else fruitless + 1
+                if fruitless > patience:
+                    raise SimulationError(
+                        f"round {t}, simulated time {world.now:.6g} s: {patience} clients in a row lost a message and"
+                        " began again; raise network.transport.timeout_s or bring the devices nearer"
+                    )
                 if isinstance(brought, Sent):
                     with world.about(brought.step):
                         server_part, gradient, loss = yield from world.server.compute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from wirelessfsl.engine.world import Steps, World
-from wirelessfsl.learning.kernels import train
+from wirelessfsl.learning.kernels import train_there
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.settings import settings
@@ -47,6 +47,6 @@ class Centralised:
         (stage,) = world.stages
         losses = []
         for x, y in world.batches(world.server, self.local_steps, self.batch_size):
-            part, loss = yield from world.server.compute(train, stage, rule, part, x, y)
+            part, loss = yield from world.server.compute(train_there, stage, rule, part, x, y)
             losses.append(float(loss))
         return part, losses

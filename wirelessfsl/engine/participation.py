@@ -90,9 +90,9 @@ class Participation:
     choice: who takes part, of the clients that are up when the round begins.
     deadline_s: how long the server waits for clients, in s from when they began (where clients or clusters have turns,
         each turn); by default for everybody.
-    late: what becomes of a client that is not done at the deadline. drop: it leaves the round where it is, and nothing
-        of it counts. partial: it ends the batch that it is in (everybody does one at least), begins no other, and what
-        it has done counts; the round then takes longer than the deadline.
+    late: what becomes of a client that is not done at the deadline. With drop it leaves the round where it is, and
+        nothing of it counts. With partial it ends the batch that it is in (everybody does one at least), begins no
+        other, and what it has done counts; the round then takes longer than the deadline.
 
     >>> Participation(choice=RandomChoice(fraction=0.1)).late
     'drop'

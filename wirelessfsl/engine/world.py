@@ -113,6 +113,8 @@ class World:
         """
         there = self.clients if of is None else [client for client in self.clients if client in of]
         while not (up := tuple(node for node in there if node.up)):
+            if all(node.gone for node in there) and not all(node.gone for node in self.clients):
+                return ()  # others will come later
             if all(node.gone for node in there):
                 raise Exhausted("no client is left")
             self._back = self.env.event()

@@ -181,6 +181,10 @@ def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) 
     return _step(optimizer, part, gradients), loss
 
 
+train_there = replace(train, name="train_there", phase="server_step")
+"""One step of training a whole model, at the server."""
+
+
 @kernel(
     "client_step",
     flops=lambda stage, optimizer, part, anchor, mu, x, y: (

@@ -39,11 +39,18 @@ class WeightsFile:
 
     Tensors are matched by name; those of another shape (a head for other classes) stay as initialised.
 
-    path: the file.
+    path: the file; a relative path is from the folder where the tool runs.
+    sha256: digest that the file must have, hexadecimal; a run writes down that of the file that it was given, so that
+        running its scenario again begins with the same weights or is refused.
     """
 
     kind: Literal["file"] = "file"
     path: str
+    sha256: str | None = None
+
+    def pinned(self) -> WeightsFile:
+        """This file as it is now."""
+        return replace(self, sha256=_digest(Path(self.path)))
 
 
 @settings
@@ -82,15 +89,25 @@ class Pretrain:
 Pretrained = Annotated[WeightsFile | Pretrain, Kinds()]
 
 
-def read_weights(path: Path) -> Held:
-    """Tensors of a safetensors file by name. Raises ValueError if it cannot be read."""
+def read_weights(path: Path, sha256: str | None = None) -> Held:
+    """Tensors of a safetensors file by name.
+
+    Raises ValueError if it cannot be read, has not the given digest, or has numbers that are not finite.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
     try:
-        return load_file(path)
+        held = load_file(path)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path}: not a safetensors file that can be read: {error}") from error
+    if sha256 not in (None, _digest(path)):
+        raise ValueError(f"{path}: its sha256 is {_digest(path)}, must be {sha256}: it is another file than before")
+    if wrong := [name for name, tensor in held.items() if not bool(torch.isfinite(tensor).all())]:
+        raise ValueError(f"{path}: {', '.join(wrong[:3])} has numbers that are not finite")
+    return held
 
 
 def save_weights(path: Path, stages: tuple[Stage, ...], parts: tuple[Part, ...]) -> None:
@@ -106,20 +123,20 @@ def save_weights(path: Path, stages: tuple[Stage, ...], parts: tuple[Part, ...])
     os.replace(half, path)
 
 
-def fitting(model: ModelSpec, shapes: Mapping[str, Shape]) -> tuple[int, int]:
-    """How many of a model's parameters a set of tensors has by name and shape, and how many the model has.
+def fitting(model: ModelSpec, shapes: Mapping[str, Shape]) -> tuple[int, list[str]]:
+    """How many of a model's parameters a set of tensors has by name and shape, and the names of those that it lacks.
 
     Raises ValueError if it has none.
     """
     stage = Stage(model)
     parameters = [tuple(each.shape) for each in stage.module().parameters()]
     names = tensor_names(model, ())[0][: len(parameters)]
-    fit = sum(shapes.get(name) == shape for name, shape in zip(names, parameters, strict=True))
-    if not fit:
+    lacking = [name for name, shape in zip(names, parameters, strict=True) if shapes.get(name) != shape]
+    if len(lacking) == len(names):
         raise ValueError(
             f"no parameter of {model.name} is in it by name and shape; the first are {', '.join(names[:3])}"
         )
-    return fit, len(names)
+    return len(names) - len(lacking), lacking
 
 
 def shapes_of(model: ModelSpec) -> dict[str, Shape]:
@@ -144,9 +161,8 @@ def load_weights(stages: tuple[Stage, ...], parts: tuple[Part, ...], held: Held)
 def weights_of_file(setting: WeightsFile) -> tuple[Held, dict[str, Any]]:
     """Tensors of the file, and what a manifest says of it."""
     path = Path(setting.path)
-    held = read_weights(path)
-    with path.open("rb") as file:
-        return held, {"kind": setting.kind, "path": str(path), "sha256": file_digest(file, "sha256").hexdigest()}
+    held = read_weights(path, setting.sha256)
+    return held, {"kind": setting.kind, "path": str(path), "sha256": _digest(path)}
 
 
 def pretrain(
@@ -173,6 +189,8 @@ def pretrain(
         return read_weights(path), told | {"path": str(path), "cached": True}
     notice(f"pretraining {model.name} on {what}")
     part = _trained(setting, stage, part, ClientData(inputs, labels, "pretraining", seed))
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in part.weights):
+        raise ValueError("model.pretrained: the weights that were learnt are not finite; give a smaller learning rate")
     if model.name not in MODELS:
         return {name: each.clone() for name, each in _named((stage,), (part,)).items()}, told | {"cached": False}
     try:
@@ -200,6 +218,11 @@ def _named(stages: tuple[Stage, ...], parts: tuple[Part, ...]) -> Held:
         names = tensor_names(stage.model, stage.cuts)[stage.index]
         held |= {of + name: weight for name, weight in zip(names, part.weights, strict=True)}
     return held
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _cache() -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wirelessfsl.records import LABELS
+from wirelessfsl.records import LABELS, TRANSFER
 from wirelessfsl.results.metrics import diverged, dropped
 from wirelessfsl.results.prefixes import said
 
@@ -35,7 +35,11 @@ def closing(run: Run) -> str:
         joules = found["energy_to_accuracy_j"][target]
         cost = "not reached" if seconds is None else f"{said('s', seconds)}, {said('J', joules)}"
         lines.append(f"  to accuracy {target:<4} {cost}")
-    drops = dropped(run.facts)
+    facts = run.facts
+    sendings = facts.activity.among(TRANSFER)
+    if gone := int((sendings & ~facts.delivered).sum()):
+        lines.append(f"  not delivered   {gone} of {int(sendings.sum())} messages")
+    drops = dropped(facts)
     if drops.left:
         lines.append(f"  dropped         {drops.left} of {drops.client_rounds} client-rounds were dropped")
     if diverged(run.evaluations):

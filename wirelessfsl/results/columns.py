@@ -63,6 +63,7 @@ class Facts:
     round: Ints
     bytes: Ints
     energy_j: Floats
+    delivered: Mask
 
     def where(self, rows: Mask) -> Facts:
         """The chosen rows."""

@@ -205,6 +205,7 @@ class Run:
             round=_array(table["round"]),
             bytes=_array(table["bytes"]),
             energy_j=_array(table["energy_j"]),
+            delivered=_array(table["delivered"]),
         )
 
     @cached_property

@@ -8,7 +8,17 @@ A file is read with the place of every node kept (``document``), validated by py
 
 from __future__ import annotations
 
-from wirelessfsl.scenario.derived import cut_choices, cuts_of, dataset_of, deal, model_of, other_of, pieces_of
+from wirelessfsl.scenario.derived import (
+    broadcasts,
+    cut_choices,
+    cuts_of,
+    dataset_of,
+    deal,
+    model_of,
+    other_of,
+    pieces_of,
+    pinned,
+)
 from wirelessfsl.scenario.json_schema import describe_fields, schema
 from wirelessfsl.scenario.loading import load_scenario
 from wirelessfsl.scenario.problems import ScenarioError
@@ -41,6 +51,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Server",
+    "broadcasts",
     "cut_choices",
     "cuts_of",
     "dataset_of",
@@ -51,6 +62,7 @@ __all__ = [
     "model_of",
     "other_of",
     "pieces_of",
+    "pinned",
     "resolve",
     "schema",
     "to_yaml",

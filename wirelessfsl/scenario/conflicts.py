@@ -31,6 +31,10 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
         counts = tuple(("devices", i, "count") for i in range(len(s.devices)))
         text = f"got {counted} devices, must be data.clients = {s.data.clients}"
         yield Problem(("devices",), text, reads=(("data", "clients"), *counts))
+    transport, latency_s = s.network.transport, s.network.medium.latency_s
+    if s.algorithm.messages and transport.timeout_s is not None and transport.timeout_s <= latency_s:
+        text = f"got {transport.timeout_s:g}, must be > network.medium.latency_s = {latency_s:g}: nothing would arrive"
+        yield Problem(("network", "transport", "timeout_s"), text, reads=(("network", "medium", "latency_s"),))
     yield from _of_codecs(s)
     yield from _of_learning(s)
 
@@ -114,6 +118,10 @@ def _of_model(s: Scenario, dataset: Dataset, source: tuple[Path, ...]) -> Iterat
         yield Problem(("model", "name"), f"got {name!r}, which cannot be made: {type(error).__name__}: {error}")
         return
     yield from _of_pretraining(s, model, source)
+    if cuts == "auto" and getattr(s.algorithm, "own", "") == "parts" and any(group.model for group in s.devices):
+        text = "got 'auto', must name the cut: parts of other models (devices.model) must fit its shape"
+        yield Problem(("model", "cuts"), text, reads=(("devices",), _ALGORITHM))
+        return
     if wanted and not isinstance(cuts, tuple):
         if cuts == "auto" and len(outermost(points)) < wanted:
             text = f"got 'auto', {name} cannot be cut {wanted} times; it can be after: {', '.join(outermost(points))}"
@@ -176,7 +184,7 @@ def _of_pretraining(s: Scenario, model: ModelSpec, source: tuple[Path, ...]) -> 
     pretrained, reads = s.model.pretrained, (*source, ("model", "name"))
     if isinstance(pretrained, WeightsFile):
         try:
-            held = read_weights(File(pretrained.path))
+            held = read_weights(File(pretrained.path), pretrained.sha256)
             fitting(model, {name: tuple(tensor.shape) for name, tensor in held.items()})
         except ValueError as error:
             yield Problem((*_PRETRAINED, "path"), f"got {pretrained.path!r}: {error}", reads=reads)

@@ -14,9 +14,9 @@ from wirelessfsl.learning.data import Dataset, load, set_apart
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
 from wirelessfsl.learning.text import Windows
-from wirelessfsl.learning.weights import Pretrain
+from wirelessfsl.learning.weights import Pretrain, WeightsFile
 from wirelessfsl.scenario.problems import Path
-from wirelessfsl.scenario.settings import Devices, Scenario, Server
+from wirelessfsl.scenario.settings import Devices, Model, Scenario, Server
 from wirelessfsl.streams import stream
 
 
@@ -25,6 +25,17 @@ def owners_of(s: Scenario) -> list[tuple[Path, Devices | Server]]:
     groups = s.devices if s.has_clients else ()
     server = [(("server",), s.server)] if s.has_server else []
     return [*((("devices", i), group) for i, group in enumerate(groups)), *server]
+
+
+def pinned(s: Scenario) -> Scenario:
+    """The scenario with the digests of the files of weights that it begins with."""
+
+    def pin(model: Model) -> Model:
+        start = model.pretrained
+        return replace(model, pretrained=start.pinned()) if isinstance(start, WeightsFile) else model
+
+    groups = (each if each.model is None else replace(each, model=pin(each.model)) for each in s.devices)
+    return replace(s, model=pin(s.model), devices=tuple(groups))
 
 
 def broadcasts(s: Scenario) -> bool:
