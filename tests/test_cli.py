@@ -177,8 +177,9 @@ def test_the_closing_lines_keep_small_numbers_and_tell_who_was_dropped(
     assert lines[4].endswith(" kB down")
     assert lines[5] == "  labels          stayed at the clients"  # for none arrived
     assert lines[6] == "  to accuracy 0.85 not reached"
-    assert lines[7] == "  dropped         10 of 10 client-rounds were dropped"
-    assert lines[8].startswith("run folder:")
+    assert lines[7] == "  not delivered   10 of 10 messages"
+    assert lines[8] == "  dropped         10 of 10 client-rounds were dropped"
+    assert lines[9].startswith("run folder:")
 
 
 @pytest.mark.parametrize(

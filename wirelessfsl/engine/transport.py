@@ -20,9 +20,9 @@ class Skipped(Lost):
 class Outage:
     """What a scheme does without a message that was lost (``network.transport.outage``).
 
-    With drop the client leaves the round. With skip the batch ends here, and the client goes on with its next. With reuse
-    the receiver takes what it received last of this kind; if that is nothing, a batch is skipped and a client dropped. A
-    lost upload of weights always drops its client, from the average.
+    With drop the client leaves the round. With skip the batch ends here, and the client goes on with its next. With
+    reuse the receiver takes what it received last of this kind; if that is nothing, a batch is skipped and a client
+    dropped. A lost upload of weights always drops its client, from the average.
 
     activations: of a client's smashed data (and the labels with them).
     gradients: of the gradient of smashed data; the server has stepped by then, and the client does not.
