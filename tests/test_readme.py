@@ -58,3 +58,18 @@ def test_a_command_prints_what_is_shown(
 def test_every_scheme_of_a_scenario_has_its_line(name: Path) -> None:
     kind = YAML(typ="safe", pure=True).load(name.read_text())["algorithm"]["kind"]
     assert f"| `{kind}` |" in README
+
+
+def _commands() -> list[tuple[str, str]]:
+    found = []
+    for file in sorted((ROOT / "scenarios").glob("*.yaml")):
+        if file.stem == "mnist":  # its files are the user's
+            continue
+        text = " ".join(line[2:] for line in file.read_text().splitlines() if line.startswith("# "))
+        found += [(file.name, quoted or plain) for quoted, plain in re.findall(r"--set (?:\"(.*?)\"|([^\s,)]+))", text)]
+    return found
+
+
+@pytest.mark.parametrize(("name", "change"), _commands(), ids=str)
+def test_what_the_head_of_a_scenario_proposes_is_accepted(name: str, change: str) -> None:
+    load_scenario(ROOT / "scenarios" / name, [change.rstrip(".")])

@@ -167,7 +167,7 @@ def _batch(s: Scenario, dataset: Dataset, model: Model | None) -> _Batch:
     )
     if broadcasts(s) and not isinstance(s.network.medium, ConstantLink):
         # What all hear at once takes the band once: of a client's bytes the n-th part, at its own share of the band.
-        together = ceil(getattr(scheme, "phi", 1.0) * scheme.batch_size) / scheme.batch_size
+        together = getattr(scheme, "aggregated", scheme.batch_size) / scheme.batch_size
         hops[-1] = hops[-1] * (1.0 - together + together / _taking(s))
     if held[LABELS]:
         hops[0] = hops[0] + _message(coding, LABELS, held[LABELS], up=True)

@@ -99,7 +99,7 @@ class Survey:
     def __call__(self, world: World, parts: tuple[Part, ...]) -> None:
         size = self.algorithm.batch_size
         batches = [
-            [world.data[k].batch(step, size) for step in range(min(-(-world.samples(k) // size), BATCHES))]
+            [world.data[k].batch(step, size) for step in range(min(-(-len(world.data[k]) // size), BATCHES))]
             for k in world.clients
         ]
         shares = self._shares(world)
@@ -220,5 +220,5 @@ class Survey:
 
     def _shares(self, world: World) -> list[float]:
         """Share of every client in the averages."""
-        of = [world.samples(k) if self.algorithm.weighting == "samples" else 1 for k in world.clients]
+        of = world.shares(world.clients, self.algorithm.weighting)
         return [each / sum(of) for each in of]

@@ -120,7 +120,7 @@ def test_sfl_gas_clients_step_with_the_weighted_mean_gradient() -> None:
     world, _ = world_of(scenario)
     (below, above), (first, second) = world.stages, world.initial
     batches = [world.data[k].batch(0, BATCH) for k in world.clients]
-    samples = torch.tensor([float(world.samples(k)) for k in world.clients])
+    samples = torch.tensor([float(n) for n in world.shares(world.clients, "samples")])
     assert samples.max() > 1.5 * samples.min()
     sent = [forward(below, first, x) for x, _ in batches]
     _, gradients, _ = serve_all(above, rule, second, [smashed for _, smashed, _ in sent], [y for _, y in batches])

@@ -10,6 +10,7 @@ import torch
 
 from tests.algorithms.ideal import IDEAL, ideal
 from tests.worlds import ListLog, one_round, tiny, world_of
+from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import TopK
@@ -306,3 +307,18 @@ def test_evaluation_through_codecs_passes_both_cuts() -> None:
 def test_on_iid_data_it_learns() -> None:
     budget: dict[str, Any] = {"rounds": 20, "local_steps": 10, "batch_size": 16, "optimizer": SGD(lr=0.2)}
     assert ideal(PFSL(**budget), clients=4, cuts=CUTS).accuracy > 0.9
+
+
+def test_shares_of_clients_are_not_off_by_one_for_their_binary_digits() -> None:
+    assert [PFSL(drop_rate=rate).vanishing(n) for rate, n in ((0.29, 100), (0.58, 50), (0.3, 10), (0.3, 3))] == [
+        29,
+        29,
+        3,
+        0,
+    ]
+    assert [EPSL(phi=phi, batch_size=b).aggregated for phi, b in ((0.07, 100), (0.14, 50), (0.28, 25), (0.5, 5))] == [
+        7,
+        7,
+        7,
+        3,
+    ]

@@ -44,6 +44,25 @@ def test_a_random_choice_has_its_number_and_takes_everybody_equally_often() -> N
     assert chosen != other
 
 
+def test_who_is_down_changes_nothing_in_the_order_of_the_others() -> None:
+    def chosen(down: int | None) -> list[str]:
+        world, _ = world_of(tiny(10, participation=Participation(choice=RandomChoice(fraction=0.3))))
+
+        def story() -> Any:
+            for _ in world.rounds(1):
+                if down is not None:
+                    world.clients[down].switch(up=False)
+                return (yield from world.participants())
+
+        return [client.name for client in tell(world, story())]
+
+    everybody = chosen(None)
+    away = next(i for i in range(10) if f"client-{i}" not in everybody)
+    assert chosen(away) == everybody
+    gone = int(everybody[0].removeprefix("client-"))
+    assert len(set(chosen(gone)) & set(everybody)) == 2
+
+
 def test_a_choice_of_nobody_takes_one() -> None:
     scenario = tiny(5, algorithm=replace(V1, rounds=3), participation=Participation(choice=RandomChoice(fraction=0.01)))
     assert [len(each) for each in takers(run(scenario)[0], 3)] == [1, 1, 1]

@@ -614,7 +614,17 @@ MALFORMED = [
     Malformed(
         "personal after the end",
         "algorithm: {kind: pfsl, rounds: 5, checkpoint: 5}\nmodel: {name: small_cnn}\n",
-        "1:48 algorithm.checkpoint: got 5, must be less than algorithm.rounds = 5: nothing would be personalised",
+        "1:48 algorithm.checkpoint: got 5, must be less than algorithm.rounds - 1 = 4: nothing would be personalised",
+    ),
+    Malformed(
+        "a share of clients that is nobody",
+        "algorithm: {kind: pfsl, drop_rate: 0.05}\nmodel: {name: small_cnn}\n",
+        "1:36 algorithm.drop_rate: got 0.05, which is nobody of data.clients = 10; must be 0, or 1 / clients or more",
+    ),
+    Malformed(
+        "part of a round of one batch",
+        "algorithm: {kind: fedavg, local_steps: 1}\nparticipation: {deadline_s: 1.0, late: partial}\n",
+        "2:34 participation.late: has no effect: a round of fedavg is one batch, of which there is no part; remove it",
     ),
     Malformed(
         "frozen behind the centre",

@@ -69,7 +69,7 @@ class EPSL:
     @property
     def aggregated(self) -> int:
         """m, samples of every client's batch whose gradients are averaged."""
-        return ceil(self.phi * self.batch_size)
+        return ceil(self.phi * self.batch_size - 1e-9)
 
     def train(self, world: World) -> Steps:
         parts = {k: world.initial_of(k)[0].copy().begin(self.optimizer, world.key(k)) for k in world.clients}

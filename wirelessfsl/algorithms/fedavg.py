@@ -62,7 +62,7 @@ class FedAvg:
             sessions = {k: self.session(world, k, rule, model.weights, parts[k]) for k in clients}
             done = yield from world.together(sessions)
             if done:
-                shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
+                shares = world.shares(done, self.weighting)
                 uploads = [upload for _, upload, _ in done.values()]
                 mean = yield from world.server.compute(average, uploads, shares)
                 if self.upload == "update":

@@ -76,7 +76,7 @@ class FedEM:
             sessions = {k: self.session(world, k, rule, _weights(learners), parts[k], shares[k]) for k in clients}
             done = yield from world.together(sessions)
             if done:
-                counts = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
+                counts = world.shares(done, self.weighting)
                 uploads = [upload for _, _, upload, _ in done.values()]
                 learners = _loaded(learners, (yield from world.server.compute(average, uploads, counts)))
                 parts |= {k: own for k, (own, _, _, _) in done.items()}

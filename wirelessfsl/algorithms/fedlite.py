@@ -82,7 +82,7 @@ class FedLite:
                 updates = yield from world.together(returning, step=0, again=True)
                 losses = {k: [each] for k, each in zip(sent, loss.tolist(), strict=True) if k in updates}
                 if updates:
-                    shares = [world.samples(k) if self.weighting == "samples" else 1 for k in updates]
+                    shares = world.shares(updates, self.weighting)
                     mean = yield from server.compute(average, [*updates.values()], shares)
                     client_part = yield from server.compute(step, rule, client_part, mean)
             world.close_round((client_part, server_part), losses)

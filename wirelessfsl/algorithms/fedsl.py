@@ -108,7 +108,7 @@ class FedSL:
             parts |= {k: part for k, (part, _, _, _) in done.items()}
             replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
             holders |= done.keys()
-            shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
+            shares = world.shares(done, self.weighting)
             if done and aggregate:
                 uploads = [upload for _, _, upload, _ in done.values()]
                 mean = plan.unpack((yield from server.compute(average, uploads, shares)))
@@ -121,7 +121,7 @@ class FedSL:
             elif holders:
                 here = [k for k in world.clients if k in holders]
                 kept = [plan.flown(parts[k].weights) for k in here]
-                of = [world.samples(k) if self.weighting == "samples" else 1 for k in here]
+                of = world.shares(here, self.weighting)
                 shown = client_part.load(plan.unpack(average(kept, of)))
             if done:
                 halves = [replica.weights for _, replica, _, _ in done.values()]

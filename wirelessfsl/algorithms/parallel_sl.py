@@ -112,7 +112,7 @@ class ParallelSL:
         uploading = {k: world.transfer(k, world.server, model_upload=here[k].weights) for k in losses}
         uploads = yield from world.together(uploading, again=True)
         if uploads:
-            shares = [world.samples(k) if self.weighting == "samples" else 1 for k in uploads]
+            shares = world.shares(uploads, self.weighting)
             mean = yield from world.server.compute(average, [*uploads.values()], shares)
             client_part = client_part.load(mean)
         return client_part, server_part, {k: here[k] for k in uploads}, {k: losses[k] for k in uploads}

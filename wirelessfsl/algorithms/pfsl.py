@@ -17,13 +17,15 @@ Each round (an epoch there), for all clients k at once and the same number of ba
 From the round after ``checkpoint`` on the centre is frozen, too, and no dL/da2 is sent; from the second on backs are
 not averaged any more, but each client's own. What differs from the released code, on purpose: clients begin with the
 same back (there heads differ until the first average); frozen pieces work in evaluation mode and never move (there
-batch statistics and Adam's momentum move them); who drops out is drawn without replacement and from all clients.
+batch statistics and Adam's momentum move them); with the whole centre frozen no gradient is sent that nobody uses; who
+drops out is drawn without replacement and from all clients.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from math import floor
 from typing import Annotated, ClassVar, Literal
 
 from wirelessfsl.engine.world import Node, Skipped, Steps, World
@@ -80,8 +82,8 @@ class PFSL:
             tuned = self.checkpoint is not None and t > self.checkpoint
             merging = self.checkpoint is None or t <= self.checkpoint + 1
             clients = yield from world.participants()
-            order = stream(world.seed, "vanishing", t).permutation(len(clients))
-            vanishing = {clients[i] for i in order[: int(self.drop_rate * len(clients))]}
+            order = [world.clients[i] for i in stream(world.seed, "vanishing", t).permutation(len(world.clients))]
+            vanishing = {*[k for k in order if k in clients][: self.vanishing(len(clients))]}
             sessions = {
                 k: self.session(
                     world,
@@ -110,6 +112,10 @@ class PFSL:
                 holders = set()
             models = {k: (*fixed, centre, backs[k] if k in holders else back.load(merged)) for k in world.clients}
             world.close_round(models, {k: losses for k, (_, _, _, losses) in done.items()})
+
+    def vanishing(self, clients: int) -> int:
+        """How many of so many clients vanish after their local work."""
+        return floor(self.drop_rate * clients + 1e-9)
 
     def session(
         self,

@@ -53,7 +53,7 @@ class SFLGA(ParallelSL):
 
     def serve(self, rule: Optimizer, world: World, part: Part, sent: Sent, step: int) -> Steps:
         part, gradients, losses = yield from ParallelSL.serve(self, rule, world, part, sent, step)
-        shares = [world.samples(k) if self.weighting == "samples" else 1 for k in sent]
+        shares = world.shares(sent, self.weighting)
         with world.about(step):
             (mean,) = yield from world.server.compute(average, [(each,) for each in gradients.values()], shares)
             message = yield from world.broadcast(world.server, gradients=mean)

@@ -34,13 +34,13 @@ class SplitLearning:
     Labels go to the server with the smashed data. Nothing is averaged: there is one model, which clients train in turn.
     A client that drops out in its turn leaves the model as it was before.
 
-    rounds: global rounds; in each every client has its turn.
+    rounds: global rounds; in each every client that takes part has its turn.
     local_steps: batches per client and round.
     batch_size: samples per batch; a client that has fewer sees some of them more than once in a batch.
     optimizer: update rule of both halves; each client and the server have a state of their own.
     order: of the clients: always the same, or a new random one every round.
     hand_over: how the client part goes from one client to the next: through the server, up and down; or as peers, from
-        device to device over the uplink's band (on constant links at the uplink's rate). Of peers the last one that is
+        device to device over a band as wide as the uplink's (on constant links at its rate). Of peers the last one that is
         up hands its part on.
     """
 

@@ -71,7 +71,7 @@ class SplitFedV1:
                 sessions[k] = self.session(world, k, rule, own, parts[k], replicas[k].load(replica))
             done = yield from world.together(sessions)
             if done:
-                shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
+                shares = world.shares(done, self.weighting)
                 whole = {k: (upload, replica.weights) for k, (_, replica, upload, _) in done.items()}
                 alike = [recut(weights, world.stages_of(k), world.stages) for k, weights in whole.items()]
                 uploads, halves = zip(*alike, strict=True)

@@ -62,7 +62,7 @@ class SplitFedV3:
             }
             done = yield from world.together(sessions)
             if done:
-                shares = [world.samples(k) if self.weighting == "samples" else 1 for k in done]
+                shares = world.shares(done, self.weighting)
                 halves = [replica.weights for _, replica, _ in done.values()]
                 server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
                 parts |= {k: part for k, (part, _, _) in done.items()}

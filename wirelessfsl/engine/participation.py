@@ -34,7 +34,7 @@ class RandomChoice:
     """A random sample of the clients, anew every round: max(C K, 1) of K (McMahan et al., AISTATS 2017, algorithm 1).
 
     fraction: C, share of all clients that take part, in (0, 1], rounded to a number of clients; those that are down
-        are not chosen.
+        are not chosen. Who is down changes nothing in the order of the others.
     """
 
     kind: Literal["random"] = "random"
@@ -42,8 +42,10 @@ class RandomChoice:
 
     def choose(self, world: World, up: Sequence[Node]) -> tuple[Node, ...]:
         """The clients of a round, of those that are up, in their order; a function of seed and round."""
-        order = stream(world.seed, "participants", world.round).permutation(len(up))
-        return tuple(up[i] for i in sorted(order[: _number(self.fraction, world)]))
+        order = stream(world.seed, "participants", world.round).permutation(len(world.clients))
+        awake = set(up)
+        there = [world.clients[i] for i in order if world.clients[i] in awake]
+        return _in_order(there[: _number(self.fraction, world)])
 
 
 @settings

@@ -9,7 +9,7 @@ every fact goes to the log. The world itself counts rounds, deals batches and le
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -135,9 +135,9 @@ class World:
         """Key of a client's random numbers in training (dropout), for :meth:`Part.begin`."""
         return self.data[client].key
 
-    def samples(self, client: Node) -> int:
-        """Number of training samples of a client."""
-        return len(self.data[client])
+    def shares(self, clients: Iterable[Node], weighting: str) -> list[int]:
+        """Weights of clients in an average: their numbers of training samples, or for ``uniform`` 1 each."""
+        return [len(self.data[client]) if weighting == "samples" else 1 for client in clients]
 
     def steps(self, count: int) -> Iterator[int]:
         """Numbers of this round's batches, from 0; fewer than ``count`` if late clients do part of the work."""

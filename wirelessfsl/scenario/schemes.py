@@ -42,7 +42,7 @@ def of_parts(s: Scenario, dataset: Dataset, reads: tuple[Path, ...]) -> Iterator
             yield from _of_fedsl(s, scheme)
             knob = "pruning"
         case PFSL() as scheme:
-            yield from _of_pfsl(scheme)
+            yield from _of_pfsl(scheme, s.data.clients)
             knob = "frozen"
         case _:
             return
@@ -77,8 +77,13 @@ def _of_fedsl(s: Scenario, scheme: FedSL) -> Iterator[Problem]:
         yield Problem(outage, text, reads=(("algorithm", "pruning"),))
 
 
-def _of_pfsl(scheme: PFSL) -> Iterator[Problem]:
+def _of_pfsl(scheme: PFSL, clients: int) -> Iterator[Problem]:
     rounds, checkpoint = scheme.rounds, scheme.checkpoint
-    if checkpoint is not None and checkpoint >= rounds:
-        text = f"got {checkpoint}, must be less than algorithm.rounds = {rounds}: nothing would be personalised"
+    if checkpoint is not None and checkpoint >= rounds - 1:
+        text = f"got {checkpoint}, must be less than algorithm.rounds - 1 = {rounds - 1}: nothing would be personalised"
         yield Problem(("algorithm", "checkpoint"), text, reads=(("algorithm", "rounds"),))
+    if scheme.drop_rate and not scheme.vanishing(clients):
+        text = (
+            f"got {scheme.drop_rate:g}, which is nobody of data.clients = {clients}; must be 0 or at least 1 / clients"
+        )
+        yield Problem(("algorithm", "drop_rate"), text, reads=(("data", "clients"),))

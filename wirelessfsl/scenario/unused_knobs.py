@@ -145,7 +145,7 @@ def _of_participation(s: Scenario) -> Unused:
     late: Path = ("participation", "late")
     if participation.deadline_s is None:
         yield late, "nobody is late: deadline_s is not given", ("participation", "deadline_s")
-    elif participation.late == "partial" and not hasattr(scheme, "local_steps"):
+    elif participation.late == "partial" and getattr(scheme, "local_steps", 1) == 1:
         yield late, f"a round of {scheme.kind} is one batch, of which there is no part", _ALGORITHM
     if getattr(scheme, "newcomers", 1) == 0:
         yield ("algorithm", "newcomers_round"), "nobody comes late: newcomers is 0", ("algorithm", "newcomers")
