@@ -619,7 +619,7 @@ MALFORMED = [
     Malformed(
         "a share of clients that is nobody",
         "algorithm: {kind: pfsl, drop_rate: 0.05}\nmodel: {name: small_cnn}\n",
-        "1:36 algorithm.drop_rate: got 0.05, which is nobody of data.clients = 10; must be 0, or 1 / clients or more",
+        "1:36 algorithm.drop_rate: got 0.05: nobody of data.clients = 10; must be 0, or 1 / clients or more",
     ),
     Malformed(
         "part of a round of one batch",

@@ -40,8 +40,8 @@ class SplitLearning:
     optimizer: update rule of both halves; each client and the server have a state of their own.
     order: of the clients: always the same, or a new random one every round.
     hand_over: how the client part goes from one client to the next: through the server, up and down; or as peers, from
-        device to device over a band as wide as the uplink's (on constant links at its rate). Of peers the last one that is
-        up hands its part on.
+        device to device over a band as wide as the uplink's (on constant links at its rate). Of peers the last one that
+        is up hands its part on.
     """
 
     cuts: ClassVar[int] = 1

@@ -83,7 +83,5 @@ def _of_pfsl(scheme: PFSL, clients: int) -> Iterator[Problem]:
         text = f"got {checkpoint}, must be less than algorithm.rounds - 1 = {rounds - 1}: nothing would be personalised"
         yield Problem(("algorithm", "checkpoint"), text, reads=(("algorithm", "rounds"),))
     if scheme.drop_rate and not scheme.vanishing(clients):
-        text = (
-            f"got {scheme.drop_rate:g}, which is nobody of data.clients = {clients}; must be 0 or at least 1 / clients"
-        )
+        text = f"got {scheme.drop_rate:g}: nobody of data.clients = {clients}; must be 0, or 1 / clients or more"
         yield Problem(("algorithm", "drop_rate"), text, reads=(("data", "clients"),))
