@@ -313,3 +313,10 @@ def later():
         ("scipy", False, False, True),
         ("radio.link", True, False, False),
     }
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "algorithms").glob("*.py")), ids=lambda path: path.stem)
+def test_a_scheme_reaches_samples_only_as_batches_of_their_client(path: Path) -> None:
+    """Labels and inputs come from ``world.batch`` and its kin, which mark them as their client's, and stay marked."""
+    touched = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    assert not touched & {"data", "clone", "detach", "labels_of", "test_inputs", "test_labels"}

@@ -2,8 +2,8 @@
 
 Follows the idea of choosing the cut layer by delay or energy (Wu et al., IEEE JSAC 41(4), 2023, and others); here every
 possibility is tried in closed form (:mod:`wirelessfsl.prediction`). All clients get the same cut, unless groups of
-devices have their own (splitfed_v1). What a cut does to
-the accuracy, and how much activations tell of the data, is not weighed.
+devices have their own (splitfed_v1). What a cut does to the accuracy, and how much activations tell of the data, is not
+weighed.
 """
 
 from __future__ import annotations

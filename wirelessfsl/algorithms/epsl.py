@@ -14,7 +14,8 @@ Every step, for all clients k at once:
     client k:  w_c,k <- step     <- server, to all at once: dL/da of the m;  to k: dL/da_k of its b - m
 
 Ours: that an averaged gradient goes back through the server's model at the mean of the smashed data, for which the
-server pays m forward passes more; and equal weights of the clients. Nothing else is averaged over clients: each keeps a
+server pays m forward passes more (a pass of its own, with dropout masks and batch statistics of its own); and equal
+weights of the clients. Nothing else is averaged over clients: each keeps a
 part of its own.
 """
 

@@ -28,9 +28,9 @@ from wirelessfsl.units import Count
 class SplitFedV3:
     """SplitFed V3: private client parts, the server's replicas averaged every round (Gawali et al., MIUA 2021).
 
-    Labels go to the server with the smashed data. No parameter ever travels; clients begin with the same values
-    and may have parts of different models (devices.model). Each
-    client is evaluated with its own part on its own test samples; the figure of the run is their mean.
+    Labels go to the server with the smashed data. No parameter ever travels; clients begin with the same values and may
+    have parts of different models (devices.model). Each client is evaluated with its own part on its own test samples;
+    the figure of the run is their mean.
 
     rounds: global rounds.
     local_steps: batches per client and round.
