@@ -9,17 +9,20 @@ import pytest
 import torch
 
 from tests.algorithms.ideal import apart, ideal
-from tests.worlds import BATCH, DIM, FLOAT, MESSAGE, OVERHEAD, SERVE, TENSOR, run, tiny, world_of
+from tests.worlds import BATCH, DIM, FLOAT, MESSAGE, OVERHEAD, SERVE, TENSOR, run, tell, tiny, world_of
 from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.sfl_ga import SFLGA
+from wirelessfsl.codecs.clustering import Clustering
+from wirelessfsl.codecs.sparse import TopK
+from wirelessfsl.learning.executor import Sequential
 from wirelessfsl.learning.kernels import backward, forward, serve_aggregated, serve_all
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.partition import Quantity
 from wirelessfsl.learning.stage import initial_parts, split
-from wirelessfsl.scenario import Data
+from wirelessfsl.scenario import Codecs, Data
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 4, "batch_size": BATCH}
 STAGE = split(ModelSpec("mlp", (1, 8, 8), 10), ("fc1",))[1]
@@ -130,3 +133,45 @@ def test_sfl_gas_clients_step_with_the_weighted_mean_gradient() -> None:
     for at, weight in enumerate(outcome.parts[0].params):
         expected = sum(share * part.params[at] for share, part in zip(samples / samples.sum(), parts, strict=True))
         assert torch.allclose(weight, expected, atol=1e-6)
+
+
+class Calls(Sequential):
+    """Remembers what kernels were given and what came out, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of: dict[str, list[tuple[tuple[Any, ...], Any]]] = {}
+
+    def submit(self, kernel: Any, *args: Any) -> Any:
+        work = super().submit(kernel, *args)
+        self.of.setdefault(kernel.name, []).append((args, work.result()))
+        return work
+
+
+@pytest.mark.parametrize("codec", [TopK(fraction=0.25), Clustering(subvectors=8, centroids=2, correction=0.5)])
+@pytest.mark.parametrize("scheme", [SFLGA, EPSL])
+def test_gradients_return_through_each_clients_codec_and_that_is_paid_for(scheme: Any, codec: Any) -> None:
+    more = {"phi": 0.25} if scheme is EPSL else {}
+    once = scheme(rounds=1, local_steps=1, batch_size=BATCH, optimizer=SGD(lr=0.1), **more)
+    world, log = world_of(tiny(2, algorithm=once, codecs=Codecs(activations=(codec,))))
+    world.executor = calls = Calls()
+    tell(world, once.train(world))
+    coded = [smashed for _, (_, smashed, _) in calls.of["forward"]]
+    if scheme is SFLGA:
+        ((args, (_, gradients, _)),) = calls.of["serve_all"]
+        shares = [world.samples(k) / sum(map(world.samples, world.clients)) for k in world.clients]
+        answers = [sum(share * each for share, each in zip(shares, gradients, strict=True))] * 2
+    else:
+        ((args, (_, common, own, _)),) = calls.of["serve_aggregated"]
+        answers = [torch.cat([common, each]) for each in own]
+    used = [args[5] for args, _ in calls.of["backward"]]
+    for z, seen, answer, gradient in zip(coded, args[3], answers, used, strict=True):
+        if isinstance(codec, TopK):
+            expected = answer * (seen != 0)
+            assert int((seen != 0).sum()) == BATCH * 64 // 4
+        else:
+            expected = answer + 0.5 * (z - seen) / BATCH
+            assert not torch.allclose(expected, answer, atol=1e-4)
+        assert torch.allclose(gradient, expected, atol=1e-7)
+    paid = [row.flops for row in log.rows(phase="decode", activity="compute") if row.node != "server"]
+    assert paid == ([] if isinstance(codec, TopK) else [3.0 * BATCH * 64] * 2)
