@@ -24,6 +24,7 @@ from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
 from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
+from wirelessfsl.codecs.sparse import TopK
 from wirelessfsl.engine.medium import ConstantLink, Medium
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.engine.world import World
@@ -39,7 +40,7 @@ from wirelessfsl.records import (
     MODEL_DOWNLOAD,
     MODEL_UPLOAD,
 )
-from wirelessfsl.scenario import Model, Scenario
+from wirelessfsl.scenario import Codecs, Model, Scenario
 
 ONE_STEP = [ParallelSL, CPSL, SFLGA, EPSL, MTSL]
 """Schemes whose server steps once for the batches of all."""
@@ -186,6 +187,23 @@ def test_the_last_gradient_is_used_again(scheme: Any) -> None:
     first, second, third = gradients_used(one, 2)
     assert torch.equal(first, second)
     assert not torch.equal(second, third)
+
+
+@pytest.mark.parametrize("scheme", [SplitFedV1, SFLGA, EPSL], ids=lambda scheme: scheme.kind)
+def test_a_gradient_used_again_has_the_way_back_of_its_own_batch_and_one_from_a_broadcast_that_of_the_new(
+    scheme: Any,
+) -> None:
+    one = lossy(scheme, Outage(gradients="reuse"), clients=1, rounds=1)
+    first, second, third = gradients_used(replace(one, codecs=Codecs(activations=(TopK(fraction=0.5),))), 2)
+    kept = [gradient != 0 for gradient in (first, second, third)]
+    assert not torch.equal(kept[0], kept[2])
+    if scheme is SplitFedV1:
+        assert torch.equal(first, second)
+    else:
+        assert not torch.equal(kept[0], kept[1])
+        both = kept[0] & kept[1]
+        assert both.any()
+        assert torch.equal(first[both], second[both])
 
 
 @pytest.mark.parametrize("scheme", [SplitFedV1, SFLGA], ids=lambda scheme: scheme.kind)

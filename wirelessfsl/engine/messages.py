@@ -107,7 +107,7 @@ class Messages:
         """Listen to a broadcast, from its first bit; returns what this receiver decodes.
 
         A receiver that falls meanwhile leaves, and the others go on. Raises Lost or Skipped, or returns what came last,
-        as :meth:`transfer` does.
+        as :meth:`transfer` does; what came is not led back yet (:meth:`way_back`).
         """
         sender, kind = message.sender, message.kind
         link = sender.name, receiver.name, f"{kind} to all"

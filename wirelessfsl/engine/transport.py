@@ -24,6 +24,10 @@ class Outage:
     reuse the receiver takes what it received last of this kind; if that is nothing, a batch is skipped and a client
     dropped. A lost upload of weights always drops its client, from the average.
 
+    A gradient that is taken again was led back through the codec of its own batch's activations, and is taken as it is.
+    Where gradients return in a broadcast (sfl_ga, epsl) it is that of what the server decoded, and the client leads it
+    back through the codec of its new batch.
+
     activations: of a client's smashed data (and the labels with them).
     gradients: of the gradient of smashed data; the server has stepped by then, and the client does not.
     activations_down: of the smashed data that the server returns to a client with the model's end.
