@@ -44,6 +44,22 @@ class Watching(Sequential):
         return super().submit(replace(kernel, run=run), *args)
 
 
+class Calls(Sequential):
+    """Remembers what kernels were given and what came out, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of: dict[str, list[tuple[tuple[Any, ...], Any]]] = {}
+
+    def submit(self, kernel: Kernel, *args: Any) -> Work:
+        def run(*args: Any) -> Any:
+            value = kernel.run(*args)
+            self.of.setdefault(kernel.name, []).append((args, value))
+            return value
+
+        return super().submit(replace(kernel, run=run), *args)
+
+
 @dataclass(frozen=True)
 class Played:
     log: ListLog

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.algorithms.ideal import apart, ideal
+from tests.algorithms.ideal import Calls, apart, ideal
 from tests.worlds import BATCH, DIM, FLOAT, MESSAGE, OVERHEAD, SERVE, TENSOR, run, tell, tiny, world_of
 from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.mtsl import MTSL
@@ -16,7 +16,6 @@ from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.sparse import TopK
-from wirelessfsl.learning.executor import Sequential
 from wirelessfsl.learning.kernels import backward, forward, serve_aggregated, serve_all
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
@@ -133,19 +132,6 @@ def test_sfl_gas_clients_step_with_the_weighted_mean_gradient() -> None:
     for at, weight in enumerate(outcome.parts[0].params):
         expected = sum(share * part.params[at] for share, part in zip(samples / samples.sum(), parts, strict=True))
         assert torch.allclose(weight, expected, atol=1e-6)
-
-
-class Calls(Sequential):
-    """Remembers what kernels were given and what came out, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.of: dict[str, list[tuple[tuple[Any, ...], Any]]] = {}
-
-    def submit(self, kernel: Any, *args: Any) -> Any:
-        work = super().submit(kernel, *args)
-        self.of.setdefault(kernel.name, []).append((args, work.result()))
-        return work
 
 
 @pytest.mark.parametrize("codec", [TopK(fraction=0.25), Clustering(subvectors=8, centroids=2, correction=0.5)])

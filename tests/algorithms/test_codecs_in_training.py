@@ -23,6 +23,7 @@ from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
+from wirelessfsl.codecs.wire import frame_bytes
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
@@ -74,6 +75,19 @@ def test_a_codec_changes_the_bytes_of_its_own_messages_alone(kind: str) -> None:
         assert own[kind] == exact[kind]
     else:  # 2 of 32 bits a value; the headers of a small model's parts are most of its message
         assert own[kind] < exact[kind] / 4
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_b_bits_are_b_of_32_forward_only_or_both_ways(bits: int) -> None:
+    values, headers = 4 * 16 * 256, 40 + frame_bytes([(16, 16, 4, 4)])
+    codec = (Quantize(bits=bits),)
+    for codecs, share in (
+        (Codecs(activations=codec), (bits / 32 + 1) / 2),
+        (Codecs(activations=codec, gradients=codec), bits / 32),
+    ):
+        sent = ideal(SplitFedV1(**BUDGET), codecs=codecs).bytes_by_kind()
+        both = (sent[ACTIVATIONS] + sent[GRADIENTS]) / 6 - 2 * headers
+        assert both == pytest.approx(2 * values * share, abs=2 * 16)  # what tells the range
 
 
 def test_sixteen_bits_stay_close_to_no_compression() -> None:

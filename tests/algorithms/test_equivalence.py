@@ -13,6 +13,7 @@ from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
+from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
@@ -138,6 +139,18 @@ def test_every_split_scheme_with_one_client_is_splitfed_v1(model: str, optimizer
     assert left.accuracy == right.accuracy
     if scheme is not SplitFedV3:
         assert apart(left.weights, right.weights) <= TOLERANCE
+
+
+@pytest.mark.parametrize("scheme", [CPSL, MTSL])
+@plain_and_batch_norm
+@every_optimizer
+def test_one_client_of_cpsl_and_of_mtsl_is_centralised_training(model: str, optimizer: SGD | Adam, scheme: Any) -> None:
+    left, right = (ideal(kind(optimizer=optimizer, **BUDGET), model=model) for kind in (scheme, Centralised))
+    parts = left.outcome.parts or left.outcome.models["client-0"]
+    weights = tuple(w for part in parts for w in part.params) + tuple(w for part in parts for w in part.buffers)
+    assert left.losses == pytest.approx(right.losses, abs=TOLERANCE)
+    assert apart(weights, right.weights) <= TOLERANCE
+    assert left.accuracy == right.accuracy
 
 
 @pytest.mark.parametrize("model", ["small_cnn"])

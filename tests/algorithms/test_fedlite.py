@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
-from tests.algorithms.ideal import ideal
-from tests.worlds import ListLog
+from tests.algorithms.ideal import Calls, ideal
+from tests.worlds import BATCH, ListLog, tell, tiny, world_of
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.wire import frame_bytes
@@ -70,3 +71,24 @@ def test_k_means_is_paid_for_by_the_clients_clock() -> None:
     spent = [sum(row.end_s - row.start_s for row in log.rows(phase="encode")) for log in (quick, slow)]
     assert spent[1] == pytest.approx(spent[0] * (100 * 5 + 3) / (5 + 3))
     assert slow.end_s > quick.end_s
+
+
+def test_the_servers_gradient_is_that_at_what_it_received() -> None:
+    once = FedLite(rounds=1, batch_size=BATCH, optimizer=SGD(lr=0.1))
+    codecs = Codecs(activations=(Clustering(subvectors=8, centroids=2),))
+    world, _ = world_of(tiny(1, algorithm=once, codecs=codecs))
+    world.executor = calls = Calls()
+    tell(world, once.train(world))
+    ((_, (_, z, _)),), ((args, (_, (gradient,), _)),) = calls.of["forward"], calls.of["serve_all"]
+    module, (labels,) = world.stages[1].module(), args[4]
+    values = dict(zip((name for name, _ in module.named_parameters()), world.initial[1].params, strict=True))
+
+    def at(received: torch.Tensor) -> torch.Tensor:
+        leaf = received.clone().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(torch.func.functional_call(module, values, (leaf,)), labels)
+        return torch.autograd.grad(loss, leaf)[0]
+
+    expected = at(args[3][0])
+    assert torch.allclose(gradient, expected, atol=1e-7)
+    assert (gradient - at(z)).norm() > 0.05 * gradient.norm()
+    assert torch.equal(calls.of["gradient_of"][0][0][-1], gradient)

@@ -23,6 +23,7 @@ from wirelessfsl.codecs.sparse import RandomK, TopK
 from wirelessfsl.codecs.stochastic import QSGD
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.engine.coding import Coding
+from wirelessfsl.engine.medium import ConstantLink
 from wirelessfsl.learning.executor import Sequential, Work
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.learning.optim import SGD, Adam
@@ -30,13 +31,15 @@ from wirelessfsl.learning.partition import Iid
 from wirelessfsl.learning.pruning import Cubic, FilterPruning, NoPruning, OneShot, Pruning, WeightPruning
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, MODEL_DOWNLOAD, MODEL_UPLOAD
-from wirelessfsl.scenario import Codecs, Data, Devices, Model, Scenario
+from wirelessfsl.scenario import Codecs, Data, Devices, Model, Network, Scenario
 from wirelessfsl.scenario.settings import EvaluationSettings
 from wirelessfsl.simulation import Outcome, play
 
 BUDGET: dict[str, Any] = {"rounds": 6, "local_steps": 2, "batch_size": 16, "optimizer": SGD(lr=0.1, momentum=0.5)}
 FRAME, TENSOR, DIM = 8, 2, 4
 CLIENTS, STEPS = 3, 2
+HALF = Codecs(activations=(Dropout(p=0.5),))
+EVEN = Network(medium=ConstantLink(uplink_bit_s=1e6, downlink_bit_s=1e6, latency_s=0.0))
 
 
 def scenario(algorithm: FedSL | SplitFedV1, **changes: Any) -> Scenario:
@@ -263,3 +266,37 @@ def test_a_round_in_which_everybody_drops_out_changes_nothing_that_is_measured()
     last = [m for m in log.metrics if m.client is None and m.split == "test"][-2:]
     assert (outcome.status, outcome.rounds) == ("exhausted", 5)
     assert last[0].loss == last[1].loss
+
+
+# What its means are worth in simulated seconds
+
+
+def seconds(log: ListLog, phase: str) -> float:
+    return sum(row.end_s - row.start_s for row in log.rows(phase=phase, node="client-0"))
+
+
+def test_dropout_takes_its_share_off_the_uplink() -> None:
+    half, full = (run(FedSL(**BUDGET), codecs=each, network=EVEN)[0] for each in (HALF, Codecs()))
+    assert seconds(half, ACTIVATIONS) == pytest.approx(0.5 * seconds(full, ACTIVATIONS), rel=0.05)
+    assert seconds(half, MODEL_UPLOAD) == pytest.approx(seconds(full, MODEL_UPLOAD))
+
+
+def test_aggregation_every_three_rounds_takes_a_third_of_the_seconds_on_the_air() -> None:
+    rare, often = (run(FedSL(**BUDGET, interval=each), network=EVEN)[0] for each in (3, 1))
+    assert seconds(rare, MODEL_UPLOAD) == pytest.approx(seconds(often, MODEL_UPLOAD) / 3)
+
+
+def test_dropout_speeds_a_shallow_split_up_the_more_and_pruning_of_weights_a_deep_one() -> None:
+    # Twice the activations fly at the first cut (256 numbers against 128), and at the second 30 times the weights.
+    def speed_up(cut: str, pruning: Pruning, codecs: Codecs) -> float:
+        ends = []
+        for algorithm, chains in (FedSL(**BUDGET), Codecs()), (FedSL(**BUDGET, pruning=pruning), codecs):
+            log = ListLog()
+            model = Model(name="small_cnn", cuts=(cut,))
+            play(replace(scenario(algorithm, codecs=chains, network=EVEN), model=model), log)
+            ends.append(log.end_s)
+        return ends[0] / ends[1]
+
+    assert speed_up("block1", NoPruning(), HALF) > 1.3 * speed_up("block2", NoPruning(), HALF) > 1.3
+    at_once = WeightPruning(sparsity=0.5, schedule=OneShot())
+    assert 1.0 < 1.2 * speed_up("block1", at_once, Codecs()) < speed_up("block2", at_once, Codecs())

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import pytest
 import torch
 
-from tests.algorithms.ideal import Played, ideal
-from tests.worlds import ListLog
+from tests.algorithms.ideal import Calls, Played, ideal
+from tests.worlds import DEVICE, ListLog, tell, tiny, world_of
 from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.fedem import FedEM
 from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
@@ -23,7 +25,7 @@ from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Classes, Iid, Partition
 from wirelessfsl.learning.stage import initial_parts, split
-from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.scenario import Algorithm, Data, Devices, Model, Scenario
 from wirelessfsl.simulation import Outcome, play
 
@@ -111,6 +113,49 @@ def test_a_client_that_is_away_keeps_its_part() -> None:
         assert all(torch.allclose(a, b, atol=1e-9) for a, b in pairs) == same
 
 
+# Bytes
+
+
+def test_a_round_costs_what_the_closed_forms_say() -> None:
+    clients, steps = 3, 2
+    once = BUDGET | {"rounds": 1}
+    mtsl, splitfed, fedavg, fedem = (
+        ideal(scheme, clients=clients).bytes_by_kind()
+        for scheme in (MTSL(**once), SplitFedV1(**once), FedAvg(**once), FedEM(**once, learners=3))
+    )
+    below, whole = [(16, 1, 3, 3), (16,)], [(16, 1, 3, 3), (16,), (32, 16, 3, 3), (32,), (10, 128), (10,)]
+    sizes = [4 * sum(prod(shape) for shape in each) for each in (below, whole)]
+    assert sizes == [4 * 160, 4 * 6090]
+    smashed = 40 + frame_bytes([(16, 16, 4, 4)]) + 4 * 16 * 256
+    training = dict.fromkeys((ACTIVATIONS, GRADIENTS), clients * steps * smashed)
+    training[LABELS] = clients * steps * (frame_bytes([(16,)]) + 8 * 16)
+    assert mtsl == training
+    for found, learners, frames, size in (
+        ({k: n for k, n in splitfed.items() if k not in training}, 1, below, sizes[0]),
+        (fedavg, 1, whole, sizes[1]),
+        (fedem, 3, whole, sizes[1]),
+    ):
+        model = clients * (40 + frame_bytes(frames * learners) + learners * size)
+        assert found == {MODEL_UPLOAD: model, MODEL_DOWNLOAD: model}
+    assert {kind: splitfed[kind] for kind in training} == mtsl
+
+
+def test_it_sends_less_than_fedavg_up_to_the_break_even_of_local_steps() -> None:
+    # tau 2 B d_s < 2 |W|, without labels and headers: 256 numbers a sample, 6,090 weights.
+    for samples in 4, 16:
+        cheaper = []
+        for steps in range(1, 8):
+            once = BUDGET | {"rounds": 1, "local_steps": steps, "batch_size": samples}
+            mtsl, fedavg = (ideal(scheme).bytes_by_kind() for scheme in (MTSL(**once), FedAvg(**once)))
+            cheaper.append(mtsl[ACTIVATIONS] + mtsl[GRADIENTS] < sum(fedavg.values()))
+        assert cheaper == [steps * 2 * samples * 256 < 2 * 6090 for steps in range(1, 8)]
+        assert cheaper[0]
+        assert not cheaper[-1]
+
+
+# Accuracy
+
+
 def own_accuracy(algorithm: Algorithm, partition: Partition) -> float:
     data = Data(name="digits", clients=6, partition=partition)
     log = ListLog()
@@ -129,7 +174,28 @@ def test_on_skewed_clients_private_parts_win_and_on_equal_ones_they_do_not_lose_
         for partition in (skewed, equal)
     ]
     assert gaps[0] > 0.03
-    assert gaps[0] > gaps[1]
+    assert gaps[0] > gaps[1] > -0.02
+
+
+# Without one of the clients
+
+
+def test_a_client_that_is_not_there_changes_nothing_of_the_others_but_through_the_server() -> None:
+    algorithm = MTSL(**BUDGET | {"rounds": 1}, loss="sum")
+    calls = []
+    for at_s in 1e6, 0.0:
+        groups = (replace(DEVICE, count=2), replace(DEVICE, count=1, failures=FailAt(times_s=(at_s,))))
+        world, _ = world_of(tiny(devices=groups, algorithm=algorithm))
+        world.executor = each = Calls()
+        tell(world, algorithm.train(world))
+        backward = [args for args, _ in each.of["backward"]]
+        calls.append([args for n, args in enumerate(backward) if len(backward) == 4 or n % 3 < 2])
+    assert [len(each) for each in calls] == [4, 4]
+    same = [
+        (torch.equal(now[4], then[4]), torch.allclose(now[5], then[5], atol=1e-7))  # inputs, gradient
+        for now, then in zip(*calls, strict=True)
+    ]
+    assert same == [(True, True), (True, True), (True, False), (True, False)]
 
 
 # Newcomers

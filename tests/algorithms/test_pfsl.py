@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from tests.algorithms.ideal import IDEAL, ideal
-from tests.worlds import ListLog, one_round, tiny, world_of
+from tests.algorithms.ideal import IDEAL, Calls, ideal
+from tests.worlds import ListLog, one_round, tell, tiny, world_of
 from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.codecs.quantize import Quantize
@@ -20,7 +21,7 @@ from wirelessfsl.learning.data import ClientData
 from wirelessfsl.learning.kernels import finish, infer, infer_there
 from wirelessfsl.learning.models import ModelSpec, make
 from wirelessfsl.learning.optim import SGD, Adam, Optimizer
-from wirelessfsl.learning.partition import Dirichlet, Iid, Quantity
+from wirelessfsl.learning.partition import Dirichlet, Iid, Quantity, Stratified
 from wirelessfsl.learning.stage import initial_parts, split
 from wirelessfsl.records import (
     ACTIVATIONS,
@@ -265,6 +266,26 @@ def test_every_client_does_the_same_number_of_batches_and_walks_through_all_its_
     client = ClientData(ids, torch.zeros(64, dtype=torch.int64), "client-0", 1)
     seen = [int(i) for step in range(4) for i in client.batch(step, 16)[0]]
     assert sorted(seen) == list(range(64))  # two rounds of two batches: no sample twice
+
+
+def test_a_large_and_a_small_client_do_the_same_and_walk_on_from_round_to_round() -> None:
+    # 1,200 and 90 samples, as 2,000 and 150; 12 batches of 15: 180 of the one once, all 90 of the other twice.
+    scenario = tiny(
+        2,
+        data=Data(name="blobs", clients=2, partition=Stratified(samples=(1200, 90))),
+        algorithm=PFSL(rounds=4, local_steps=3, batch_size=15, optimizer=SGD(lr=0.1)),
+        model=Model(name="mlp", cuts=("fc1", "fc2")),
+    )
+    world, log = world_of(scenario)
+    world.executor = calls = Calls()
+    tell(world, scenario.algorithm.train(world))
+    for client, times in zip(world.clients, (1, 2), strict=True):
+        own = {tuple(x.flatten().tolist()) for x in world.data[client].inputs}
+        assert len(log.rows(node=client.name, phase="client_step", activity="compute")) == 12
+        fed = [tuple(x.flatten().tolist()) for args, _ in calls.of["infer"] for x in args[-1]]
+        counts = Counter(x for x in fed if x in own)
+        assert set(counts.values()) == {times}
+        assert len(counts) == min(180, len(own))
 
 
 def test_personal_ends_are_better_on_skewed_clients() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from sklearn.cluster import KMeans
@@ -9,6 +11,9 @@ from sklearn.cluster import KMeans
 from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.clustering import Clustering, lloyd, random_start, spread_start
 from wirelessfsl.codecs.wire import frame_bytes
+from wirelessfsl.learning.kernels import forward
+from wirelessfsl.learning.models import ModelSpec
+from wirelessfsl.learning.stage import initial_parts, split
 
 POINTS = [
     # (q, L, R), ratio at d = 9216, B = 20 and 64 bits a number: the paper's 490x and other points by its formula.
@@ -211,3 +216,35 @@ def test_codebooks_are_learnt_anew_from_every_batch() -> None:
     second, _ = chain.encode((normal(4, 8) + 100,), memory)
     assert (chain.decode(second)[0] > 90).all()
     assert (chain.decode(first)[0] < 10).all()
+
+
+def test_a_codebook_for_everything_loses_nothing_and_may_be_longer_than_the_tensor() -> None:
+    x = normal(4, 8)
+    codec = Clustering(subvectors=8, centroids=64)
+    payload, _ = Chain((codec,)).encode((x,), 1)
+    assert torch.equal(through(codec, x), x)
+    assert len(payload) - frame_bytes([(4, 8)]) == 64 * 4 + 4 * 8 * 6 // 8 > x.nbytes
+
+
+def test_the_best_of_several_starts_loses_the_less_the_more_centroids_there_are() -> None:
+    points = normal(1, 300, 4).double()
+    draws = [torch.rand(32, 1, generator=torch.Generator().manual_seed(seed)) for seed in range(6)]
+    best = [
+        min(float(distortion(points, *lloyd(points, spread_start(points, each[:count]), 50))) for each in draws)
+        for count in (1, 2, 4, 8, 16, 32)
+    ]
+    assert all(more < 0.9 * fewer for fewer, more in pairwise(best))
+
+
+def test_of_activations_behind_a_relu_one_codebook_for_all_loses_less_than_one_each_and_is_no_longer() -> None:
+    # Empirical: images of random strokes through a convolution, its ReLU and its pooling.
+    stages = split(ModelSpec("small_cnn", (1, 8, 8), 10), ("block1",))
+    images = (normal(64, 1, 8, 8) > 1).float()
+    with torch.inference_mode():
+        z = forward(stages[0], initial_parts(stages, 1)[0], images)[1]
+    assert (z >= 0).all()
+    common, each = (Clustering(subvectors=64, groups=r, centroids=n, iterations=20) for r, n in ((1, 16), (64, 2)))
+    sizes = [len(Chain((codec,)).encode((z,), 1)[0]) for codec in (common, each)]
+    lost = [float((through(codec, z) - z).square().sum()) for codec in (common, each)]
+    assert sizes[0] <= sizes[1]
+    assert lost[0] < 0.75 * lost[1]
