@@ -78,17 +78,25 @@ def test_the_servers_gradient_is_that_at_what_it_received() -> None:
     codecs = Codecs(activations=(Clustering(subvectors=8, centroids=2),))
     world, _ = world_of(tiny(1, algorithm=once, codecs=codecs))
     world.executor = calls = Calls()
+    received: dict[str, torch.Tensor] = {}
+    unseal = world.messages.coding.unseal
+
+    def watched(sender: str, receiver: str, kind: str, payload: Any) -> Any:
+        unsealed = unseal(sender, receiver, kind, payload)
+        received[kind] = unsealed.tensors[0]
+        return unsealed
+
+    world.messages.coding.unseal = watched  # type: ignore[method-assign]
     tell(world, once.train(world))
     ((_, (_, z, _)),), ((args, (_, (gradient,), _)),) = calls.of["forward"], calls.of["serve_all"]
     module, (labels,) = world.stages[1].module(), args[4]
     values = dict(zip((name for name, _ in module.named_parameters()), world.initial[1].params, strict=True))
 
-    def at(received: torch.Tensor) -> torch.Tensor:
-        leaf = received.clone().requires_grad_()
+    def at(smashed: torch.Tensor) -> torch.Tensor:
+        leaf = smashed.clone().requires_grad_()
         loss = torch.nn.functional.cross_entropy(torch.func.functional_call(module, values, (leaf,)), labels)
         return torch.autograd.grad(loss, leaf)[0]
 
-    expected = at(args[3][0])
-    assert torch.allclose(gradient, expected, atol=1e-7)
+    assert torch.allclose(gradient, at(received[ACTIVATIONS]), atol=1e-7)
     assert (gradient - at(z)).norm() > 0.05 * gradient.norm()
     assert torch.equal(calls.of["gradient_of"][0][0][-1], gradient)
