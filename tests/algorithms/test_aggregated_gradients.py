@@ -145,7 +145,8 @@ def test_gradients_return_through_each_clients_codec_and_that_is_paid_for(scheme
     coded = [smashed for _, (_, smashed, _) in calls.of["forward"]]
     if scheme is SFLGA:
         ((args, (_, gradients, _)),) = calls.of["serve_all"]
-        shares = [world.samples(k) / sum(map(world.samples, world.clients)) for k in world.clients]
+        samples = [len(world.data[k]) for k in world.clients]
+        shares = [each / sum(samples) for each in samples]
         answers = [sum(share * each for share, each in zip(shares, gradients, strict=True))] * 2
     else:
         ((args, (_, common, own, _)),) = calls.of["serve_aggregated"]
