@@ -196,6 +196,27 @@ def test_who_falls_while_the_server_has_its_batch_is_not_answered(at_s: float) -
     assert outcome.status == "completed"
 
 
+@pytest.mark.parametrize("at_s", [3.123, 3.213, 3.413, 7.217, 10.367])
+def test_who_falls_and_comes_back_before_its_upload_is_taken_has_one_session_all_the_same(at_s: float) -> None:
+    scheme = AsyncSL(rounds=3, local_steps=1, batch_size=BATCH)
+    slower = [
+        replace(DEVICE, processor=replace(PROCESSOR, flops_per_s=PROCESSOR.flops_per_s / by)) for by in (1.0, 1.3, 1.7)
+    ]
+    calm, _ = run(tiny(devices=tuple(slower), algorithm=scheme))
+    sent = max(r.end_s for r in calm.rows(node="client-0", phase="model_upload", activity="transfer") if r.end_s < at_s)
+    busy = [row for row in calm.rows(node=SERVER, activity="compute") if row.start_s <= at_s <= row.end_s]
+    assert sent < at_s
+    assert busy
+    slower[0] = replace(slower[0], failures=FailAt(times_s=(at_s,), repair_s=0.01))
+    world, log, status = played(tiny(devices=tuple(slower), algorithm=scheme))
+    assert status == "completed"
+    assert len(uploads(log)) >= 9
+    (row,) = log.rows(activity=DROP)
+    assert (row.node, row.start_s) == ("client-0", pytest.approx(at_s))
+    for client in world.clients:
+        assert_tiled(log, client.name, world.env.now)
+
+
 def test_a_run_without_a_client_left_is_exhausted() -> None:
     dying = replace(DEVICE, count=2, battery=Battery(capacity_j=200.0))
     _, outcome = run(tiny(devices=(dying,), algorithm=AsyncSL(**BUDGET | {"rounds": 100})))

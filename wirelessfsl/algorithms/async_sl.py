@@ -117,7 +117,7 @@ class AsyncSL:
                     client_part, parts[k] = client_part.load(mixed), brought.part
                     version += 1
                 versions[k] = version
-                world.start(k, self.begin(world, k, client_part.weights, parts[k]))
+                world.start(k, self.begin(world, k, client_part.weights, parts[k]), again=brought is not None)
             if t == self.rounds:
                 yield from world.halt()
             world.close_round((client_part, server_part), losses)

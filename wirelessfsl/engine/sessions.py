@@ -94,9 +94,10 @@ class Sessions:
     def start(self, client: Node, steps: Steps, step: int = -1, again: bool = False) -> None:
         """Let a session of one client run while the scheme goes on; :meth:`arrived` tells its end.
 
-        step: as for :meth:`together`. again: it goes on with what the client's last session began; if the client has
-        fallen since, it does not.
+        step: as for :meth:`together`. again: it follows on the result of the client's last session; if the client has
+            fallen since, it does not, and the client arrives anew when it is up. Needed where there is such a result.
         """
+        assert client not in self.running, f"{client.name} has a session already"
         if client.up and (client in self._waiting or not again):
             self._waiting.discard(client)
             self.running[client] = process = self.env.process(self._visit(client, steps))
