@@ -251,6 +251,42 @@ def test_a_part_goes_from_device_to_device_once_a_turn_and_never_through_the_ser
     assert sum(row.energy_j for row in log.events) == pytest.approx(end.energy_j, rel=1e-9)
 
 
+def test_who_hands_its_part_on_is_free_when_it_is_delivered_whatever_the_next_has_to_decode() -> None:
+    coded = Codecs(model_upload=(Quantize(bits=8),))
+    log, _ = run(tiny(3, algorithm=PEERS, codecs=coded))
+    decoded = [row for row in log.rows(phase="decode", activity="compute") if row.node != "server"]
+    assert len(decoded) == len(log.rows(phase=MODEL_UPLOAD, activity="transfer")) == 8
+    for row in decoded:
+        (sent,) = (
+            r for r in log.rows(phase=MODEL_UPLOAD, activity="transfer", peer=row.node) if r.end_s == row.start_s
+        )
+        assert [r for r in log.rows(node=sent.node, activity="wait", phase="idle") if r.start_s == row.start_s]
+    for k in range(3):
+        assert_tiled(log, f"client-{k}", log.end_s)
+
+
+def test_who_hands_its_part_on_and_falls_after_delivery_does_not_end_the_turn_of_the_next() -> None:
+    coded = Codecs(model_upload=(Quantize(bits=8),))
+    calm, _ = run(tiny(3, algorithm=PEERS, codecs=coded))
+    decode = calm.rows(phase="decode", activity="compute", node="client-1")[0]
+    falling = replace(DEVICE, failures=FailAt(times_s=((decode.start_s + decode.end_s) / 2,), repair_s=0.01))
+    log, _ = run(tiny(algorithm=PEERS, codecs=coded, devices=(falling, DEVICE, DEVICE)))
+    assert not log.rows(activity="drop")
+
+
+def test_who_waited_through_the_turn_of_one_that_failed_waited_for_nobody_in_particular() -> None:
+    # The second fails in its turn, so that the third fetches the part from the first, which has waited since its own.
+    calm, _ = run(tiny(3, algorithm=PEERS))
+    begun = calm.rows(node="client-1", phase="client_forward")[0]
+    failing = replace(DEVICE, failures=FailAt(times_s=((begun.start_s + begun.end_s) / 2,), repair_s=1e6))
+    log, _ = run(tiny(algorithm=PEERS, devices=(DEVICE, failing, DEVICE)))
+    moved = [(row.node, row.peer) for row in log.rows(phase=MODEL_UPLOAD, activity="transfer", round=1)]
+    assert moved == [("client-0", "client-1"), ("client-0", "client-2")]
+    assert {row.peer for row in log.rows(activity="wait", phase="idle")} == {""}
+    for k in range(3):
+        assert_tiled(log, f"client-{k}", log.end_s)
+
+
 def test_the_way_between_two_devices_is_their_distance_on_a_band_as_wide_as_the_uplinks() -> None:
     # Two devices at 100 and 300 m on one ray are 200 m apart, as far as a third one from the server.
     scenario = tiny(

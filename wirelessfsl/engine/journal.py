@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from simpy import Environment, Process
 
-from wirelessfsl.records import Event, Log
+from wirelessfsl.records import IDLE, Event, Log
 
 if TYPE_CHECKING:
     from wirelessfsl.engine.node import Node
@@ -68,10 +68,13 @@ class Journal:
         attempts: int = 0,
         delivered: bool = True,
     ) -> None:
-        """Append a fact; round, step and (unless given) the client that a server works for come from the session."""
+        """Append a fact; round, step and (unless given) the client that a node works for come from the session.
+
+        Whoever waits for its turn does so for nobody.
+        """
         session = self.sessions.get(self.env.active_process)
         step = -1 if session is None else session.step
-        peer = peer or (None if session is None or session.client is node else session.client)
+        peer = peer or (None if session is None or session.client is node or phase == IDLE else session.client)
         name = "" if peer is None else peer.name
         at = (start_s, end_s, node.name, name, activity, phase, self.round, step)
         self.log.event(Event._make((*at, size_bytes, flops, energy_j, attempts, delivered)))

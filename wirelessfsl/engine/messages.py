@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -47,13 +48,20 @@ class Messages:
         self.coding, self.transport = coding, transport
         self._last: dict[tuple[str, str, str], tuple[Tensor, ...]] = {}
 
-    def transfer(self, sender: Node, receiver: Node, **messages: Tensor | tuple[Tensor, ...]) -> Steps:
+    def transfer(
+        self,
+        sender: Node,
+        receiver: Node,
+        until_delivery: AbstractContextManager[None] = nullcontext(),  # noqa: B008 (may be entered many times)
+        /,
+        **messages: Tensor | tuple[Tensor, ...],
+    ) -> Steps:
         """Send tensors in one message, ``kind=value`` each; returns what the receiver decodes, in the same order.
 
         Encoding is paid for by the sender, the air by both, decoding by the receiver. ``gradients`` are those of the
         last ``activations`` that went the other way, and return through the same codecs. If the message does not
         arrive, the scenario's case of outage (by its first kind) is met: raises Lost or Skipped, or returns what came
-        last.
+        last. ``until_delivery`` holds while the sender has a part in it.
         """
         sealed = {}
         for kind, value in messages.items():
@@ -62,14 +70,15 @@ class Messages:
                 sealed[kind] = self.coding.seal(sender.name, receiver.name, kind, _tensors(value))
             except ValueError as error:
                 self.journal.fail(sender, f"encoding {kind}", error)
-        if flops := sum(each.flops for each in sealed.values()):
-            yield from sender.spend("encode", flops)
         sizes = {kind: len(each.payload) for kind, each in sealed.items()}
         sizes[next(iter(sizes))] += self.transport.overhead_bytes
         case = self.transport.outage.of(next(iter(messages)))
         links = [(sender.name, receiver.name, kind) for kind in messages]
         try:
-            yield from self._fly(sender, receiver, sizes)
+            with until_delivery:
+                if flops := sum(each.flops for each in sealed.values()):
+                    yield from sender.spend("encode", flops)
+                yield from self._fly(sender, receiver, sizes)
         except Lost:
             last = [self._last.get(link, ()) for link in links]
             if case == "reuse" and _shapes(last) == _shapes(messages.values()):

@@ -135,16 +135,15 @@ class Sessions:
         return self.participation.late == "partial" and self.env.now >= self._until_s
 
     @contextmanager
-    def lending(self, sender: Node) -> Iterator[Node]:
-        """Another client, which has no session now, does something in this one; gives the one whose session it is.
+    def lending(self, sender: Node) -> Iterator[None]:
+        """Another client, which has no session now, does something in this one.
 
         If it falls meanwhile, this session ends as if a message was lost.
         """
-        client = self.journal.session.client
         self.wait_over(sender)
-        self._lending[sender] = self.running[client]
+        self._lending[sender] = self.running[self.journal.session.client]
         try:
-            yield client
+            yield
         finally:
             del self._lending[sender]
             sender.free_since_s = self.env.now

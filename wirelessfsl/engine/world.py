@@ -201,8 +201,8 @@ class World:
 
     def hand_over(self, sender: Node, **messages: Tensor | tuple[Tensor, ...]) -> Steps:
         """As :meth:`transfer`, from another client, which has no session now, to the one whose session this is."""
-        with self.sessions.lending(sender) as receiver:
-            return (yield from self.messages.transfer(sender, receiver, **messages))
+        receiver = self.journal.session.client
+        return self.messages.transfer(sender, receiver, self.sessions.lending(sender), **messages)
 
     def broadcast(self, sender: Node, **message: Tensor | tuple[Tensor, ...]) -> Steps:
         """Encode tensors, ``kind=value``, for all who :meth:`hear` it: :meth:`Messages.broadcast`."""
