@@ -29,7 +29,7 @@ from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
 from wirelessfsl.algorithms.staleness import ConstantWeight, HingeWeight, PolynomialWeight
 from wirelessfsl.devices.battery import Battery
 from wirelessfsl.devices.failures import FailAt
-from wirelessfsl.engine.medium import ConstantLink
+from wirelessfsl.engine.medium import ConstantLink, Tdma
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.engine.world import SimulationError, World
@@ -151,6 +151,17 @@ def test_a_round_is_a_number_of_uploads_whosever_they_are() -> None:
     bounds = {row.round: row.end_s for row in log.rows(activity="idle", node=SERVER)} | {0: 0.0}
     assert all(bounds[row.round - 1] <= row.end_s <= bounds[row.round] for row in log.events)
     assert any(row.start_s < bounds[row.round - 1] for row in log.rows(activity="compute", node="client-1"))
+
+
+def test_rows_carry_the_round_in_which_they_end_also_where_they_are_written_down_later() -> None:
+    # Clients wait for the band, and their rows are written down when they have been on the air.
+    scheme = AsyncSL(rounds=8, local_steps=1, uploads=1, batch_size=BATCH)
+    log, _ = run(tiny(5, algorithm=scheme, medium=Tdma(bandwidth_hz=1e5, latency_s=0.01)))
+    bounds = {row.round: (row.start_s, row.end_s) for row in log.rows(activity="idle", node=SERVER)}
+    assert [*bounds] == [*range(1, 9)]
+    for row in log.events:
+        begin_s, end_s = bounds[row.round]
+        assert begin_s <= row.end_s <= end_s
 
 
 def noted(data: ClientData, asked: list[int], step: int, batch_size: int) -> Any:

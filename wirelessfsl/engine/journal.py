@@ -32,12 +32,20 @@ class Session:
 
 
 class Journal:
-    """What is written down of what happens; ``sessions`` has those that processes are about."""
+    """What is written down of what happens; ``began_s`` has when each round began, from round 0 on (before the first).
+
+    ``sessions`` has those that processes are about.
+    """
 
     def __init__(self, env: Environment, log: Log) -> None:
         self.env, self.log = env, log
-        self.round = 0
+        self.began_s = [0.0]
         self.sessions: dict[Process | None, Session] = {}
+
+    @property
+    def round(self) -> int:
+        """Number of the round, from 1; 0 before the first."""
+        return len(self.began_s) - 1
 
     @property
     def session(self) -> Session:
@@ -68,15 +76,18 @@ class Journal:
         attempts: int = 0,
         delivered: bool = True,
     ) -> None:
-        """Append a fact; round, step and (unless given) the client that a node works for come from the session.
+        """Append a fact; step and (unless given) the client that a node works for come from the session.
 
-        Whoever waits for its turn does so for nobody.
+        Its round is the one in which it ended, which may be over by now. Whoever waits for its turn does so for nobody.
         """
         session = self.sessions.get(self.env.active_process)
         step = -1 if session is None else session.step
         peer = peer or (None if session is None or session.client is node or phase == IDLE else session.client)
         name = "" if peer is None else peer.name
-        at = (start_s, end_s, node.name, name, activity, phase, self.round, step)
+        number = self.round
+        while end_s < self.began_s[number]:
+            number -= 1
+        at = (start_s, end_s, node.name, name, activity, phase, number, step)
         self.log.event(Event._make((*at, size_bytes, flops, energy_j, attempts, delivered)))
 
     def fail(self, node: Node, what: str, error: Exception) -> NoReturn:

@@ -81,15 +81,14 @@ class World:
         self._jitter: dict[Node, Jitter] = {}
         self._back: Event | None = None
         self._batches: Counter[Node] = Counter()
-        self._round_began_s = 0.0
 
     # What a scheme uses: rounds and who takes part
 
     def rounds(self, count: int) -> Iterator[int]:
         """Count the rounds, from 1."""
         self.rounds_planned = count
-        for self.journal.round in range(1, count + 1):
-            self._round_began_s = self.env.now
+        for _ in range(count):
+            self.journal.began_s.append(self.now)
             for node, jitter in self._jitter.items():
                 node.slowness = jitter.factor(self.seed, node.name, self.round)
             yield self.round
@@ -225,16 +224,14 @@ class World:
         losses: training loss of every batch of each client that finished.
         cut: what evaluation through codecs does with smashed data before and after.
         """
-        now = self.env.now
+        began_s, now = self.journal.began_s[-1], self.env.now
         self.sessions.close_round()
         for node in (*self.clients, self.server):
             if node is not self.server and node not in self.sessions.running:
                 self.sessions.wait_over(node)
             node.settle()
             idle_j = node.take_idle_j()
-            self.log.event(
-                Fact(self._round_began_s, now, node.name, "", IDLE, IDLE, self.round, -1, 0, 0.0, idle_j, 0, True)
-            )
+            self.log.event(Fact(began_s, now, node.name, "", IDLE, IDLE, self.round, -1, 0, 0.0, idle_j, 0, True))
         self.on_round(self, parts, losses, cut)
         self.log.flush()
 
