@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from wirelessfsl.engine.world import Node, Skipped, Steps, World
+from wirelessfsl.engine.world import Broadcast, Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import backward, forward, serve
 from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.stage import Part
@@ -50,11 +50,21 @@ def send_batch(world: World, client: Node, part: Part, step: int, count: int, ba
 
 
 def learn(
-    world: World, client: Node, rule: Optimizer, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor
+    world: World,
+    client: Node,
+    rule: Optimizer,
+    part: Part,
+    tape: tuple[Tensor, ...],
+    x: Tensor,
+    gradient: Tensor | Broadcast,
 ) -> Steps:
-    """Download of the cut gradient, backward pass and step: the client's part."""
+    """Download of the cut gradient, its own or one for all, backward pass and step: the client's part."""
     try:
-        gradient = yield from world.transfer(world.server, client, gradients=gradient)
+        if isinstance(gradient, Broadcast):
+            back = world.way_back(client)
+            gradient = yield from back((yield from world.hear(client, gradient)))
+        else:
+            gradient = yield from world.transfer(world.server, client, gradients=gradient)
     except Skipped:
         return part
     part = yield from client.compute(backward, world.stages_of(client)[0], rule, part, tape, x, gradient)

@@ -21,9 +21,9 @@ server that is busy beyond it still ends its step.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from wirelessfsl.algorithms.exchange import Sent, in_step, learn
+from wirelessfsl.algorithms.exchange import Sent, in_step
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import average, serve_all
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -87,10 +87,6 @@ class ParallelSL:
             )
         return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses.tolist(), strict=True))
 
-    def learn(self, *args: Any) -> Steps:
-        """One client's work on its cut gradient, see :func:`exchange.learn`."""
-        return learn(*args)
-
     def turn(
         self, world: World, rule: Optimizer, parts: dict[Node, Part], client_part: Part, server_part: Part
     ) -> Steps:
@@ -107,7 +103,6 @@ class ParallelSL:
             self.local_steps,
             self.batch_size,
             amid=True,
-            learn=self.learn,
         )
         uploading = {k: world.transfer(k, world.server, model_upload=here[k].weights) for k in losses}
         uploads = yield from world.together(uploading, again=True)

@@ -19,18 +19,15 @@ Ours, where the abstract is silent: one server model that steps once for all, an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from wirelessfsl.algorithms.exchange import Sent
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
-from wirelessfsl.engine.world import Broadcast, Node, Skipped, Steps, World
-from wirelessfsl.learning.kernels import average, backward
+from wirelessfsl.engine.world import Steps, World
+from wirelessfsl.learning.kernels import average
 from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.settings import settings
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @settings
@@ -58,22 +55,3 @@ class SFLGA(ParallelSL):
             (mean,) = yield from world.server.compute(average, [(each,) for each in gradients.values()], shares)
             message = yield from world.broadcast(world.server, gradients=mean)
         return part, dict.fromkeys(sent, message), losses
-
-    def learn(
-        self,
-        world: World,
-        client: Node,
-        rule: Optimizer,
-        part: Part,
-        tape: tuple[Tensor, ...],
-        x: Tensor,
-        gradient: Broadcast,
-    ) -> Steps:
-        """As :func:`exchange.learn`, of a broadcast."""
-        back = world.way_back(client)
-        try:
-            heard = yield from world.hear(client, gradient)
-        except Skipped:
-            return part
-        own = yield from back(heard)
-        return (yield from client.compute(backward, world.stages_of(client)[0], rule, part, tape, x, own))
