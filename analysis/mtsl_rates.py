@@ -86,7 +86,7 @@ def draw(rows: list[Row]) -> Figure:
             axis.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=BLACK, linewidth=2, clip_on=False))
         axis.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
         axis.set_yticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
-        axis.set(xlabel="learning rate of the server", ylabel="learning rate of the clients")
+        axis.set(xlabel="learning rate of the server", ylabel="learning rate of the clients", title="framed: one rate")
         figure.colorbar(image, label=f"rounds to {100 * AIM:.0f} % on own tasks")
     return figure
 
@@ -96,9 +96,11 @@ def _of(rows: list[Row], client: float, server: float, name: str) -> list[float]
 
 
 def _rounds(rows: list[Row], client: float, server: float) -> str:
-    """Mean over seeds; a bound where some seed did not get there."""
+    """Mean over the seeds that got there, and how many these are."""
     rounds = _of(rows, client, server, "rounds")
-    return f"> {ROUNDS}" if min(rounds) > ROUNDS else f"{'> ' if max(rounds) > ROUNDS else ''}{mean(rounds):.0f}"
+    there = [each for each in rounds if each <= ROUNDS]
+    some = "" if len(there) == len(rounds) else f" ({len(there)} of {len(rounds)})"
+    return f"{mean(there):.0f}{some}" if there else f"> {ROUNDS}"
 
 
 def main() -> None:
