@@ -82,7 +82,9 @@ def draw(rows: list[Row]) -> Figure:
         for i, client in enumerate(RATES):
             for j, server in enumerate(RATES):
                 colour = "white" if rounds[i][j] > 0.75 * ROUNDS else "black"
-                axis.text(j, i, _rounds(rows, client, server), ha="center", va="center", color=colour)
+                axis.text(
+                    j, i, _rounds(rows, client, server).replace(" (", "\n("), ha="center", va="center", color=colour
+                )
             axis.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=BLACK, linewidth=2, clip_on=False))
         axis.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
         axis.set_yticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
