@@ -26,14 +26,18 @@ from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import profile
 from wirelessfsl.devices.compute import LogNormalJitter
 from wirelessfsl.devices.failures import NoFailures
+from wirelessfsl.engine.access import Fdma, Tdma
+from wirelessfsl.engine.airs import RadioAir
+from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.engine.medium import Band, Fdma, Medium, RadioAir, Tdma
+from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.kernels import Kernel
-from wirelessfsl.network.layout import Disc, distances_m
+from wirelessfsl.network.layout import Disc
+from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz
 from wirelessfsl.records import Event, Metric
 from wirelessfsl.simulation import calm_collector
@@ -78,13 +82,13 @@ def world_of(devices: int, settings: Fdma | Tdma) -> World:
     for client in world.clients:
         world.watch(client, LogNormalJitter(sigma=0.2), NoFailures())
     names = [client.name for client in world.clients]
-    apart = distances_m(Disc().positions_m(names, 1))
+    paths = Standing(Disc().positions_m(names, 1))
     bands = []
     for direction, power, spread in (("uplink", pi.radio.tx_power_dbm, False), ("downlink", 38.0, True)):
         watts = np.full(devices, dbm_to_watt(power))
         noise = np.full(devices, noise_density_w_hz(-174.0, 7.0))
         channel = Channel()
-        links = Links(channel, names, apart, 1, direction)
+        links = Links(channel, names, paths, 1, direction)
         air = RadioAir(links, channel.phy, watts, noise, settings.bandwidth_hz, spread)
         bands.append(Band(world.env, air, settings.width, settings.latency_s))
     world.medium = Medium(world.env, lambda sender, receiver: bands[sender is world.server])

@@ -15,7 +15,7 @@ from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.cli import main
 from wirelessfsl.cutting import cells, chosen, quickest, table, thriftiest
-from wirelessfsl.engine.medium import ConstantLink
+from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.learning.pruning import FilterPruning
 from wirelessfsl.scenario import Model, ScenarioError, cut_choices, cuts_of
 

@@ -24,7 +24,7 @@ from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import TopK
 from wirelessfsl.devices.compute import MeasuredProcessor
-from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.network.layout import Disc, Fixed

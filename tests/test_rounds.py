@@ -9,7 +9,8 @@ import pytest
 
 from tests.worlds import PROCESSOR, RADIO
 from wirelessfsl.devices.compute import MeasuredProcessor
-from wirelessfsl.engine.medium import ConstantAir, ConstantLink, Fdma
+from wirelessfsl.engine.access import ConstantLink, Fdma
+from wirelessfsl.engine.airs import ConstantAir
 from wirelessfsl.rounds import Crew, Link, Load, _met, _near
 from wirelessfsl.streams import Floats
 

@@ -22,7 +22,7 @@ from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.build import build
 from wirelessfsl.devices.compute import MeasuredProcessor
 from wirelessfsl.devices.radio_power import RadioPower
-from wirelessfsl.engine.medium import ConstantLink
+from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.engine.world import Exhausted, World

@@ -15,8 +15,11 @@ from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir
+from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Fdma, Medium, PairAir, RadioAir, Tdma
+from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
@@ -25,7 +28,7 @@ from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.executor import Executor
 from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
 from wirelessfsl.learning.weights import WeightsFile, fitting, load_weights, pretrain, weights_of_file
-from wirelessfsl.network.layout import distances_m
+from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.link import Links, noise_density_w_hz
 from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
 from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, deal, model_of, other_of, pieces_of
@@ -150,25 +153,26 @@ def airs(
     """Uplink and downlink of the radio channel between the server and clients with these radios, in their order."""
     channel = s.network.channel
     names = [f"client-{i}" for i in range(len(radios))]
-    apart = distances_m(s.network.layout.positions_m(names, s.seed))
+    paths = Standing(s.network.layout.positions_m(names, s.seed))
+    wide_up, wide_down = medium.bandwidth_hz, medium.downlink_bandwidth_hz or medium.bandwidth_hz
     server_noise = noise_density_w_hz(channel.noise_density_dbm_hz, server.noise_figure_db)
     noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
     power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
     server_power = np.full(len(radios), dbm_to_watt(server.tx_power_dbm))
     up = RadioAir(
-        links=Links(channel, names, apart, s.seed, "uplink"),
-        phy=channel.phy,
+        links=Links(channel, names, paths, s.seed, "uplink", wide_up),
+        phy=channel.phy.one_way("uplink"),
         transmit_w=power,
         noise_w_hz=np.full(len(radios), server_noise),
-        bandwidth_hz=medium.bandwidth_hz,
+        bandwidth_hz=wide_up,
         spread=False,
     )
     down = RadioAir(
-        links=Links(channel, names, apart, s.seed, "downlink"),
-        phy=channel.phy,
+        links=Links(channel, names, paths, s.seed, "downlink", wide_down),
+        phy=channel.phy.one_way("downlink"),
         transmit_w=server_power,
         noise_w_hz=noise,
-        bandwidth_hz=medium.downlink_bandwidth_hz or medium.bandwidth_hz,
+        bandwidth_hz=wide_down,
         spread=True,
     )
     return up, down
@@ -202,11 +206,11 @@ def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, sender: Node, re
     channel = s.network.channel
     names = [client.name for client in world.clients]
     positions = s.network.layout.positions_m(names, s.seed)
-    apart = np.maximum(np.hypot(*(positions[sender.link] - positions[receiver.link])), 1.0)
+    apart = np.array([[max(np.hypot(*(positions[sender.link] - positions[receiver.link])), 1.0), 0.0]])
     noise = noise_density_w_hz(channel.noise_density_dbm_hz, receiver.radio.power.noise_figure_db)
     air = PairAir(
-        links=Links(channel, [f"{sender.name} {receiver.name}"], np.array([apart]), s.seed, "sidelink"),
-        phy=channel.phy,
+        links=Links(channel, [f"{sender.name} {receiver.name}"], Standing(apart), s.seed, "sidelink"),
+        phy=channel.phy.one_way("uplink"),
         transmit_w=np.array([dbm_to_watt(sender.radio.power.tx_power_dbm)]),
         noise_w_hz=np.array([noise]),
         bandwidth_hz=settings.bandwidth_hz,

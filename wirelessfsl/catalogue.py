@@ -18,7 +18,7 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import Jitter, Processor
 from wirelessfsl.devices.failures import Failures
 from wirelessfsl.devices.profiles import Profile
-from wirelessfsl.engine.medium import MediumSettings
+from wirelessfsl.engine.access import MediumSettings
 from wirelessfsl.engine.participation import Choice, Participation
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.learning.datasets import DATASETS
@@ -30,7 +30,8 @@ from wirelessfsl.learning.pruning import Schedule as PruningSchedule
 from wirelessfsl.learning.text import text
 from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.layout import Layout
-from wirelessfsl.radio.link import Fading, PathLoss, Phy, Shadowing
+from wirelessfsl.radio.large_scale import PathLoss, Shadowing
+from wirelessfsl.radio.link import Fading, Phy
 from wirelessfsl.scenario import (
     Algorithm,
     CodecKind,

@@ -29,8 +29,9 @@ import numpy as np
 
 from wirelessfsl.build import airs, equipment, messages
 from wirelessfsl.codecs.chain import chain
+from wirelessfsl.engine.access import ConstantLink
+from wirelessfsl.engine.airs import ConstantAir, RadioAir
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.engine.medium import ConstantAir, ConstantLink, RadioAir
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.stage import Stage, split
 from wirelessfsl.records import (

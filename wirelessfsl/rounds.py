@@ -40,7 +40,8 @@ import numpy as np
 
 from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.radio_power import RadioPower
-from wirelessfsl.engine.medium import Air, Fdma, MediumSettings, Tdma
+from wirelessfsl.engine.access import Fdma, MediumSettings, Tdma
+from wirelessfsl.engine.airs import SharedAir
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import BITS_PER_BYTE
 
@@ -82,7 +83,7 @@ class Cost(NamedTuple):
 class Link:
     """One direction of all links: their qualities in every coherence block, shape (blocks, clients)."""
 
-    air: Air
+    air: SharedAir
     quality: Floats
 
     def bit_s(self, sharing: Floats, window: int) -> Floats:

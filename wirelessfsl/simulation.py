@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from wirelessfsl.build import build
-from wirelessfsl.engine.medium import Stalled
+from wirelessfsl.engine.band import Stalled
 from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationError, World
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import Mixture, evaluate

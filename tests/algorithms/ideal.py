@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from tests.worlds import ListLog
-from wirelessfsl.engine.medium import ConstantLink
+from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.learning.executor import Sequential, Work
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.learning.partition import Iid

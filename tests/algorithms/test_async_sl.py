@@ -29,7 +29,7 @@ from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
 from wirelessfsl.algorithms.staleness import ConstantWeight, HingeWeight, PolynomialWeight
 from wirelessfsl.devices.battery import Battery
 from wirelessfsl.devices.failures import FailAt
-from wirelessfsl.engine.medium import ConstantLink, Tdma
+from wirelessfsl.engine.access import ConstantLink, Tdma
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.engine.world import SimulationError, World

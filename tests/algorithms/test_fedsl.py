@@ -22,8 +22,8 @@ from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, TopK
 from wirelessfsl.codecs.stochastic import QSGD
 from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.engine.medium import ConstantLink
 from wirelessfsl.learning.executor import Sequential, Work
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.learning.optim import SGD, Adam

@@ -29,7 +29,7 @@ from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.devices.failures import FailAt
-from wirelessfsl.engine.medium import Fdma
+from wirelessfsl.engine.access import Fdma
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.kernels import serve_all

@@ -19,7 +19,7 @@ from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.devices.battery import Battery
 from wirelessfsl.devices.compute import LogNormalJitter
 from wirelessfsl.devices.failures import FailAt, RandomFailures
-from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.power import BUSY, DUPLEX, IDLE, OFF, RECEIVE, SLEEP, TRANSMIT

@@ -30,7 +30,7 @@ from tests.worlds import (
 )
 from wirelessfsl.devices.battery import Battery
 from wirelessfsl.devices.radio_power import RadioPower
-from wirelessfsl.engine.medium import ConstantLink
+from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.records import DROP, SERVER

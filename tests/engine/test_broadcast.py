@@ -40,8 +40,8 @@ from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import TopK
 from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.custody import CustodyError
-from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.engine.world import World

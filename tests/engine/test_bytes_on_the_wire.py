@@ -18,7 +18,7 @@ from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.quantize import Quantize
-from wirelessfsl.engine.medium import Fdma
+from wirelessfsl.engine.access import Fdma
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.records import MESSAGE_KINDS
 from wirelessfsl.scenario import Codecs

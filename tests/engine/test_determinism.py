@@ -17,7 +17,7 @@ from wirelessfsl.api import simulate
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.quantize import Quantize
-from wirelessfsl.engine.medium import Fdma
+from wirelessfsl.engine.access import Fdma
 from wirelessfsl.learning.executor import Executor, Sequential, Work
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.network.layout import Disc

@@ -37,7 +37,7 @@ from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.devices.battery import Battery
 from wirelessfsl.devices.failures import FailAt
-from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport

@@ -33,7 +33,7 @@ from tests.worlds import (
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.devices.compute import LogNormalJitter
-from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.scenario import Server
 
 NEAR = {"abs": 1e-9, "rel": 0}

@@ -12,10 +12,15 @@ import numpy as np
 import pytest
 
 from tests.worlds import DEVICE, STATION, ListLog, one_round, run, tell, tiny, world_of
-from wirelessfsl.engine.medium import Band, ConstantAir, ConstantLink, Delivery, Fdma, Medium, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.airs import ConstantAir
+from wirelessfsl.engine.band import Band
+from wirelessfsl.engine.flight import Delivery
+from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.world import SimulationError, World
 from wirelessfsl.network.layout import Fixed
+from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
 from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz
 from wirelessfsl.radio.phy import Shannon
@@ -198,6 +203,7 @@ def test_bits_of_every_message_are_the_integral_of_its_rate(
     kind: type[Fdma] | type[Tdma], fading: NoFading | Rayleigh | Rician
 ) -> None:
     distances = (80.0, 150.0, 300.0)
+    places = Standing(np.column_stack((distances, np.zeros(3))))
     channel = Channel(fading=fading, **RADIO_CHANNEL)
     medium = kind(bandwidth_hz=BANDWIDTH_HZ, downlink_bandwidth_hz=DOWNLINK_HZ, latency_s=LATENCY_S)
     log, _ = run(tiny(3, channel=channel, medium=medium, layout=Fixed(distances_m=distances), rounds=2))
@@ -205,7 +211,7 @@ def test_bits_of_every_message_are_the_integral_of_its_rate(
     power = dbm_to_watt(DEVICE.radio.tx_power_dbm)
     assert STATION.radio == DEVICE.radio
     for direction, band in (("uplink", BANDWIDTH_HZ), ("downlink", DOWNLINK_HZ)):
-        links = Links(channel, [f"client-{i}" for i in range(3)], np.array(distances), 1, direction)
+        links = Links(channel, [f"client-{i}" for i in range(3)], places, 1, direction)
         messages = on_the_air(log, direction)
         assert len(messages) == 2 * 3 * 2
         ends = {t for _, start, end, _ in messages for t in (start, end)}
@@ -219,7 +225,7 @@ def test_bits_of_every_message_are_the_integral_of_its_rate(
                 middle = (begin + until) / 2
                 sharing = sum(s < middle < e for _, s, e, _ in messages)
                 share = band / sharing
-                received = power * float(links.gain(np.array([client]), middle)[0])
+                received = power * float(links.gain(middle)[client])
                 if direction == "downlink":
                     received /= sharing
                 bits += (until - begin) * share * min(6.0, math.log2(1 + received / (noise * share) / 10**0.3))
@@ -240,7 +246,7 @@ def test_the_medium_is_the_only_one_who_knows_an_airtime() -> None:
 
 
 def test_a_link_that_is_all_but_dead_ends_the_run_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wirelessfsl.engine.medium.PATIENCE", 300)
+    monkeypatch.setattr("wirelessfsl.engine.band.PATIENCE", 300)
     far = tiny(2, medium=Fdma(), layout=Fixed(distances_m=(100.0, 3e6)), channel=Channel(fading=Rayleigh()))
     with pytest.raises(SimulationError, match=r"round 1, .* to client-1, .* 300 fading blocks .* Bring the"):
         play(far, ListLog())
@@ -248,7 +254,7 @@ def test_a_link_that_is_all_but_dead_ends_the_run_with_what_to_do(monkeypatch: p
 
 
 def test_patience_is_counted_anew_whenever_a_message_begins_or_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wirelessfsl.engine.medium.PATIENCE", 300)
+    monkeypatch.setattr("wirelessfsl.engine.band.PATIENCE", 300)
     near_by = tiny(2, medium=Fdma(bandwidth_hz=5e6), channel=Channel(fading=Rayleigh(coherence_time_s=1e-4)), rounds=20)
     outcome = play(near_by, log := ListLog())
     assert outcome.rounds == 20

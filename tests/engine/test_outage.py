@@ -25,7 +25,8 @@ from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
 from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.sparse import TopK
-from wirelessfsl.engine.medium import ConstantLink, Medium
+from wirelessfsl.engine.access import ConstantLink
+from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.executor import Sequential

@@ -17,7 +17,7 @@ from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.devices.battery import Battery
-from wirelessfsl.engine.medium import Fdma
+from wirelessfsl.engine.access import Fdma
 from wirelessfsl.engine.participation import ChannelAware, EnergyAware, Participation, RandomChoice
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.fading import NoFading

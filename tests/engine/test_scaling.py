@@ -28,7 +28,7 @@ from tests.worlds import (
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.devices.compute import CmosProcessor, DvfsProcessor
-from wirelessfsl.engine.medium import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.fading import NoFading
 from wirelessfsl.radio.link import Channel, noise_density_w_hz

@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wirelessfsl.network.layout import Disc, Fixed, distances_m
+from wirelessfsl.network.layout import Disc, Fixed
+from wirelessfsl.streams import Floats
 
 NAMES = [f"client-{i}" for i in range(20_000)]
+
+
+def distances_m(positions_m: Floats) -> Floats:
+    return np.hypot(positions_m[:, 0], positions_m[:, 1])
 
 
 def test_disc_is_uniform_by_area() -> None:

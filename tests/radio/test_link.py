@@ -7,27 +7,36 @@ import math
 import numpy as np
 import pytest
 
+from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz, rate_bit_s
 from wirelessfsl.radio.phy import FixedEfficiency, Shannon
 from wirelessfsl.radio.propagation import LogNormal, UrbanMacro
+from wirelessfsl.streams import Floats
 from wirelessfsl.units import dbm_to_watt
 
 NAMES = [f"client-{i}" for i in range(2000)]
 DISTANCES_M = np.linspace(20.0, 500.0, len(NAMES))
-EVERY = np.arange(len(NAMES))
+
+
+def standing(distances_m: Floats) -> Standing:
+    return Standing(np.column_stack((distances_m, np.zeros(len(distances_m)))))
 
 
 def links(channel: Channel, direction: str = "uplink", seed: int = 1) -> Links:
-    return Links(channel, NAMES, DISTANCES_M, seed, direction)
+    return Links(channel, NAMES, standing(DISTANCES_M), seed, direction)
+
+
+def relative(some: Links, time_s: float) -> Floats:
+    return some.gain(time_s) / some.mean_gain
 
 
 def test_link_budget_by_hand() -> None:
     # 23 dBm through 90.5 dB at 100 m with 5 dBi is -62.5 dBm. Noise at figure 6 dB in 1 MHz is -174 + 6 + 60 = -108
     # dBm. SNR 45.5 dB, log2(1 + 10^4.55) = 15.1149 bit/s/Hz.
     channel = Channel(path_loss=UrbanMacro(), fading=NoFading(), phy=Shannon(cap_bit_s_hz=20.0), antenna_gain_db=5.0)
-    one = Links(channel, ["client-0"], np.array([100.0]), 1, "uplink")
-    received_w = dbm_to_watt(23.0) * one.gain(np.array([0]), 0.0)
+    one = Links(channel, ["client-0"], standing(np.array([100.0])), 1, "uplink")
+    received_w = dbm_to_watt(23.0) * one.gain(0.0)
     assert received_w[0] == pytest.approx(10 ** ((-62.5 - 30) / 10))
     rate = rate_bit_s(channel.phy, received_w, noise_density_w_hz(channel.noise_density_dbm_hz, 6.0), 1e6)
     assert rate[0] == pytest.approx(15.1149e6, rel=1e-5)
@@ -52,34 +61,56 @@ def test_shadowing_moves_the_mean_gain_by_its_standard_deviation() -> None:
 
 def test_fading_is_independent_between_directions() -> None:
     channel = Channel(path_loss=UrbanMacro(), fading=Rayleigh())
-    up, down = (links(channel, d).gain(EVERY, 0.0) / links(channel, d).mean_gain for d in ("uplink", "downlink"))
+    up, down = (relative(links(channel, d), 0.0) for d in ("uplink", "downlink"))
     # A correlation of n independent pairs has a standard error of 1 / sqrt(n).
     assert np.corrcoef(up, down)[0, 1] == pytest.approx(0.0, abs=5 / np.sqrt(len(NAMES)))
 
 
 def test_fading_multiplies_the_mean_gain_with_mean_one() -> None:
     some = links(Channel())
-    ratio = np.mean([some.gain(EVERY, 0.05 * k) / some.mean_gain for k in range(100)])
+    ratio = np.mean([relative(some, 0.05 * k) for k in range(100)])
     assert ratio == pytest.approx(1.0, abs=5 / np.sqrt(100 * len(NAMES)))
 
 
-def test_gains_of_some_links_are_those_of_all_links_indexed() -> None:
-    some = links(Channel(shadowing=LogNormal()))
-    index = np.array([7, 3, 1999])
-    np.testing.assert_array_equal(some.gain(index, 1.23), some.gain(EVERY, 1.23)[index])
-    assert some.gain(np.array([], dtype=np.intp), 0.0).shape == (0,)
+class Walk:
+    """From 100 m to 200 m at 1 m/s, placed anew every second."""
+
+    speed_m_s = 1.0
+
+    def positions_m(self, time_s: float) -> Floats:
+        return np.array([[100.0 + math.floor(time_s), 0.0]])
+
+    def travelled_m(self, time_s: float) -> Floats:
+        return np.array([time_s])
+
+    def next_change_s(self, time_s: float) -> float:
+        return math.floor(time_s) + 1.0
+
+
+def test_the_gain_follows_the_device_as_it_moves_whatever_instants_are_asked_for() -> None:
+    some = Links(Channel(path_loss=UrbanMacro(), fading=NoFading()), ["a"], Walk(), 1, "uplink")
+    for time_s in (0.0, 0.9, 7.0, 50.5, 7.0):
+        km = (100 + math.floor(time_s)) / 1000
+        assert some.gain(time_s)[0] == pytest.approx(10 ** (-(128.1 + 37.6 * math.log10(km)) / 10))
+    assert some.next_change_s(50.5) == 51.0
+
+
+def test_the_site_is_where_distances_count_from() -> None:
+    channel = Channel(path_loss=UrbanMacro(), fading=NoFading())
+    away = Links(channel, ["a"], standing(np.array([100.0])), 1, "uplink", at_m=np.array([100.0, 500.0]))
+    assert away.gain(0.0)[0] == pytest.approx(10 ** (-(128.1 + 37.6 * math.log10(0.5)) / 10))
 
 
 def test_adding_clients_changes_no_link() -> None:
     channel = Channel(shadowing=LogNormal())
-    fewer = Links(channel, NAMES[:5], DISTANCES_M[:5], 1, "uplink")
-    np.testing.assert_array_equal(fewer.gain(EVERY[:5], 0.7), links(channel).gain(EVERY[:5], 0.7))
+    fewer = Links(channel, NAMES[:5], standing(DISTANCES_M[:5]), 1, "uplink")
+    np.testing.assert_array_equal(fewer.gain(0.7), links(channel).gain(0.7)[:5])
 
 
 def test_another_seed_is_another_channel() -> None:
     channel = Channel(shadowing=LogNormal())
     assert np.all(links(channel, seed=1).mean_gain != links(channel, seed=2).mean_gain)
-    assert np.all(links(Channel(), seed=1).gain(EVERY, 0.0) != links(Channel(), seed=2).gain(EVERY, 0.0))
+    assert np.all(links(Channel(), seed=1).gain(0.0) != links(Channel(), seed=2).gain(0.0))
 
 
 def test_gains_change_with_the_fading_only() -> None:

@@ -20,8 +20,11 @@ class Steady:
 
     levels: tuple[Annotated[float, Ge(0), Le(10)], ...] = (0.5,)
 
-    def gain(self, stream_keys, time_s):  # type: ignore[no-untyped-def]
-        return np.resize(np.array(self.levels), len(stream_keys))
+    def process(self, stream_keys, carrier_hz, speed_m_s, bandwidth_hz):  # type: ignore[no-untyped-def]
+        return self
+
+    def gain(self, time_s, travelled_m):  # type: ignore[no-untyped-def]
+        return np.resize(np.array(self.levels), len(travelled_m))
 
     def next_change_s(self, time_s):  # type: ignore[no-untyped-def]
         return np.inf

@@ -14,6 +14,7 @@ import pytest
 from scipy.special import exp1
 from scipy.stats import ncx2
 
+from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.fading import Rayleigh, Rician
 from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz, rate_bit_s
 from wirelessfsl.radio.phy import Shannon
@@ -26,12 +27,14 @@ SAMPLES = LINKS * BLOCKS
 def efficiencies(fading: Rayleigh | Rician, snr_db: float) -> Floats:
     """Bit/s/Hz of every link and block at a mean SNR, shape (SAMPLES,)."""
     channel = Channel(fading=fading, phy=Shannon(cap_bit_s_hz=100.0))
-    links = Links(channel, [f"client-{i}" for i in range(LINKS)], np.full(LINKS, 150.0), 1, "uplink")
+    links = Links(
+        channel, [f"client-{i}" for i in range(LINKS)], Standing(np.tile([150.0, 0.0], (LINKS, 1))), 1, "uplink"
+    )
     noise_w_hz = noise_density_w_hz(channel.noise_density_dbm_hz, 6.0)
     tx_power_w = 10 ** (snr_db / 10) * noise_w_hz * BANDWIDTH_HZ / links.mean_gain[0]
-    every, time_s, rates = np.arange(LINKS), 0.0, []
+    time_s, rates = 0.0, []
     for _ in range(BLOCKS):
-        rates.append(rate_bit_s(channel.phy, tx_power_w * links.gain(every, time_s), noise_w_hz, BANDWIDTH_HZ))
+        rates.append(rate_bit_s(channel.phy, tx_power_w * links.gain(time_s), noise_w_hz, BANDWIDTH_HZ))
         time_s = links.next_change_s(time_s)
     return np.concatenate(rates) / BANDWIDTH_HZ
 

@@ -16,7 +16,9 @@ import pytest
 
 from tests.worlds import DEVICE, PROCESSOR, STATION, tell, tiny, world_of
 from wirelessfsl.devices.compute import MeasuredProcessor
-from wirelessfsl.engine.medium import Band, ConstantAir, Medium
+from wirelessfsl.engine.airs import ConstantAir
+from wirelessfsl.engine.band import Band
+from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.world import World
 from wirelessfsl.scenario import Server
 from wirelessfsl.streams import Floats

@@ -17,8 +17,9 @@ from simpy import Environment, Interrupt
 
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.custody import check, claim
+from wirelessfsl.engine.flight import Delivery, Flight
 from wirelessfsl.engine.journal import Journal
-from wirelessfsl.engine.medium import Delivery, Flight, Medium
+from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.engine.transport import Lost, Skipped, Transport
 from wirelessfsl.records import MODEL_DOWNLOAD, RECEIVE, SERVER, TRANSFER, WAIT

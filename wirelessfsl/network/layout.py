@@ -87,14 +87,3 @@ class Fixed:
 
 
 Layout = Annotated[Disc | Fixed, Kinds()]
-
-
-def distances_m(positions_m: Floats) -> Floats:
-    """Distance of every position from the server at the origin, m, shape (n,).
-
-    positions_m: positions in m, shape (n, 2).
-
-    >>> distances_m(np.array([[3.0, 4.0]]))
-    array([5.])
-    """
-    return np.hypot(positions_m[:, 0], positions_m[:, 1])

@@ -9,7 +9,7 @@ change at the same instants, k T. Left out: correlation between blocks (Doppler)
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -46,8 +46,43 @@ def _next_block_s(time_s: float, coherence_time_s: float) -> float:
     return (block(time_s, coherence_time_s) + 1) * coherence_time_s
 
 
+class FadingProcess(Protocol):
+    """Fading of many links under way: a pure function of time and of the way that the devices have travelled."""
+
+    def gain(self, time_s: float, travelled_m: Floats) -> Floats:
+        """Power gain of every link at an instant, linear, mean 1, shape (n,), or (n, K) for K equal parts of the band.
+
+        time_s: instant, s, >= 0.
+        travelled_m: way that each device has travelled since the instant 0, m, shape (n,).
+        """
+
+    def next_change_s(self, time_s: float) -> float:
+        """First instant after ``time_s`` at which gains change, s; infinity if they never do."""
+
+
+class Blocks(NamedTuple):
+    """Block fading of links with these stream keys."""
+
+    fading: NoFading | Rayleigh | Rician
+    stream_keys: Keys
+
+    def gain(self, time_s: float, travelled_m: Floats) -> Floats:
+        return self.fading.gain(self.stream_keys, time_s)
+
+    def next_change_s(self, time_s: float) -> float:
+        return self.fading.next_change_s(time_s)
+
+
+class _Block:
+    """What is common to kinds whose gain is constant in blocks of time."""
+
+    def process(self, stream_keys: Keys, carrier_hz: float, speed_m_s: float, bandwidth_hz: float) -> FadingProcess:
+        """Fading of the links with these keys; carrier, speed and bandwidth do not matter."""
+        return Blocks(self, stream_keys)  # type: ignore[arg-type]
+
+
 @settings
-class NoFading:
+class NoFading(_Block):
     """No fading: the gain of a link is its mean gain.
 
     >>> NoFading().gain(np.array([1, 2], dtype=np.uint64), time_s=0.0)
@@ -66,7 +101,7 @@ class NoFading:
 
 
 @settings
-class Rayleigh:
+class Rayleigh(_Block):
     """Rayleigh block fading: many scattered paths and no line of sight.
 
     h ~ CN(0, 1), g = |h|^2 ~ Exp(1), drawn as g = -ln u. Outage P(g < x) = 1 - exp(-x).
@@ -98,7 +133,7 @@ class Rayleigh:
 
 
 @settings
-class Rician:
+class Rician(_Block):
     """Rician block fading: a line of sight, constant, K times as strong as the scattered rest.
 
     h = sqrt(K / (K + 1)) + CN(0, 1 / (K + 1)), g = |h|^2, mean 1 and variance (2 K + 1) / (K + 1)^2.

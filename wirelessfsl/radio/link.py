@@ -9,20 +9,18 @@ physical layer its spectral efficiency would grow without limit. Interference is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
+from wirelessfsl.radio.large_scale import LargeScale, PathLoss, Shadowing
 from wirelessfsl.radio.phy import FixedEfficiency, Shannon
-from wirelessfsl.radio.propagation import FreeSpace, LogDistance, LogNormal, NoShadowing, UrbanMacro
+from wirelessfsl.radio.propagation import LogDistance, NoShadowing
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.streams import Floats, keys
 from wirelessfsl.units import THERMAL_NOISE_DBM_HZ, CarrierHz, GainDb, Ge, Le, db_to_linear, dbm_to_watt
 
-PathLoss = Annotated[FreeSpace | LogDistance | UrbanMacro, Kinds()]
-Shadowing = Annotated[NoShadowing | LogNormal, Kinds()]
 Fading = Annotated[NoFading | Rayleigh | Rician, Kinds()]
 Phy = Annotated[Shannon | FixedEfficiency, Kinds()]
 
@@ -37,7 +35,7 @@ class Channel:
 
     carrier_hz: carrier frequency in Hz, 1e6 to 3e12.
     path_loss: mean loss over distance.
-    shadowing: random loss of each link, constant over time, common to uplink and downlink.
+    shadowing: random loss of each link, common to uplink and downlink.
     fading: random gain of each link and direction over time.
     phy: spectral efficiency at an SINR.
     noise_density_dbm_hz: noise density before the noise figure in dBm/Hz, -250 to 0; -174 is thermal noise at 290 K.
@@ -56,44 +54,81 @@ class Channel:
     antenna_gain_db: GainDb = 0.0
 
 
+class Paths(Protocol):
+    """Where devices are as a function of time; positions count as constant between changes."""
+
+    @property
+    def speed_m_s(self) -> float: ...
+    def positions_m(self, time_s: float) -> Floats: ...
+    def travelled_m(self, time_s: float) -> Floats: ...
+    def next_change_s(self, time_s: float) -> float: ...
+
+
 class Links:
-    """The links between the clients and the server in one direction, for one drop of positions.
+    """The links between devices and a site in one direction.
 
-    g_i(t) = 10^((G - L(d_i) - X_i) / 10) |h_i(t)|^2, with antenna gain G, path loss L and shadowing X in dB, fading h.
+    g_i(t) = 10^((G - L_i(x_i(t))) / 10) |h_i(t)|^2, with antenna gain G and loss L in dB at the device's place x, and
+    fading h.
 
-    ``mean_gain`` (n,) is the part before the fading, linear. All randomness is named by seed and client (and, for
-    fading, direction), so a link has the same gain whatever other links there are.
+    ``mean_gain`` (n,) is the part before the fading, linear, at the last instant asked for. All randomness is named by
+    seed and device (and, for fading, direction), so a link has the same gain whatever other links there are.
 
     channel: the settings above.
-    names: name of every client, n of them.
-    distances_m: distance of every client from the server in m, shape (n,), > 0.
+    names: name of every device, n of them.
+    paths: where they are.
     seed: seed of the run.
     direction: name of the direction, such as "uplink" or "downlink".
+    bandwidth_hz: width of the band, Hz, over which fading may vary.
+    site: name of the site. at_m: where it is, m, shape (2,) or, if not the same for all, (n, 2).
 
-    >>> links = Links(Channel(fading=NoFading()), ["a", "b"], np.array([100.0, 200.0]), seed=1, direction="uplink")
-    >>> float((links.gain(np.array([0]), 0.0) / links.gain(np.array([1]), 0.0))[0].round(9))
+    >>> class Here:
+    ...     speed_m_s = 0.0
+    ...     positions_m = lambda self, time_s: np.array([[100.0, 0.0], [0.0, 200.0]])
+    ...     travelled_m = lambda self, time_s: np.zeros(2)
+    ...     next_change_s = lambda self, time_s: np.inf
+    >>> links = Links(Channel(fading=NoFading()), ["a", "b"], Here(), seed=1, direction="uplink")
+    >>> gain = links.gain(0.0)
+    >>> float((gain[0] / gain[1]).round(9))
     8.0
     """
 
-    def __init__(self, channel: Channel, names: Sequence[str], distances_m: Floats, seed: int, direction: str) -> None:
-        path_loss_db = channel.path_loss.loss_db(distances_m, channel.carrier_hz)
-        shadowing_db = channel.shadowing.loss_db(keys(seed, [("shadowing", name) for name in names]))
-        self.mean_gain: Floats = db_to_linear(channel.antenna_gain_db - path_loss_db - shadowing_db)
-        self._fading = channel.fading
-        self._fading_keys = keys(seed, [("fading", name, direction) for name in names])
+    def __init__(
+        self,
+        channel: Channel,
+        names: Sequence[str],
+        paths: Paths,
+        seed: int,
+        direction: str,
+        bandwidth_hz: float = 20e6,
+        site: str = "",
+        at_m: Floats = np.zeros(2),  # noqa: B008 (never written to)
+    ) -> None:
+        at = (site,) if site else ()
+        carrier_hz, stream_keys = channel.carrier_hz, keys(seed, [("fading", name, direction, *at) for name in names])
+        self._large_scale = LargeScale(channel.path_loss, channel.shadowing, carrier_hz, names, seed, site)
+        self._fading = channel.fading.process(stream_keys, carrier_hz, paths.speed_m_s, bandwidth_hz)
+        self._antenna_gain_db, self._paths, self._at_m = channel.antenna_gain_db, paths, at_m
+        self._place(0.0)
 
-    def gain(self, index: NDArray[np.integer[Any]], time_s: float) -> Floats:
-        """Power gain of some links at an instant, linear, shape (len(index),).
+    def gain(self, time_s: float) -> Floats:
+        """Power gain of the links at an instant, linear, shape (n,), or (n, K) where fading tells K parts of the band.
 
-        index: positions of the links in ``names``, shape (k,).
         time_s: instant, s, >= 0.
         """
-        gain: Floats = self.mean_gain[index] * self._fading.gain(self._fading_keys[index], time_s)
+        if not self._placed_s <= time_s < self._moves_s:
+            self._place(time_s)
+        fading = self._fading.gain(time_s, self._paths.travelled_m(time_s))
+        gain: Floats = (self.mean_gain if fading.ndim == 1 else self.mean_gain[:, None]) * fading
         return gain
+
+    def _place(self, time_s: float) -> None:
+        loss_db = self._large_scale.loss_db(self._paths.positions_m(time_s) - self._at_m)
+        self.mean_gain: Floats = db_to_linear(self._antenna_gain_db - loss_db)
+        self._placed_s, self._moves_s = time_s, self._paths.next_change_s(time_s)
 
     def next_change_s(self, time_s: float) -> float:
         """First instant after ``time_s`` at which gains change, s; infinity if they never do."""
-        return self._fading.next_change_s(time_s)
+        return min(self._fading.next_change_s(time_s), self._paths.next_change_s(time_s))
 
 
 def noise_density_w_hz(density_dbm_hz: float, figure_db: float) -> float:

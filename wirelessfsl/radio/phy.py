@@ -8,7 +8,7 @@ retransmission and the steps of a modulation table are left out. Follows the gap
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 
@@ -21,8 +21,28 @@ _LOG2_E = 1.0 / math.log(2.0)
 GapDb = Annotated[float, Ge(0), Le(50)]
 
 
+class _Plain:
+    """What is common to kinds that use the whole band, both ways alike, without errors."""
+
+    def one_way(self, direction: str) -> Self:
+        """The physical layer in one direction, ``uplink`` or ``downlink``."""
+        return self
+
+    def occupied_hz(self, bandwidth_hz: float) -> float:
+        """Width that carries data within a band, Hz."""
+        return bandwidth_hz
+
+    def effective_sinr(self, sinr: Floats) -> Floats:
+        """The SINR of a flat channel that carries as much as K parts of a band do: log2(1 + S) is the mean of theirs.
+
+        sinr: of each part, linear, shape (n, K); the result has shape (n,).
+        """
+        effective: Floats = np.expm1(np.log1p(sinr).mean(axis=-1))
+        return effective
+
+
 @settings
-class Shannon:
+class Shannon(_Plain):
     """Shannon capacity with an SNR gap and a cap.
 
     e = min(log2(1 + SINR / gap), cap) in bit/s/Hz.
@@ -51,7 +71,7 @@ class Shannon:
 
 
 @settings
-class FixedEfficiency:
+class FixedEfficiency(_Plain):
     """One spectral efficiency for all links, whatever their SINR: bandwidth alone decides the rate.
 
     bit_s_hz: efficiency in bit/s/Hz, > 0 to 100.

@@ -36,7 +36,7 @@ from wirelessfsl.devices.battery import BatteryModel, NoBattery
 from wirelessfsl.devices.compute import Jitter, NoJitter, Processor
 from wirelessfsl.devices.failures import Failures, NoFailures
 from wirelessfsl.devices.radio_power import RadioPower
-from wirelessfsl.engine.medium import Fdma, MediumSettings
+from wirelessfsl.engine.access import Fdma, MediumSettings
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.partition import Dirichlet, Partition

@@ -1,0 +1,112 @@
+"""Airs: what carries the messages of a band, and the rate that each of those in the air has at an instant."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wirelessfsl.radio.link import Links, Phy
+from wirelessfsl.streams import Floats
+
+Index = NDArray[np.intp]
+
+
+class Flying(NamedTuple):
+    """The messages in the air, in the order of their take-off; arrays of shape (k,).
+
+    links: which link each flies over. quality: of these links now. bits: left to fly. uplink: whether a client sends.
+    """
+
+    links: Index
+    quality: Floats
+    bits: Floats
+    uplink: NDArray[np.bool_]
+
+
+class Air(Protocol):
+    """What a band needs to know of what carries its messages."""
+
+    def quality(self, time_s: float) -> Floats:
+        """What rates depend on, the greater the better: of every link at an instant, shape (n,)."""
+
+    def rates_bit_s(self, flying: Flying) -> Floats:
+        """Rate of every message in the air, bit/s, shape (k,)."""
+
+    def next_change_s(self, time_s: float) -> float:
+        """First instant after ``time_s`` at which qualities or rates change by themselves, s."""
+
+
+class SharedAir(Air, Protocol):
+    """An air whose links have parts of one band."""
+
+    def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
+        """Rate, bit/s, of links of these qualities, each on an n-th part of the band, with n = ``sharing``."""
+
+
+class RadioAir:
+    """One direction of the radio channel, shared equally.
+
+    With the power P in a share B/n the SNR is P g / (N0 B/n): an uplink sender has all its power there, so its SNR
+    grows with n; the downlink's power is spread over the band (``spread``), so each share has P/n and the SNR stays.
+
+    transmit_w, noise_w_hz: per link, shape (n,). phy: of this direction.
+    """
+
+    def __init__(
+        self, links: Links, phy: Phy, transmit_w: Floats, noise_w_hz: Floats, bandwidth_hz: float, spread: bool
+    ) -> None:
+        self._links, self._phy, self._spread = links, phy, spread
+        self._bandwidth_hz = phy.occupied_hz(bandwidth_hz)
+        self._per_gain = transmit_w / (noise_w_hz * self._bandwidth_hz)
+
+    def snr(self, time_s: float) -> Floats:
+        """SNR of every link over the whole band, linear, shape (n,)."""
+        gain = self._links.gain(time_s)
+        if gain.ndim == 1:
+            return self._per_gain * gain
+        return self._phy.effective_sinr(self._per_gain[:, None] * gain)
+
+    def quality(self, time_s: float) -> Floats:
+        """SNR of every link over the whole band or, if that is all that rates depend on, its efficiency."""
+        snr = self.snr(time_s)
+        return self._phy.efficiency(snr) if self._spread else snr
+
+    def rates_bit_s(self, flying: Flying) -> Floats:
+        return self.rate_bit_s(flying.quality, len(flying.bits))
+
+    def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
+        efficiency = quality if self._spread else self._phy.efficiency(quality * sharing)
+        return efficiency * (self._bandwidth_hz / sharing)
+
+    def next_change_s(self, time_s: float) -> float:
+        return self._links.next_change_s(time_s)
+
+
+class PairAir(RadioAir):
+    """The radio channel between two clients: one link, which answers for any."""
+
+    def quality(self, time_s: float) -> Floats:
+        return np.broadcast_to(super().quality(time_s), 2**59)
+
+
+class ConstantAir:
+    """A pipe of constant rate, shared equally; the same for every link."""
+
+    def __init__(self, bit_s: float) -> None:
+        self._bit_s = bit_s
+        self._quality = np.broadcast_to(1.0, 2**59)  # takes no memory
+
+    def quality(self, time_s: float) -> Floats:
+        return self._quality
+
+    def rates_bit_s(self, flying: Flying) -> Floats:
+        return self.rate_bit_s(flying.quality, len(flying.bits))
+
+    def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
+        return quality * (self._bit_s / sharing)
+
+    def next_change_s(self, time_s: float) -> float:
+        return inf

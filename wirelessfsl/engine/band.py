@@ -1,0 +1,174 @@
+"""A band: a fluid server of messages, re-planned when one comes or goes and when the channel changes.
+
+Rates are constant between re-plans; in between the bits that have flown are rate times time, exactly. ``width`` says
+how many messages are in the air at once: any number is FDMA, one is TDMA in order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import ceil, inf, ulp
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from simpy import Environment, Event
+from simpy.events import EventPriority
+
+from wirelessfsl.engine.airs import Air, Flying
+from wirelessfsl.engine.flight import Delivery, Flight
+from wirelessfsl.engine.node import Node
+from wirelessfsl.units import BITS_PER_BYTE
+
+_LATE = EventPriority(2)
+"""SimPy priority of a re-plan: after everything else at its instant, so that simultaneous arrivals share one."""
+
+PATIENCE = 1_000_000
+"""Fading blocks in a row in which no message of a band begins or ends, after which the run gives up."""
+
+
+class Stalled(RuntimeError):
+    """A band has been flying the same messages for :data:`PATIENCE` fading blocks."""
+
+
+class Band:
+    """A fluid server: at most ``width`` flights share the band equally, the others wait in line.
+
+    ``_bits`` has, first of all, what the flights in the air have still to fly, in the order of their take-off;
+    ``_links`` and ``_uplink`` are about the same flights. ``_rate`` is what they have had since the last plan.
+    """
+
+    def __init__(self, env: Environment, air: Air, width: float, latency_s: float) -> None:
+        self.env, self.air, self.width, self.latency_s = env, air, width, latency_s
+        self._waiting: deque[Flight] = deque()
+        self._flying: list[Flight] = []
+        self._bits, self._links, self._uplink = np.empty(8), np.empty(8, np.intp), np.empty(8, np.bool_)
+        self._rate = self._qualities = np.empty(0)
+        self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
+        self._timer: Event | None = None
+        self._blocks = 0
+
+    def send(self, flight: Flight) -> None:
+        """Put a flight in line; it takes off at this instant's re-plan if there is room."""
+        self._waiting.append(flight)
+        self._wake_at(self.env.now)
+
+    def abort(self, flight: Flight) -> Delivery:
+        """Take a flight out of the line or the air; what had flown has cost its energy. Others speed up at once."""
+        now = self.env.now
+        if flight.delivery is not None:  # all bits have flown: only the latency was left
+            return flight.delivery._replace(end_s=now, arrived=False)
+        if flight in self._waiting:
+            self._waiting.remove(flight)
+            return Delivery(now, now, 0, 0.0, 0.0, 0, False)
+        self._advance(now)
+        at = self._flying.index(flight)
+        left_bytes = max(0, ceil(self._bits[at] / BITS_PER_BYTE))
+        self._remove(at)
+        self._rate = np.delete(self._rate, at)
+        self._wake_at(now)
+        return flight.land(0.0, flight.size_bytes - left_bytes, False)
+
+    def leave(self, flight: Flight, receiver: Node) -> Delivery:
+        """Let a receiver listen no more; the rate is that of the others from now on, who share what flies."""
+        now = self.env.now
+        if len(flight.receivers) == 1:
+            aborted = self.abort(flight)
+            return aborted if flight.delivery is None else flight.part(receiver)._replace(end_s=now, arrived=False)
+        if flight.delivery is not None:
+            return flight.part(receiver)._replace(end_s=now, arrived=False)
+        flight.receivers.remove(receiver)
+        if flight in self._waiting:
+            return Delivery(now, now, 0, 0.0, 0.0, 0, False)
+        self._advance(now)
+        flight.end(receiver)
+        self._links[self._flying.index(flight)] = flight.link(self._qualities)
+        self._wake_at(now)
+        return Delivery(flight.start_s, now, 0, 0.0, flight.heard_j[receiver], 1, False)
+
+    def _wake_at(self, instant: float) -> None:
+        """Re-plan at an instant (and not at the one that was set before)."""
+        if instant == self._due_s:
+            return
+        self._due_s = instant
+        self._timer = timer = Event(self.env)
+        timer._ok, timer._value = True, None
+        timer.callbacks.append(self._plan)
+        self.env.schedule(timer, _LATE, max(0.0, instant - self.env.now))
+
+    def _plan(self, timer: Event) -> None:
+        """Let bits fly until now, end and begin flights, and set everybody's rate until the next change."""
+        if timer is not self._timer:
+            return
+        self._due_s = inf
+        now = self.env.now
+        self._advance(now)
+        if now >= self._ends_s:
+            self._land(now)
+        if now >= self._changes_s:
+            self._qualities = self.air.quality(now)
+            self._changes_s = self.air.next_change_s(now)
+            self._blocks += 1
+            if self._blocks > PATIENCE:
+                self._give_up(now)
+            for at, flight in enumerate(self._flying):
+                if len(flight.receivers) > 1:
+                    self._links[at] = flight.link(self._qualities)
+        while self._waiting and len(self._flying) < self.width:
+            self._take_off(self._waiting.popleft())
+        self._ends_s = inf
+        if count := len(self._flying):
+            links, bits = self._links[:count], self._bits[:count]
+            self._rate = self.air.rates_bit_s(Flying(links, self._qualities[links], bits, self._uplink[:count]))
+            self._ends_s = now + (bits / self._rate).min().item()
+            if (next_s := min(self._ends_s, self._changes_s)) < inf:
+                self._wake_at(next_s)
+
+    def _give_up(self, now: float) -> None:
+        at = int(self._bits[: len(self._flying)].argmax())
+        flight, left = self._flying[at], self._bits[at] / BITS_PER_BYTE
+        names = ", ".join(receiver.name for receiver in flight.receivers)
+        raise Stalled(
+            f"the message from {flight.sender.name} to {names}, {flight.size_bytes} bytes, on the air"
+            f" since {flight.start_s:.6g} s, has {left:.0f} bytes to go after {PATIENCE:,} fading blocks in which"
+            " nothing else happened: its link is all but dead. Bring the client nearer, or set"
+            " network.transport.timeout_s or participation.deadline_s"
+        )
+
+    def _advance(self, now: float) -> None:
+        if self._flying and now > self._planned_s:
+            bits = self._bits[: len(self._flying)]
+            bits -= self._rate * (now - self._planned_s)
+        self._planned_s = now
+
+    def _land(self, now: float) -> None:
+        """End the flights whose bits have all flown, within the resolution of the clock."""
+        done = self._bits[: len(self._flying)] <= self._rate * (4 * ulp(now))
+        landed = [(at, self._flying[at]) for at in done.nonzero()[0].tolist()]
+        for at, _ in reversed(landed):
+            self._remove(at)
+        for _, flight in landed:
+            flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True)
+            self.env.schedule(flight, delay=self.latency_s)
+            self._blocks = 0
+
+    def _take_off(self, flight: Flight) -> None:
+        at = len(self._flying)
+        if at == len(self._bits):
+            self._bits, self._links, self._uplink = (np.resize(own, 2 * at) for own in self._columns)
+        self._bits[at] = flight.size_bytes * BITS_PER_BYTE
+        self._links[at] = flight.link(self._qualities)
+        self._uplink[at] = flight.uplink
+        self._flying.append(flight)
+        self._blocks = 0
+        flight.take_off()
+
+    def _remove(self, at: int) -> None:
+        count = len(self._flying)
+        for column in self._columns:
+            column[at : count - 1] = column[at + 1 : count]
+        del self._flying[at]
+
+    @property
+    def _columns(self) -> tuple[NDArray[Any], ...]:
+        return self._bits, self._links, self._uplink

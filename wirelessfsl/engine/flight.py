@@ -1,0 +1,84 @@
+"""A flight: one message on its way over a band, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from simpy import Environment, Event
+
+from wirelessfsl.engine.node import Node
+from wirelessfsl.streams import Floats
+
+if TYPE_CHECKING:
+    from wirelessfsl.engine.band import Band
+
+
+class Delivery(NamedTuple):
+    """What became of a message.
+
+    start_s, end_s: first bit on the air, and arrival (after the latency). sent_bytes: what flew. energies in J, of the
+    sender's transmitter and of the receivers (each one's own is in :attr:`Flight.heard_j`).
+    """
+
+    start_s: float
+    end_s: float
+    sent_bytes: int
+    transmit_j: float
+    receive_j: float
+    attempts: int
+    arrived: bool
+
+
+class Flight(Event):
+    """A message on its way; as an event it happens at the arrival, with the :class:`Delivery` as value.
+
+    A broadcast has several receivers, and the rate of the one that has the lowest.
+    """
+
+    def __init__(self, env: Environment, band: Band, sender: Node, receivers: Sequence[Node], size_bytes: int) -> None:
+        super().__init__(env)
+        self.band, self.sender, self.receivers, self.size_bytes = band, sender, list(receivers), size_bytes
+        self.start_s = inf
+        self.delivery: Delivery | None = None
+        self.heard_j: dict[Node, float] = {}
+        self._hearing: dict[Node, float] = {}
+
+    @property
+    def uplink(self) -> bool:
+        """Whether a client sends."""
+        return self.sender.link >= 0
+
+    def link(self, qualities: Floats) -> int:
+        """The link that its rate depends on: the worst of the receivers'."""
+        links = [max(self.sender.link, receiver.link) for receiver in self.receivers]
+        return links[0] if len(links) == 1 else min(links, key=qualities.__getitem__)
+
+    def take_off(self) -> None:
+        """The first bit goes on the air."""
+        self.start_s = self.env.now
+        self._transmit = self.sender.begin(self.sender.radio.transmitter)
+        self._hearing = {node: node.begin(node.radio.receiver) for node in self.receivers}
+
+    def end(self, receiver: Node) -> None:
+        """A receiver stops listening."""
+        self.heard_j[receiver] = receiver.end(receiver.radio.receiver, self._hearing.pop(receiver))
+
+    def land(self, latency_s: float, sent_bytes: int, arrived: bool) -> Delivery:
+        """The last bit has left the air."""
+        transmit_j = self.sender.end(self.sender.radio.transmitter, self._transmit)
+        for receiver in self.receivers:
+            self.end(receiver)
+        end_s, receive_j = self.env.now + latency_s, sum(self.heard_j.values())
+        self.delivery = Delivery(self.start_s, end_s, sent_bytes, transmit_j, receive_j, 1, arrived)
+        return self.delivery
+
+    def part(self, receiver: Node) -> Delivery:
+        """What became of it for one of the receivers that were there at the landing, which share bytes and energy."""
+        assert self.delivery is not None
+        whole, count, at = self.delivery, len(self.receivers), self.receivers.index(receiver)
+        sent_bytes = whole.sent_bytes * (at + 1) // count - whole.sent_bytes * at // count
+        return whole._replace(
+            sent_bytes=sent_bytes, transmit_j=whole.transmit_j / count, receive_j=self.heard_j[receiver]
+        )

@@ -1,0 +1,37 @@
+"""Movement: where the devices are as a function of time."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from wirelessfsl.streams import Floats
+
+
+class Standing:
+    """Ways of devices that stand still.
+
+    start_m: where they stand, m, shape (n, 2).
+
+    >>> Standing(np.array([[3.0, 4.0]])).positions_m(7.0)
+    array([[3., 4.]])
+    """
+
+    speed_m_s = 0.0
+    """The highest speed there is, m/s."""
+
+    def __init__(self, start_m: Floats) -> None:
+        self._start_m = start_m
+
+    def positions_m(self, time_s: float) -> Floats:
+        """Where each device is at an instant, m, shape (n, 2)."""
+        return self._start_m
+
+    def travelled_m(self, time_s: float) -> Floats:
+        """The way that each device has travelled since the instant 0, m, shape (n,)."""
+        return np.zeros(len(self._start_m))
+
+    def next_change_s(self, time_s: float) -> float:
+        """First instant after ``time_s`` at which positions count as changed, s; infinity if they never do."""
+        return inf
