@@ -67,10 +67,13 @@ TABLE = {
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),
     # Floor 3
     "scenario": row(BELOW_SCENARIO | {"scenario"}, "pydantic ruamel importlib"),
-    "build": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
+    "build": row(BELOW_SCENARIO | {"networking", "scenario"}),
+    "networking": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
     "citing": row(),
     "rounds": row(BASE | {"devices", "engine"}, "numpy"),
-    "prediction": row(BASE | {"build", "codecs", "devices", "engine", "learning", "rounds", "scenario"}, "numpy"),
+    "prediction": row(
+        BASE | {"build", "codecs", "devices", "engine", "learning", "networking", "rounds", "scenario"}, "numpy"
+    ),
     "cutting": row({"learning", "prediction", "scenario"}),
     "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
     "simulation": row(BASE | {"build", "engine", "learning", "scenario"}, "numpy"),

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from wirelessfsl.codecs.chain import chain
 from wirelessfsl.codecs.measure import sample
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
-from wirelessfsl.devices.compute import MeasuredProcessor, Processor
-from wirelessfsl.devices.radio_power import RadioPower
-from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
-from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir
-from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
@@ -28,19 +19,15 @@ from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.executor import Executor
 from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
 from wirelessfsl.learning.weights import WeightsFile, fitting, load_weights, pretrain, weights_of_file
-from wirelessfsl.network.mobility import Standing
-from wirelessfsl.radio.link import Links, noise_density_w_hz
+from wirelessfsl.networking import NO_RADIO, NOBODY, equipment, medium_of
 from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
 from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, deal, model_of, other_of, pieces_of
 from wirelessfsl.streams import key
-from wirelessfsl.units import dbm_to_watt
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
-"""Of nodes without a network: draws nothing."""
-_NOBODY = Server(processor=MeasuredProcessor(idle_w=0.0))
+NO_SERVER = Server(processor=NOBODY)
 """In the server's place where a scheme has none: draws nothing."""
 
 
@@ -55,7 +42,7 @@ def build(
     s, algorithm = scenario, scenario.algorithm
     world = World(s.seed, executor, log, s.participation)
     networked = bool(algorithm.messages)
-    world.server = _node(world, SERVER, -1, s.server if s.has_server else _NOBODY, networked)
+    world.server = _node(world, SERVER, -1, s.server if s.has_server else NO_SERVER, networked)
     owners = [group for group in s.groups for _ in range(group.count)] if s.has_clients else []
     if s.has_clients:
         world.clients = tuple(_node(world, f"client-{i}", i, owner, networked) for i, owner in enumerate(owners))
@@ -69,7 +56,11 @@ def build(
         # Drawn in the order of a single client, so that a run with one client equals this one batch by batch.
         world.data = {world.server: ClientData(dataset.inputs, dataset.labels, "client-0", s.seed)}
     if networked:
-        world.medium = _medium(scenario, world)
+        world.relays = tuple(
+            Node(world, relay.name, -1, NOBODY, PROFILES[relay.profile].radio, NoBattery())
+            for relay in s.network.topology.relays
+        )
+        world.medium = medium_of(s, world)
         coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages})
         world.messages = Messages(world.env, world.journal, world.medium, coding, s.network.transport)
     pieces, cuts = pieces_of(s, dataset), cuts_of(s, dataset)
@@ -141,92 +132,7 @@ def _initial(
     return load_weights(stages, parts, held), source | {"fitting": fit, "parameters": fit + len(lacking)}
 
 
-def equipment(owner: Devices | Server) -> tuple[Processor, RadioPower]:
-    """Processor and radio of a group of devices or of the server: its own, else its profile's."""
-    profile = PROFILES[owner.profile]
-    return owner.processor or profile.processor, owner.radio or profile.radio
-
-
-def airs(
-    s: Scenario, medium: Fdma | Tdma, radios: Sequence[RadioPower], server: RadioPower
-) -> tuple[RadioAir, RadioAir]:
-    """Uplink and downlink of the radio channel between the server and clients with these radios, in their order."""
-    channel = s.network.channel
-    names = [f"client-{i}" for i in range(len(radios))]
-    paths = Standing(s.network.layout.positions_m(names, s.seed))
-    wide_up, wide_down = medium.bandwidth_hz, medium.downlink_bandwidth_hz or medium.bandwidth_hz
-    server_noise = noise_density_w_hz(channel.noise_density_dbm_hz, server.noise_figure_db)
-    noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
-    power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
-    server_power = np.full(len(radios), dbm_to_watt(server.tx_power_dbm))
-    up = RadioAir(
-        links=Links(channel, names, paths, s.seed, "uplink", wide_up),
-        phy=channel.phy.one_way("uplink"),
-        transmit_w=power,
-        noise_w_hz=np.full(len(radios), server_noise),
-        bandwidth_hz=wide_up,
-        spread=False,
-    )
-    down = RadioAir(
-        links=Links(channel, names, paths, s.seed, "downlink", wide_down),
-        phy=channel.phy.one_way("downlink"),
-        transmit_w=server_power,
-        noise_w_hz=noise,
-        bandwidth_hz=wide_down,
-        spread=True,
-    )
-    return up, down
-
-
 def _node(world: World, name: str, link: int, owner: Devices | Server, networked: bool) -> Node:
     battery = owner.battery if isinstance(owner, Devices) else NoBattery()
     processor, radio = equipment(owner)
-    return Node(world, name, link, processor, radio if networked else _NO_RADIO, battery)
-
-
-def _medium(s: Scenario, world: World) -> Medium:
-    settings, server = s.network.medium, world.server
-    if isinstance(settings, ConstantLink):
-        return Medium(world.env, _pipes(settings, world))
-    up, down = airs(s, settings, [client.radio.power for client in world.clients], server.radio.power)
-    uplink = Band(world.env, up, settings.width, settings.latency_s)
-    downlink = Band(world.env, down, settings.width, settings.latency_s)
-    between = cache(lambda sender, receiver: _sidelink(s, settings, world, sender, receiver))
-
-    def band(sender: Node, receiver: Node | None) -> Band:
-        if server not in (sender, receiver):
-            return between(sender, receiver)
-        return uplink if receiver is server else downlink
-
-    return Medium(world.env, band)
-
-
-def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, sender: Node, receiver: Node) -> Band:
-    """A band between two clients: as wide as the uplink's, over the distance from one to the other, at least 1 m."""
-    channel = s.network.channel
-    names = [client.name for client in world.clients]
-    positions = s.network.layout.positions_m(names, s.seed)
-    apart = np.array([[max(np.hypot(*(positions[sender.link] - positions[receiver.link])), 1.0), 0.0]])
-    noise = noise_density_w_hz(channel.noise_density_dbm_hz, receiver.radio.power.noise_figure_db)
-    air = PairAir(
-        links=Links(channel, [f"{sender.name} {receiver.name}"], Standing(apart), s.seed, "sidelink"),
-        phy=channel.phy.one_way("uplink"),
-        transmit_w=np.array([dbm_to_watt(sender.radio.power.tx_power_dbm)]),
-        noise_w_hz=np.array([noise]),
-        bandwidth_hz=settings.bandwidth_hz,
-        spread=False,
-    )
-    return Band(world.env, air, settings.width, settings.latency_s)
-
-
-def _pipes(settings: ConstantLink, world: World) -> Callable[[Node, Node | None], Band]:
-    """A band of its own for every client and direction, and for broadcasts; made when first used."""
-    bands: dict[tuple[Node, Node | None], Band] = {}
-
-    def band(sender: Node, receiver: Node | None) -> Band:
-        if (sender, receiver) not in bands:
-            rate = settings.downlink_bit_s if sender is world.server else settings.uplink_bit_s
-            bands[sender, receiver] = Band(world.env, ConstantAir(rate), 1.0, settings.latency_s)
-        return bands[sender, receiver]
-
-    return band
+    return Node(world, name, link, processor, radio if networked else NO_RADIO, battery)

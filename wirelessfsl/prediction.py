@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from wirelessfsl.build import airs, equipment, messages
+from wirelessfsl.build import messages
 from wirelessfsl.codecs.chain import chain
 from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.engine.airs import ConstantAir, RadioAir
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.stage import Stage, split
+from wirelessfsl.networking import airs, equipment
 from wirelessfsl.records import (
     ACTIVATIONS,
     ACTIVATIONS_DOWN,

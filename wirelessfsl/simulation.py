@@ -138,7 +138,7 @@ class _Evaluator:
             self.models = {k.name: own if isinstance(own, Mixture) else tuple(own) for k, own in model.items()}
         else:
             self.parts = tuple(model)
-        energy_j = sum(node.energy_j for node in (*world.clients, world.server))
+        energy_j = sum(node.energy_j for node in world.nodes)
         uplink_bytes = sum(node.uplink_bytes for node in world.clients)
         downlink_bytes = sum(node.downlink_bytes for node in world.clients)
         now = world.env.now

@@ -107,7 +107,7 @@ def test_an_aborted_message_has_flown_in_part_and_the_others_speed_up(when: floa
     def aborted() -> Generator[Any, Any, Any]:
         flight = medium.transmit(first, world.server, 10)
         yield world.env.timeout(when)
-        delivery = medium.abort(flight)
+        delivery = medium.leave(flight, world.server)
         assert not delivery.arrived
         assert (delivery.start_s, delivery.end_s) == (0.0, when)
         assert delivery.sent_bytes == int(when / 2)  # whole bytes at half rate
@@ -131,7 +131,7 @@ def test_a_message_aborted_in_line_has_not_flown_and_leaves_the_line() -> None:
     def aborted() -> Generator[Any, Any, Any]:
         flight = medium.transmit(world.clients[1], world.server, 10)
         yield world.env.timeout(2.0)
-        delivery = medium.abort(flight)
+        delivery = medium.leave(flight, world.server)
         assert (delivery.sent_bytes, delivery.transmit_j, delivery.receive_j, delivery.arrived) == (0, 0.0, 0.0, False)
 
     def send(i: int) -> Generator[Any, Any, Any]:
@@ -152,7 +152,7 @@ def test_a_message_aborted_in_its_latency_has_flown_whole_but_not_arrived() -> N
     def story() -> Generator[Any, Any, Any]:
         flight = medium.transmit(world.clients[0], world.server, 4)
         yield world.env.timeout(6.0)
-        return medium.abort(flight)
+        return medium.leave(flight, world.server)
 
     delivery = tell(world, story())
     assert (delivery.sent_bytes, delivery.arrived, delivery.end_s) == (4, False, 6.0)

@@ -21,6 +21,7 @@ from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
+from wirelessfsl.network.topology import Graph, Relay, Wire
 from wirelessfsl.records import ACTIVATIONS_DOWN, GRADIENTS_OF, GRADIENTS_UP
 from wirelessfsl.scenario import (
     Codecs,
@@ -76,6 +77,9 @@ GIVEN: dict[type, dict[str, Any]] = {
     FailAt: {"repair_s": 5.0},
     Participation: {"deadline_s": 1.0},
     Transport: {"timeout_s": 1.0},
+    Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
+    Wire: {"ends": ("site-0", "cloud")},
+    Relay: {"name": "relay", "at_m": (50.0, 20.0)},
 }
 """What a section needs so that all of its knobs have an effect; the data set only has to take a folder."""
 
@@ -116,6 +120,8 @@ def others(value: Any, hint: Any) -> Iterator[Any]:
         yield from parts
     elif get_origin(hint) is dict:
         yield {"width": 3}
+    elif get_origin(hint) is tuple and parts[-1] is not ...:
+        yield value[::-1]
     elif get_origin(hint) is tuple:
         yield from ((*(value or ()), more) for more in others(value[-1] if value else None, parts[0]))
     elif get_origin(hint) is Annotated and get_args(parts[0]):
@@ -174,6 +180,7 @@ IDLE = {
     "broadcast": {"algorithm": {"kind": "sfl_ga"}, "codecs": {"activations": [{"kind": "top_k"}]}},
     "local_only": {"algorithm": {"kind": "local_only"}, "devices": [{"count": 10, "processor": {"kind": "cmos"}}]},
     "constant medium": {"network": {"medium": {"kind": "constant"}}, "devices": [{"count": 10, "radio": {}}]},
+    "wires": {"network": {"medium": {"kind": "constant"}, "topology": {"kind": "graph"}}},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
     "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},
     "known loss": {"network": {"channel": {"path_loss": {"kind": "log_distance", "reference_loss_db": 40.0}}}},
@@ -202,6 +209,7 @@ SOME = {
     "devices.1.model": {"name": "mlp"},
     "devices.0.radio": {},
     "devices": [{"count": 10}],
+    "network.topology.relays": [{"name": "r", "at_m": [1.0, 2.0]}],
 }
 """Values to give where the default is nothing."""
 

@@ -41,6 +41,10 @@ CHOICES = {
     "network.medium": ["{kind: constant}", "{kind: tdma, downlink_bandwidth_hz: 12345678.9}"],
     "network.channel.phy": ["{kind: fixed}"],
     "network.channel.path_loss": ["{kind: urban_macro}", "{kind: log_distance, reference_loss_db: 40}"],
+    "network.topology": [
+        "{kind: graph}",
+        "{kind: graph, wires: [{ends: [site-0, c]}], server: c, relays: [{name: r, at_m: [50, 0]}]}",
+    ],
     "network.layout": ["{kind: fixed, distances_m: [1, 2.5]}"],
     "evaluation.target_accuracy": ["[]", "[0.1, 1.0]"],
     "seed": ["0", "9223372036854775807"],
@@ -86,4 +90,4 @@ def test_what_has_no_effect_is_not_in_a_resolved_scenario(tmp_path: Path) -> Non
     assert "codecs" not in centralised
     assert centralised["data"].keys() == {"name", "test_fraction"}
     wired = resolve(loaded(tmp_path, START, "network.medium={kind: constant}"))
-    assert wired["network"].keys() == {"medium", "transport"}
+    assert wired["network"].keys() == {"medium", "transport", "topology"}

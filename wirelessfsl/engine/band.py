@@ -38,8 +38,9 @@ class Band:
     ``_links`` and ``_uplink`` are about the same flights. ``_rate`` is what they have had since the last plan.
     """
 
-    def __init__(self, env: Environment, air: Air, width: float, latency_s: float) -> None:
+    def __init__(self, env: Environment, air: Air, width: float, latency_s: float, queue_bytes: float = inf) -> None:
         self.env, self.air, self.width, self.latency_s = env, air, width, latency_s
+        self._queue_bytes = queue_bytes
         self._waiting: deque[Flight] = deque()
         self._flying: list[Flight] = []
         self._bits, self._links, self._uplink = np.empty(8), np.empty(8, np.intp), np.empty(8, np.bool_)
@@ -49,7 +50,11 @@ class Band:
         self._blocks = 0
 
     def send(self, flight: Flight) -> None:
-        """Put a flight in line; it takes off at this instant's re-plan if there is room."""
+        """Put a flight in line; it takes off at this instant's re-plan if there is room. It is lost if the line is."""
+        free = len(self._waiting) + len(self._flying) < self.width
+        if not free and sum(each.size_bytes for each in self._waiting) + flight.size_bytes > self._queue_bytes:
+            flight.succeed(flight.lose())
+            return
         self._waiting.append(flight)
         self._wake_at(self.env.now)
 

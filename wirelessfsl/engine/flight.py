@@ -31,27 +31,47 @@ class Delivery(NamedTuple):
     arrived: bool
 
 
+class Relayed(NamedTuple):
+    """What a relay has drawn for a message, J, to receive it (``sent`` is False) or to send it on."""
+
+    relay: Node
+    sent: bool
+    start_s: float
+    end_s: float
+    energy_j: float
+
+
 class Flight(Event):
     """A message on its way; as an event it happens at the arrival, with the :class:`Delivery` as value.
 
-    A broadcast has several receivers, and the rate of the one that has the lowest.
+    A broadcast has several receivers, and the rate of the one that has the lowest. ``via`` is the link of the band
+    and ``uplink`` whether it goes towards the server, if they are not those of the client at an end.
     """
 
-    def __init__(self, env: Environment, band: Band, sender: Node, receivers: Sequence[Node], size_bytes: int) -> None:
+    relayed: Sequence[Relayed] = ()
+
+    def __init__(
+        self,
+        env: Environment,
+        band: Band,
+        sender: Node,
+        receivers: Sequence[Node],
+        size_bytes: int,
+        via: int | None = None,
+        uplink: bool | None = None,
+    ) -> None:
         super().__init__(env)
         self.band, self.sender, self.receivers, self.size_bytes = band, sender, list(receivers), size_bytes
+        self._via, self.uplink = via, sender.link >= 0 if uplink is None else uplink
         self.start_s = inf
         self.delivery: Delivery | None = None
         self.heard_j: dict[Node, float] = {}
         self._hearing: dict[Node, float] = {}
 
-    @property
-    def uplink(self) -> bool:
-        """Whether a client sends."""
-        return self.sender.link >= 0
-
     def link(self, qualities: Floats) -> int:
         """The link that its rate depends on: the worst of the receivers'."""
+        if self._via is not None:
+            return self._via
         links = [max(self.sender.link, receiver.link) for receiver in self.receivers]
         return links[0] if len(links) == 1 else min(links, key=qualities.__getitem__)
 
@@ -74,6 +94,12 @@ class Flight(Event):
         self.delivery = Delivery(self.start_s, end_s, sent_bytes, transmit_j, receive_j, 1, arrived)
         return self.delivery
 
+    def lose(self) -> Delivery:
+        """It never takes off."""
+        self.start_s, self.heard_j = self.env.now, dict.fromkeys(self.receivers, 0.0)
+        self.delivery = Delivery(self.env.now, self.env.now, 0, 0.0, 0.0, 1, False)
+        return self.delivery
+
     def part(self, receiver: Node) -> Delivery:
         """What became of it for one of the receivers that were there at the landing, which share bytes and energy."""
         assert self.delivery is not None
@@ -82,3 +108,7 @@ class Flight(Event):
         return whole._replace(
             sent_bytes=sent_bytes, transmit_j=whole.transmit_j / count, receive_j=self.heard_j[receiver]
         )
+
+    def leave(self, receiver: Node) -> Delivery:
+        """Stop for one of its receivers, for the others it goes on; what became of it for this one."""
+        return self.band.leave(self, receiver)

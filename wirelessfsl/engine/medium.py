@@ -1,16 +1,14 @@
-"""The medium: which band carries a message. Nobody else computes an airtime.
-
-Left out: interference, retransmissions, access delay beyond the constant latency.
-"""
+"""The medium: over which bands a message goes. Nobody else computes an airtime."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from simpy import Environment
 
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.flight import Delivery, Flight
+from wirelessfsl.engine.journey import Hop, Journey
 from wirelessfsl.engine.node import Node
 
 
@@ -18,16 +16,24 @@ class Medium:
     """All bands of the network; ``band`` says which one carries a message from one node to another, None for many.
 
     A band of a broadcast is the downlink's or, with constant links, one of its own, which no other message slows down.
+    Where there is more than the air between two nodes, ``hops`` has the way.
     """
 
-    def __init__(self, env: Environment, band: Callable[[Node, Node | None], Band]) -> None:
+    def __init__(
+        self,
+        env: Environment,
+        band: Callable[[Node, Node | None], Band],
+        hops: Callable[[Node, Node], Sequence[Hop]] | None = None,
+    ) -> None:
         self.env, self._band = env, band
+        self._hops = hops or (lambda sender, receiver: [Hop(band(sender, receiver), sender, receiver)])
 
-    def transmit(self, sender: Node, receiver: Node, size_bytes: int) -> Flight:
+    def transmit(self, sender: Node, receiver: Node, size_bytes: int) -> Flight | Journey:
         """Send ``size_bytes``; the returned event happens at the arrival, its value is the :class:`Delivery`."""
-        flight = Flight(self.env, self._band(sender, receiver), sender, [receiver], size_bytes)
-        flight.band.send(flight)
-        return flight
+        hops = self._hops(sender, receiver)
+        if len(hops) == 1:
+            return hops[0].begin(self.env, size_bytes)
+        return Journey(self.env, hops, sender, receiver, size_bytes)
 
     def broadcast(self, sender: Node, size_bytes: int) -> Flight:
         """Send ``size_bytes`` once, to all receivers that are entered in the flight at this instant."""
@@ -40,10 +46,6 @@ class Medium:
         link = max(sender.link, receiver.link)
         return float(self._band(sender, receiver).air.quality(self.env.now)[link])
 
-    def abort(self, flight: Flight) -> Delivery:
-        """Stop a flight that nobody waits for any more."""
-        return flight.band.abort(flight)
-
-    def leave(self, flight: Flight, receiver: Node) -> Delivery:
+    def leave(self, flight: Flight | Journey, receiver: Node) -> Delivery:
         """Stop a flight for one of its receivers, for the others it goes on; what became of it for this one."""
-        return flight.band.leave(flight, receiver)
+        return flight.leave(receiver)

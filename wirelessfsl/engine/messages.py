@@ -17,8 +17,9 @@ from simpy import Environment, Interrupt
 
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.custody import check, claim
-from wirelessfsl.engine.flight import Delivery, Flight
+from wirelessfsl.engine.flight import Delivery, Flight, Relayed
 from wirelessfsl.engine.journal import Journal
+from wirelessfsl.engine.journey import Journey
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.engine.transport import Lost, Skipped, Transport
@@ -160,7 +161,9 @@ class Messages:
 
         return back
 
-    def _fly(self, sender: Node, receiver: Node, sizes: Mapping[str, int], flight: Flight | None = None) -> Steps:
+    def _fly(
+        self, sender: Node, receiver: Node, sizes: Mapping[str, int], flight: Flight | Journey | None = None
+    ) -> Steps:
         asked_s = self.env.now
         flight = flight or self.medium.transmit(sender, receiver, sum(sizes.values()))
         try:
@@ -170,16 +173,22 @@ class Messages:
                 yield flight | self.env.timeout(self.transport.timeout_s)
             delivery = flight.part(receiver) if flight.processed else self.medium.leave(flight, receiver)
         except Interrupt:
-            self._log_flight(asked_s, sender, receiver, sizes, self.medium.leave(flight, receiver))
+            self._log_flight(asked_s, sender, receiver, sizes, self.medium.leave(flight, receiver), flight.relayed)
             raise
-        self._log_flight(asked_s, sender, receiver, sizes, delivery)
+        self._log_flight(asked_s, sender, receiver, sizes, delivery, flight.relayed)
         if not delivery.arrived:
             raise Lost
 
     def _log_flight(
-        self, asked_s: float, sender: Node, receiver: Node, sizes: Mapping[str, int], delivery: Delivery
+        self,
+        asked_s: float,
+        sender: Node,
+        receiver: Node,
+        sizes: Mapping[str, int],
+        delivery: Delivery,
+        relayed: Sequence[Relayed],
     ) -> None:
-        """Log one message as one row a kind and end; time and energy are shared out by bytes."""
+        """Log one message as one row a kind and end, time and energy shared out by bytes, and one a relay and way."""
         start_s = min(delivery.start_s, delivery.end_s)
         if start_s > asked_s:
             self.journal.write(asked_s, start_s, sender, WAIT, next(iter(sizes)), peer=receiver)
@@ -201,6 +210,9 @@ class Messages:
                 begin_s, end_s, receiver, RECEIVE, kind, sender, energy_j=delivery.receive_j * share,
                 attempts=delivery.attempts, delivered=delivery.arrived,
             )  # fmt: skip
+        for relay, sent, begin_s, end_s, energy_j in relayed:
+            activity, kind = TRANSFER if sent else RECEIVE, next(iter(sizes))
+            self.journal.write(begin_s, end_s, relay, activity, kind, peer=relay, energy_j=energy_j)
         if sender.name == SERVER:
             receiver.downlink_bytes += delivery.sent_bytes
         else:

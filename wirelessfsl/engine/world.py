@@ -69,6 +69,7 @@ class World:
         self.rounds_planned = 0
         self.client_steps = 0
         self.clients: tuple[Node, ...] = ()
+        self.relays: tuple[Node, ...] = ()
         self.server: Node
         self.stages: tuple[Stage, ...] = ()
         self.crossings: tuple[str, ...] = ()
@@ -92,6 +93,11 @@ class World:
             for node, jitter in self._jitter.items():
                 node.slowness = jitter.factor(self.seed, node.name, self.round)
             yield self.round
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All that have an account."""
+        return (*self.clients, *self.relays, self.server)
 
     @property
     def round(self) -> int:
@@ -226,8 +232,8 @@ class World:
         """
         began_s, now = self.journal.began_s[-1], self.env.now
         self.sessions.close_round()
-        for node in (*self.clients, self.server):
-            if node is not self.server and node not in self.sessions.running:
+        for node in self.nodes:
+            if node.link >= 0 and node not in self.sessions.running:
                 self.sessions.wait_over(node)
             node.settle()
             idle_j = node.take_idle_j()

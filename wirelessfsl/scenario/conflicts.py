@@ -26,6 +26,13 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
         if owner.profile not in PROFILES:
             known = f"allowed: {', '.join(PROFILES)}{near(owner.profile, PROFILES)}"
             yield Problem((*path, "profile"), f"got {owner.profile!r}, {known}")
+    for i, relay in enumerate(s.network.topology.relays):
+        if relay.profile not in PROFILES:
+            known = f"allowed: {', '.join(PROFILES)}{near(relay.profile, PROFILES)}"
+            yield Problem(("network", "topology", "relays", i, "profile"), f"got {relay.profile!r}, {known}")
+    if broadcasts(s) and s.network.topology.kind == "graph":
+        text = f"got 'graph', must be direct: {s.algorithm.kind} broadcasts, which is one hop"
+        yield Problem(("network", "topology", "kind"), text, reads=(_ALGORITHM,))
     counted = sum(group.count for group in s.devices)
     if s.has_clients and s.devices and counted != s.data.clients:
         counts = tuple(("devices", i, "count") for i in range(len(s.devices)))

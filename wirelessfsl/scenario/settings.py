@@ -42,6 +42,7 @@ from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.partition import Dirichlet, Partition
 from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.layout import Disc, Layout
+from wirelessfsl.network.topology import Direct, Topology
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.settings import Kinds, OrWord, settings
 from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
@@ -216,12 +217,14 @@ class Network:
     channel: path loss, shadowing, fading and physical layer.
     medium: who transmits when, on which band.
     transport: how messages are carried.
+    topology: what lies between the air and the server.
     """
 
     layout: Layout = Disc()
     channel: Channel = Channel()
     medium: MediumSettings = Fdma()
     transport: Transport = Transport()
+    topology: Topology = Direct()
 
 
 @settings

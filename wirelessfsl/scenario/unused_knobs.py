@@ -123,6 +123,8 @@ def _of_air(s: Scenario) -> Unused:
     if medium.kind == "constant":
         for part in "layout", "channel":
             yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
+        if s.network.topology.kind == "graph":
+            yield ("network", "topology", "relays"), "medium constant needs no positions and no relays", _MEDIUM
     elif channel.phy.kind == "fixed":
         yield ("network", "layout"), "phy fixed has the same rate everywhere", _PHY
         for part in "carrier_hz", "path_loss", "shadowing", "fading", "noise_density_dbm_hz", "antenna_gain_db":

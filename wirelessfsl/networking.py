@@ -1,0 +1,202 @@
+"""From the network of a scenario to a medium: airs, bands, and the ways that messages take over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import inf
+
+import numpy as np
+
+from wirelessfsl.devices.battery import NoBattery
+from wirelessfsl.devices.catalogue import PROFILES
+from wirelessfsl.devices.compute import MeasuredProcessor, Processor
+from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir
+from wirelessfsl.engine.band import Band
+from wirelessfsl.engine.journey import Hop
+from wirelessfsl.engine.medium import Medium
+from wirelessfsl.engine.node import Node
+from wirelessfsl.engine.world import World
+from wirelessfsl.network.mobility import Both, Standing
+from wirelessfsl.network.topology import SITE, Direct, Graph
+from wirelessfsl.radio.link import Links, Paths, noise_density_w_hz
+from wirelessfsl.scenario import Devices, Scenario, Server
+from wirelessfsl.streams import Floats
+from wirelessfsl.units import dbm_to_watt
+
+NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
+"""Of nodes without a network, and of the ends of wires: draws nothing."""
+NOBODY = MeasuredProcessor(idle_w=0.0)
+"""Of nodes that compute nothing."""
+Choice = Callable[[Node, "Node | None"], Band]
+"""The band from a node to another, or to many."""
+
+
+def equipment(owner: Devices | Server) -> tuple[Processor, RadioPower]:
+    """Processor and radio of a group of devices or of the server: its own, else its profile's."""
+    profile = PROFILES[owner.profile]
+    return owner.processor or profile.processor, owner.radio or profile.radio
+
+
+def ways_of(s: Scenario) -> Paths:
+    """Where the clients of a scenario are as time goes by."""
+    names = [f"client-{i}" for i in range(s.data.clients)]
+    return Standing(s.network.layout.positions_m(names, s.seed))
+
+
+def airs(
+    s: Scenario,
+    medium: Fdma | Tdma,
+    radios: Sequence[RadioPower],
+    station: RadioPower,
+    names: Sequence[str] | None = None,
+    paths: Paths | None = None,
+    site: str = "",
+    at_m: Floats = np.zeros(2),  # noqa: B008 (never written to)
+) -> tuple[RadioAir, RadioAir]:
+    """Uplink and downlink of the radio channel between a station and devices with these radios, in their order.
+
+    By default the devices are the scenario's clients, and the station is that of the server, at the origin.
+    """
+    channel = s.network.channel
+    names = names or [f"client-{i}" for i in range(len(radios))]
+    paths = paths or ways_of(s)
+    wide_up, wide_down = medium.bandwidth_hz, medium.downlink_bandwidth_hz or medium.bandwidth_hz
+    station_noise = noise_density_w_hz(channel.noise_density_dbm_hz, station.noise_figure_db)
+    noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
+    power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
+    up = RadioAir(
+        links=Links(channel, names, paths, s.seed, "uplink", wide_up, site, at_m),
+        phy=channel.phy.one_way("uplink"),
+        transmit_w=power,
+        noise_w_hz=np.full(len(radios), station_noise),
+        bandwidth_hz=wide_up,
+        spread=False,
+    )
+    down = RadioAir(
+        links=Links(channel, names, paths, s.seed, "downlink", wide_down, site, at_m),
+        phy=channel.phy.one_way("downlink"),
+        transmit_w=np.full(len(radios), dbm_to_watt(station.tx_power_dbm)),
+        noise_w_hz=noise,
+        bandwidth_hz=wide_down,
+        spread=True,
+    )
+    return up, down
+
+
+def medium_of(s: Scenario, world: World) -> Medium:
+    """The medium that the messages of a world go over."""
+    band = _pipes(s, world) if isinstance(s.network.medium, ConstantLink) else _bands(s, world)
+    return Medium(world.env, band, None if isinstance(s.network.topology, Direct) else _hops(s, world, band))
+
+
+def _bands(s: Scenario, world: World) -> Choice:
+    """A band for each direction; for messages from client to client one a pair."""
+    settings, server = s.network.medium, world.server
+    assert not isinstance(settings, ConstantLink)
+    there = (*world.clients, *world.relays)
+    names, radios = [node.name for node in there], [node.radio.power for node in there]
+    paths: Paths = Both(ways_of(s), Standing(_places_m(s))) if world.relays else ways_of(s)
+    uplink, downlink = (
+        Band(world.env, air, settings.width, settings.latency_s)
+        for air in airs(s, settings, radios, server.radio.power, names, paths)
+    )
+    between = cache(lambda sender, receiver: _sidelink(s, settings, world, sender, receiver))
+
+    def band(sender: Node, receiver: Node | None) -> Band:
+        if server not in (sender, receiver):
+            return between(sender, receiver)
+        return uplink if receiver is server else downlink
+
+    return band
+
+
+def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, sender: Node, receiver: Node) -> Band:
+    """A band between two clients: as wide as the uplink's, over the distance from one to the other, at least 1 m."""
+    positions = ways_of(s).positions_m(0.0)
+    apart = np.array([[max(np.hypot(*(positions[sender.link] - positions[receiver.link])), 1.0), 0.0]])
+    channel = s.network.channel
+    noise = noise_density_w_hz(channel.noise_density_dbm_hz, receiver.radio.power.noise_figure_db)
+    air = PairAir(
+        links=Links(channel, [f"{sender.name} {receiver.name}"], Standing(apart), s.seed, "sidelink"),
+        phy=channel.phy.one_way("uplink"),
+        transmit_w=np.array([dbm_to_watt(sender.radio.power.tx_power_dbm)]),
+        noise_w_hz=np.array([noise]),
+        bandwidth_hz=settings.bandwidth_hz,
+        spread=False,
+    )
+    return Band(world.env, air, settings.width, settings.latency_s)
+
+
+def _pipes(s: Scenario, world: World) -> Choice:
+    """A band of its own for every client and direction, and for broadcasts; made when first used."""
+    settings = s.network.medium
+    assert isinstance(settings, ConstantLink)
+
+    @cache
+    def band(sender: Node, receiver: Node | None) -> Band:
+        rate = settings.downlink_bit_s if sender is world.server else settings.uplink_bit_s
+        return Band(world.env, ConstantAir(rate), 1.0, settings.latency_s)
+
+    return band
+
+
+def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], list[Hop]]:
+    """The way of a message through the air (by a relay, if that is nearer than the site) and over wires.
+
+    The station of a site draws from the server's account, wherever the server is; wires draw nothing.
+    """
+    topology, server = s.network.topology, world.server
+    assert isinstance(topology, Graph)
+    places = cache(lambda name: Node(world, name, 0, NOBODY, NO_RADIO, NoBattery()))
+    paths, at_m = ways_of(s), _places_m(s)
+
+    @cache
+    def wire(start: str, end: str) -> Hop:
+        it = topology.wire(start, end)
+        queue_bytes = inf if it.queue_bytes is None else it.queue_bytes
+        band = Band(world.env, ConstantAir(it.rate_bit_s), 1.0, it.delay_s, queue_bytes)
+        return Hop(band, places(start), places(end), wired=True)
+
+    @cache
+    def access(i: int) -> tuple[Band, Band]:
+        settings, relay = s.network.medium, world.relays[i]
+        assert not isinstance(settings, ConstantLink)
+        radios = [client.radio.power for client in world.clients]
+        both = airs(s, settings, radios, relay.radio.power, paths=paths, site=relay.name, at_m=at_m[i])
+        up, down = (Band(world.env, air, settings.width, settings.latency_s) for air in both)
+        return up, down
+
+    def nearest(client: Node) -> int | None:
+        here = paths.positions_m(world.env.now)[client.link]
+        apart = np.hypot(*(at_m - here).T)
+        return int(apart.argmin()) if len(apart) and apart.min() < np.hypot(*here) else None
+
+    def hops(sender: Node, receiver: Node) -> list[Hop]:
+        if server not in (sender, receiver):
+            return [Hop(band(sender, receiver), sender, receiver)]
+        client, up = (sender, True) if receiver is server else (receiver, False)
+        wires = [wire(*ends) for ends in _road(topology, up)]
+        i = nearest(client)
+        air = [Hop(band(sender, receiver), sender, receiver)]
+        if i is not None:
+            relay, via = world.relays[i], len(world.clients) + i
+            main, (far_up, far_down) = band(sender, receiver), access(i)
+            if up:
+                air = [Hop(far_up, client, relay), Hop(main, relay, server, via, True)]
+            else:
+                air = [Hop(main, server, relay, via, False), Hop(far_down, relay, client)]
+        return [*air, *wires] if up else [*wires, *air]
+
+    return hops
+
+
+def _road(topology: Graph, up: bool) -> list[tuple[str, str]]:
+    return topology.path(SITE, topology.server) if up else topology.path(topology.server, SITE)
+
+
+def _places_m(s: Scenario) -> Floats:
+    """Where the relays are, m, shape (n, 2)."""
+    return np.array([relay.at_m for relay in s.network.topology.relays]).reshape(-1, 2)
