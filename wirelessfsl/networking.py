@@ -21,7 +21,7 @@ from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.network.mobility import Both, Standing
 from wirelessfsl.network.topology import SITE, Direct, Graph
-from wirelessfsl.radio.link import Links, Paths, noise_density_w_hz
+from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
 from wirelessfsl.scenario import Devices, Scenario, Server
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import dbm_to_watt
@@ -53,8 +53,7 @@ def airs(
     station: RadioPower,
     names: Sequence[str] | None = None,
     paths: Paths | None = None,
-    site: str = "",
-    at_m: Floats = np.zeros(2),  # noqa: B008 (never written to)
+    site: Site = Omni(),  # noqa: B008 (a frozen value)
 ) -> tuple[RadioAir, RadioAir]:
     """Uplink and downlink of the radio channel between a station and devices with these radios, in their order.
 
@@ -68,7 +67,7 @@ def airs(
     noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
     power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
     up = RadioAir(
-        links=Links(channel, names, paths, s.seed, "uplink", wide_up, site, at_m),
+        links=Links(channel, names, paths, s.seed, "uplink", wide_up, site),
         phy=channel.phy.one_way("uplink"),
         transmit_w=power,
         noise_w_hz=np.full(len(radios), station_noise),
@@ -76,7 +75,7 @@ def airs(
         spread=False,
     )
     down = RadioAir(
-        links=Links(channel, names, paths, s.seed, "downlink", wide_down, site, at_m),
+        links=Links(channel, names, paths, s.seed, "downlink", wide_down, site),
         phy=channel.phy.one_way("downlink"),
         transmit_w=np.full(len(radios), dbm_to_watt(station.tx_power_dbm)),
         noise_w_hz=noise,
@@ -165,7 +164,7 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
         settings, relay = s.network.medium, world.relays[i]
         assert not isinstance(settings, ConstantLink)
         radios = [client.radio.power for client in world.clients]
-        both = airs(s, settings, radios, relay.radio.power, paths=paths, site=relay.name, at_m=at_m[i])
+        both = airs(s, settings, radios, relay.radio.power, paths=paths, site=Omni(relay.name, topology.relays[i].at_m))
         up, down = (Band(world.env, air, settings.width, settings.latency_s) for air in both)
         return up, down
 

@@ -9,7 +9,7 @@ import pytest
 
 from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.fading import NoFading, Rayleigh
-from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz, rate_bit_s
+from wirelessfsl.radio.link import Channel, Links, Omni, noise_density_w_hz, rate_bit_s
 from wirelessfsl.radio.phy import FixedEfficiency, Shannon
 from wirelessfsl.radio.propagation import LogNormal, UrbanMacro
 from wirelessfsl.streams import Floats
@@ -97,7 +97,7 @@ def test_the_gain_follows_the_device_as_it_moves_whatever_instants_are_asked_for
 
 def test_the_site_is_where_distances_count_from() -> None:
     channel = Channel(path_loss=UrbanMacro(), fading=NoFading())
-    away = Links(channel, ["a"], standing(np.array([100.0])), 1, "uplink", at_m=np.array([100.0, 500.0]))
+    away = Links(channel, ["a"], standing(np.array([100.0])), 1, "uplink", site=Omni("b", (100.0, 500.0)))
     assert away.gain(0.0)[0] == pytest.approx(10 ** (-(128.1 + 37.6 * math.log10(0.5)) / 10))
 
 

@@ -38,6 +38,10 @@ class Air(Protocol):
     def next_change_s(self, time_s: float) -> float:
         """First instant after ``time_s`` at which qualities or rates change by themselves, s."""
 
+    def lane(self, link: int) -> int:
+        """Number of the queue that messages over a link stand in, where not all can be in the air at once."""
+        return 0
+
 
 class SharedAir(Air, Protocol):
     """An air whose links have parts of one band."""
@@ -46,7 +50,7 @@ class SharedAir(Air, Protocol):
         """Rate, bit/s, of links of these qualities, each on an n-th part of the band, with n = ``sharing``."""
 
 
-class RadioAir:
+class RadioAir(SharedAir):
     """One direction of the radio channel, shared equally.
 
     With the power P in a share B/n the SNR is P g / (N0 B/n): an uplink sender has all its power there, so its SNR
@@ -92,7 +96,7 @@ class PairAir(RadioAir):
         return np.broadcast_to(super().quality(time_s), 2**59)
 
 
-class ConstantAir:
+class ConstantAir(SharedAir):
     """A pipe of constant rate, shared equally; the same for every link."""
 
     def __init__(self, bit_s: float) -> None:

@@ -1,12 +1,12 @@
 """A band: a fluid server of messages, re-planned when one comes or goes and when the channel changes.
 
 Rates are constant between re-plans; in between the bits that have flown are rate times time, exactly. ``width`` says
-how many messages are in the air at once: any number is FDMA, one is TDMA in order of arrival.
+how many messages are in the air at once, in each cell: any number is FDMA, one is TDMA in order of arrival.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from math import ceil, inf, ulp
 from typing import Any
 
@@ -119,8 +119,8 @@ class Band:
             for at, flight in enumerate(self._flying):
                 if len(flight.receivers) > 1:
                     self._links[at] = flight.link(self._qualities)
-        while self._waiting and len(self._flying) < self.width:
-            self._take_off(self._waiting.popleft())
+        while (ready := self._next()) is not None:
+            self._take_off(ready)
         self._ends_s = inf
         if count := len(self._flying):
             links, bits = self._links[:count], self._bits[:count]
@@ -156,6 +156,22 @@ class Band:
             flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True)
             self.env.schedule(flight, delay=self.latency_s)
             self._blocks = 0
+
+    def _next(self) -> Flight | None:
+        """Who has waited longest of those whose lane has room; it no longer waits."""
+        if not self._waiting:
+            return None
+        if self.width == inf:
+            return self._waiting.popleft()
+        crowd = Counter(map(self._lane, self._flying))
+        for flight in self._waiting:
+            if crowd[self._lane(flight)] < self.width:
+                self._waiting.remove(flight)
+                return flight
+        return None
+
+    def _lane(self, flight: Flight) -> int:
+        return self.air.lane(flight.link(self._qualities))
 
     def _take_off(self, flight: Flight) -> None:
         at = len(self._flying)

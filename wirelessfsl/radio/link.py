@@ -9,7 +9,7 @@ physical layer its spectral efficiency would grow without limit. Interference is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import numpy as np
 
@@ -64,6 +64,35 @@ class Paths(Protocol):
     def next_change_s(self, time_s: float) -> float: ...
 
 
+class Site(Protocol):
+    """A station: its name, and how it sees places in the plane."""
+
+    @property
+    def name(self) -> str: ...
+
+    def offset_m(self, positions_m: Floats) -> Floats:
+        """Positions as seen from the site, m, shape (n, 2)."""
+
+    def gain_db(self, offset_m: Floats) -> Floats | float:
+        """Gain of its antenna towards these, dB, shape (n,), beside the channel's antenna gain."""
+
+
+class Omni(NamedTuple):
+    """A site at a place (x, y) in m that sees all directions alike; the one without a name is the only one."""
+
+    name: str = ""
+    at_m: tuple[float, float] = (0.0, 0.0)
+
+    def offset_m(self, positions_m: Floats) -> Floats:
+        """Positions as seen from the site, m, shape (n, 2)."""
+        offset_m: Floats = positions_m - np.array(self.at_m)
+        return offset_m
+
+    def gain_db(self, offset_m: Floats) -> float:
+        """None."""
+        return 0.0
+
+
 class Links:
     """The links between devices and a site in one direction.
 
@@ -79,7 +108,7 @@ class Links:
     seed: seed of the run.
     direction: name of the direction, such as "uplink" or "downlink".
     bandwidth_hz: width of the band, Hz, over which fading may vary.
-    site: name of the site. at_m: where it is, m, shape (2,) or, if not the same for all, (n, 2).
+    site: the station; by default one at the origin.
 
     >>> class Here:
     ...     speed_m_s = 0.0
@@ -100,14 +129,13 @@ class Links:
         seed: int,
         direction: str,
         bandwidth_hz: float = 20e6,
-        site: str = "",
-        at_m: Floats = np.zeros(2),  # noqa: B008 (never written to)
+        site: Site = Omni(),  # noqa: B008 (a frozen value)
     ) -> None:
-        at = (site,) if site else ()
+        at = (site.name,) if site.name else ()
         carrier_hz, stream_keys = channel.carrier_hz, keys(seed, [("fading", name, direction, *at) for name in names])
-        self._large_scale = LargeScale(channel.path_loss, channel.shadowing, carrier_hz, names, seed, site)
+        self._large_scale = LargeScale(channel.path_loss, channel.shadowing, carrier_hz, names, seed, site.name)
         self._fading = channel.fading.process(stream_keys, carrier_hz, paths.speed_m_s, bandwidth_hz)
-        self._antenna_gain_db, self._paths, self._at_m = channel.antenna_gain_db, paths, at_m
+        self._antenna_gain_db, self._paths, self._site = channel.antenna_gain_db, paths, site
         self._place(0.0)
 
     def gain(self, time_s: float) -> Floats:
@@ -115,15 +143,21 @@ class Links:
 
         time_s: instant, s, >= 0.
         """
-        if not self._placed_s <= time_s < self._moves_s:
-            self._place(time_s)
+        mean_gain = self.mean(time_s)
         fading = self._fading.gain(time_s, self._paths.travelled_m(time_s))
-        gain: Floats = (self.mean_gain if fading.ndim == 1 else self.mean_gain[:, None]) * fading
+        gain: Floats = (mean_gain if fading.ndim == 1 else mean_gain[:, None]) * fading
         return gain
 
+    def mean(self, time_s: float) -> Floats:
+        """Power gain of the links at an instant without the fading, linear, shape (n,)."""
+        if not self._placed_s <= time_s < self._moves_s:
+            self._place(time_s)
+        return self.mean_gain
+
     def _place(self, time_s: float) -> None:
-        loss_db = self._large_scale.loss_db(self._paths.positions_m(time_s) - self._at_m)
-        self.mean_gain: Floats = db_to_linear(self._antenna_gain_db - loss_db)
+        offset_m = self._site.offset_m(self._paths.positions_m(time_s))
+        gain_db = self._antenna_gain_db + self._site.gain_db(offset_m)
+        self.mean_gain: Floats = db_to_linear(gain_db - self._large_scale.loss_db(offset_m))
         self._placed_s, self._moves_s = time_s, self._paths.next_change_s(time_s)
 
     def next_change_s(self, time_s: float) -> float:
