@@ -1,4 +1,4 @@
-"""Units: conversions between decibel and linear, bit and byte, and the numeric ranges that settings may take.
+"""Units: conversions between decibel and linear, blocks of time, and the numeric ranges that settings may take.
 
 A number enters the package with its unit in its name (``bandwidth_hz``, ``tx_power_dbm``, ``energy_j``); inside a
 formula everything is SI and linear. The ``Annotated`` types below state which values are allowed, once, for both
@@ -7,6 +7,7 @@ readers: pydantic checks a scenario against them and :func:`wirelessfsl.settings
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, overload
 
 import numpy as np
@@ -31,6 +32,7 @@ PowerDbm = Annotated[float, Ge(-100), Le(80)]
 GainDb = Annotated[float, Ge(-100), Le(100)]
 RateBitS = Annotated[float, Ge(1), Le(1e13)]
 LatencyS = Annotated[float, Ge(0), Le(3600)]
+SpeedMS = Annotated[float, Gt(0), Le(1e4)]
 
 __all__ = [
     "BITS_PER_BYTE",
@@ -52,6 +54,8 @@ __all__ = [
     "PositiveFraction",
     "PowerDbm",
     "RateBitS",
+    "SpeedMS",
+    "block",
     "db_to_linear",
     "dbm_to_watt",
     "linear_to_db",
@@ -105,3 +109,24 @@ def watt_to_dbm(power_w: float) -> float:
     20.0
     """
     return float(10.0 * np.log10(power_w) + 30.0)
+
+
+def block(time_s: float, length_s: float) -> int:
+    """Number k of the block of time, such as a coherence time, that an instant lies in, k T <= t < (k + 1) T.
+
+    The boundaries are the floating-point products k T themselves. The quotient t / T may be rounded across one of
+    them (43 * 0.05 / 0.05 is below 43), so its floor is put right by comparison. Exact for t / T < 2^51, which is 71
+    years of blocks of 1 us.
+
+    time_s: instant, s, >= 0.
+    length_s: block length T, s, > 0.
+
+    >>> block(43 * 0.05, 0.05), math.floor(43 * 0.05 / 0.05)
+    (43, 42)
+    """
+    k = math.floor(time_s / length_s)
+    if k * length_s > time_s:
+        return k - 1
+    if (k + 1) * length_s <= time_s:
+        return k + 1
+    return k

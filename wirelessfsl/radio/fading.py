@@ -15,31 +15,10 @@ import numpy as np
 
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import Floats, Keys, uniforms
-from wirelessfsl.units import Ge, Le, db_to_linear
+from wirelessfsl.units import Ge, Le, block, db_to_linear
 
 CoherenceTimeS = Annotated[float, Ge(1e-6), Le(1e6)]
 KFactorDb = Annotated[float, Ge(-100), Le(100)]
-
-
-def block(time_s: float, coherence_time_s: float) -> int:
-    """Number k of the coherence block that an instant lies in, k T <= t < (k + 1) T.
-
-    The boundaries are the floating-point products k T themselves. The quotient t / T may be rounded across one of
-    them (43 * 0.05 / 0.05 is below 43), so its floor is put right by comparison. Exact for t / T < 2^51, which is 71
-    years of blocks of 1 us.
-
-    time_s: instant, s, >= 0.
-    coherence_time_s: block length T, s, > 0.
-
-    >>> block(43 * 0.05, 0.05), math.floor(43 * 0.05 / 0.05)
-    (43, 42)
-    """
-    k = math.floor(time_s / coherence_time_s)
-    if k * coherence_time_s > time_s:
-        return k - 1
-    if (k + 1) * coherence_time_s <= time_s:
-        return k + 1
-    return k
 
 
 def _next_block_s(time_s: float, coherence_time_s: float) -> float:
