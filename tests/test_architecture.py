@@ -66,7 +66,7 @@ TABLE = {
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),
     # Floor 3
-    "scenario": row(BELOW_SCENARIO | {"scenario"}, "pydantic ruamel importlib"),
+    "scenario": row(BELOW_SCENARIO | {"scenario"}, "numpy pydantic ruamel importlib"),
     "build": row(BELOW_SCENARIO | {"networking", "scenario"}),
     "networking": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
     "citing": row(),

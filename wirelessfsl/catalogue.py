@@ -30,6 +30,8 @@ from wirelessfsl.learning.pruning import Schedule as PruningSchedule
 from wirelessfsl.learning.text import text
 from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.layout import Layout
+from wirelessfsl.network.mobility import Mobility
+from wirelessfsl.network.regions import Region
 from wirelessfsl.radio.large_scale import PathLoss, Shadowing
 from wirelessfsl.radio.link import Fading, Phy
 from wirelessfsl.scenario import (
@@ -70,6 +72,8 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "failures": _kinds(Failures),
     "jitters": _kinds(Jitter),
     "layouts": _kinds(Layout),
+    "mobilities": _kinds(Mobility),
+    "regions": _kinds(Region),
     "channels": _kinds(PathLoss, Fading, Phy),
     "shadowings": _kinds(Shadowing),
     "media": _kinds(MediumSettings),

@@ -19,7 +19,7 @@ from wirelessfsl.engine.journey import Hop
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
-from wirelessfsl.network.mobility import Both, Standing
+from wirelessfsl.network.mobility import Between, Both, Standing
 from wirelessfsl.network.topology import SITE, Direct, Graph
 from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
 from wirelessfsl.scenario import Devices, Scenario, Server
@@ -43,7 +43,7 @@ def equipment(owner: Devices | Server) -> tuple[Processor, RadioPower]:
 def ways_of(s: Scenario) -> Paths:
     """Where the clients of a scenario are as time goes by."""
     names = [f"client-{i}" for i in range(s.data.clients)]
-    return Standing(s.network.layout.positions_m(names, s.seed))
+    return s.network.mobility.paths(names, s.network.layout.positions_m(names, s.seed), s.seed)
 
 
 def airs(
@@ -97,12 +97,13 @@ def _bands(s: Scenario, world: World) -> Choice:
     assert not isinstance(settings, ConstantLink)
     there = (*world.clients, *world.relays)
     names, radios = [node.name for node in there], [node.radio.power for node in there]
-    paths: Paths = Both(ways_of(s), Standing(_places_m(s))) if world.relays else ways_of(s)
+    clients = ways_of(s)
+    paths = Both(clients, Standing(_places_m(s))) if world.relays else clients
     uplink, downlink = (
         Band(world.env, air, settings.width, settings.latency_s)
         for air in airs(s, settings, radios, server.radio.power, names, paths)
     )
-    between = cache(lambda sender, receiver: _sidelink(s, settings, world, sender, receiver))
+    between = cache(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
 
     def band(sender: Node, receiver: Node | None) -> Band:
         if server not in (sender, receiver):
@@ -112,14 +113,12 @@ def _bands(s: Scenario, world: World) -> Choice:
     return band
 
 
-def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, sender: Node, receiver: Node) -> Band:
+def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, paths: Paths, sender: Node, receiver: Node) -> Band:
     """A band between two clients: as wide as the uplink's, over the distance from one to the other, at least 1 m."""
-    positions = ways_of(s).positions_m(0.0)
-    apart = np.array([[max(np.hypot(*(positions[sender.link] - positions[receiver.link])), 1.0), 0.0]])
-    channel = s.network.channel
+    channel, apart = s.network.channel, Between(paths, sender.link, receiver.link)
     noise = noise_density_w_hz(channel.noise_density_dbm_hz, receiver.radio.power.noise_figure_db)
     air = PairAir(
-        links=Links(channel, [f"{sender.name} {receiver.name}"], Standing(apart), s.seed, "sidelink"),
+        links=Links(channel, [f"{sender.name} {receiver.name}"], apart, s.seed, "sidelink"),
         phy=channel.phy.one_way("uplink"),
         transmit_w=np.array([dbm_to_watt(sender.radio.power.tx_power_dbm)]),
         noise_w_hz=np.array([noise]),

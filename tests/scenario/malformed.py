@@ -246,7 +246,7 @@ MALFORMED = [
     Malformed(
         "empty section",
         "network:\nseed: 1\n",
-        "1:1 network: got nothing, must be a mapping with keys of: layout, channel, medium, transport, topology (leave the key out for the default)",
+        "1:1 network: got nothing, must be a mapping with keys of: layout, mobility, channel, medium, transport, topology (leave the key out for the default)",
     ),
     Malformed(
         "empty slot",
@@ -829,6 +829,31 @@ MALFORMED = [
         "channel of a pipe",
         "network:\n  medium: {kind: constant}\n  channel: {carrier_hz: 2e9}\n",
         "3:3 network.channel: has no effect: medium constant needs no positions and no channel; remove it",
+    ),
+    Malformed(
+        "movement over a pipe",
+        "network:\n  medium: {kind: constant}\n  mobility: {kind: gauss_markov}\n",
+        "3:3 network.mobility: has no effect: medium constant needs no positions and no channel; remove it",
+    ),
+    Malformed(
+        "layout of a stationary walk",
+        "network:\n  mobility: {kind: random_waypoint, start: stationary}\n  layout: {kind: disc}\n",
+        "3:3 network.layout: has no effect: mobility random_waypoint begins in its stationary state; remove it",
+    ),
+    Malformed(
+        "start outside of the region",
+        "network: {layout: {kind: fixed, distances_m: [300]}, mobility: {kind: straight_line}}\n",
+        "1:64 network.mobility.region: client-0 begins at (300, 0) m, outside of it; make it larger",
+    ),
+    Malformed(
+        "speeds the wrong way round",
+        "network: {mobility: {kind: random_waypoint, max_speed_m_s: 0.1}}\n",
+        "1:60 network.mobility.max_speed_m_s: got 0.1, must be >= min_speed_m_s (= 0.5)",
+    ),
+    Malformed(
+        "no trace of positions",
+        "network: {mobility: {kind: trace, path: none.csv}}\n",
+        "1:41 network.mobility.path: none.csv: cannot be read: No such file or directory",
     ),
     Malformed(
         "layout of a pipe",

@@ -21,6 +21,7 @@ from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
+from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph, Relay, Wire
 from wirelessfsl.records import ACTIVATIONS_DOWN, GRADIENTS_OF, GRADIENTS_UP
 from wirelessfsl.scenario import (
@@ -77,6 +78,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     FailAt: {"repair_s": 5.0},
     Participation: {"deadline_s": 1.0},
     Transport: {"timeout_s": 1.0},
+    PositionTrace: {"path": "x.csv"},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},
     Relay: {"name": "relay", "at_m": (50.0, 20.0)},
@@ -180,6 +182,7 @@ IDLE = {
     "broadcast": {"algorithm": {"kind": "sfl_ga"}, "codecs": {"activations": [{"kind": "top_k"}]}},
     "local_only": {"algorithm": {"kind": "local_only"}, "devices": [{"count": 10, "processor": {"kind": "cmos"}}]},
     "constant medium": {"network": {"medium": {"kind": "constant"}}, "devices": [{"count": 10, "radio": {}}]},
+    "nobody asks the layout": {"network": {"mobility": {"kind": "random_waypoint", "start": "stationary"}}},
     "wires": {"network": {"medium": {"kind": "constant"}, "topology": {"kind": "graph"}}},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
     "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},

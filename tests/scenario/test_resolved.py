@@ -45,6 +45,12 @@ CHOICES = {
         "{kind: graph}",
         "{kind: graph, wires: [{ends: [site-0, c]}], server: c, relays: [{name: r, at_m: [50, 0]}]}",
     ],
+    "network.mobility": [
+        "{kind: random_waypoint, region: {kind: disc, radius_m: 300}, pause_s: 2.5}",
+        "{kind: random_waypoint, start: stationary}",
+        "{kind: gauss_markov}",
+        "{kind: straight_line, heading_deg: -90, edge: wrap}",
+    ],
     "network.layout": ["{kind: fixed, distances_m: [1, 2.5]}"],
     "evaluation.target_accuracy": ["[]", "[0.1, 1.0]"],
     "seed": ["0", "9223372036854775807"],

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path as File
 
+import numpy as np
+
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
+from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.records import GRADIENTS_OF, LABELS
 from wirelessfsl.scenario.derived import broadcasts, cuts_of, dataset_of, deal, model_of, other_of, owners_of
 from wirelessfsl.scenario.problems import Path, Problem, near
@@ -42,8 +45,28 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
     if s.algorithm.messages and transport.timeout_s is not None and transport.timeout_s <= latency_s:
         text = f"got {transport.timeout_s:g}, must be > network.medium.latency_s = {latency_s:g}: nothing would arrive"
         yield Problem(("network", "transport", "timeout_s"), text, reads=(("network", "medium", "latency_s"),))
+    yield from _of_movement(s)
     yield from _of_codecs(s)
     yield from _of_learning(s)
+
+
+def _of_movement(s: Scenario) -> Iterator[Problem]:
+    mobility = s.network.mobility
+    where: Path = ("network", "mobility")
+    if isinstance(mobility, PositionTrace):
+        try:
+            mobility.tracks()
+        except ValueError as error:
+            yield Problem((*where, "path"), str(error), reads=(where,))
+    elif hasattr(mobility, "region") and getattr(mobility, "start", "layout") == "layout":
+        names = [f"client-{i}" for i in range(s.data.clients)]
+        places = s.network.layout.positions_m(names, s.seed)
+        outside = np.flatnonzero(~mobility.region.holds(places))
+        if len(outside):
+            x, y = places[outside[0]]
+            text = f"{names[outside[0]]} begins at ({x:.4g}, {y:.4g}) m, outside of it; make it larger"
+            reads = (where, ("network", "layout"), ("data", "clients"), ("seed",))
+            yield Problem((*where, "region"), text, reads=reads)
 
 
 def _of_codecs(s: Scenario) -> Iterator[Problem]:

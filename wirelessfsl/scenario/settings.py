@@ -42,6 +42,7 @@ from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.partition import Dirichlet, Partition
 from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.layout import Disc, Layout
+from wirelessfsl.network.mobility import Mobility, Static
 from wirelessfsl.network.topology import Direct, Topology
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.settings import Kinds, OrWord, settings
@@ -213,7 +214,8 @@ class Server:
 class Network:
     """The wireless network between the devices and the server.
 
-    layout: where the devices stand.
+    layout: where the devices stand, or begin.
+    mobility: how they move.
     channel: path loss, shadowing, fading and physical layer.
     medium: who transmits when, on which band.
     transport: how messages are carried.
@@ -221,6 +223,7 @@ class Network:
     """
 
     layout: Layout = Disc()
+    mobility: Mobility = Static()
     channel: Channel = Channel()
     medium: MediumSettings = Fdma()
     transport: Transport = Transport()

@@ -34,6 +34,7 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_data,
         _of_pretraining,
         _of_air,
+        _of_movement,
         _of_participation,
         _of_transport,
         _of_peers,
@@ -121,12 +122,13 @@ def _of_pretraining(s: Scenario) -> Unused:
 def _of_air(s: Scenario) -> Unused:
     medium, channel = s.network.medium, s.network.channel
     if medium.kind == "constant":
-        for part in "layout", "channel":
+        for part in "layout", "mobility", "channel":
             yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
         if s.network.topology.kind == "graph":
             yield ("network", "topology", "relays"), "medium constant needs no positions and no relays", _MEDIUM
     elif channel.phy.kind == "fixed":
-        yield ("network", "layout"), "phy fixed has the same rate everywhere", _PHY
+        for part in "layout", "mobility":
+            yield ("network", part), "phy fixed has the same rate everywhere", _PHY
         for part in "carrier_hz", "path_loss", "shadowing", "fading", "noise_density_dbm_hz", "antenna_gain_db":
             yield ("network", "channel", part), "phy fixed has the same rate everywhere", _PHY
     elif channel.path_loss.kind == "urban_macro":
@@ -135,6 +137,16 @@ def _of_air(s: Scenario) -> Unused:
     elif channel.path_loss.kind == "log_distance" and channel.path_loss.reference_loss_db is not None:
         loss = ("network", "channel", "path_loss", "reference_loss_db")
         yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given", loss
+
+
+def _of_movement(s: Scenario) -> Unused:
+    mobility = s.network.mobility
+    where: Path = ("network", "mobility")
+    if mobility.kind == "trace":
+        yield ("network", "layout"), "mobility trace says where devices are", (*where, "kind")
+    elif getattr(mobility, "start", "layout") == "stationary":
+        why = f"mobility {mobility.kind} begins in its stationary state"
+        yield ("network", "layout"), why, (*where, "kind"), (*where, "start")
 
 
 def _of_participation(s: Scenario) -> Unused:
