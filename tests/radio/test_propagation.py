@@ -111,3 +111,9 @@ def test_ranges_are_checked() -> None:
         LogNormal(std_db=-1.0)
     with pytest.raises(ValueError, match=r"LogDistance.reference_loss_db: got -1.0, must be >= 0"):
         LogDistance(reference_loss_db=-1.0)
+
+
+@pytest.mark.parametrize("model", [FreeSpace(), LogDistance(), UrbanMacro()])
+def test_path_loss_is_finite_where_a_device_meets_the_site(model: FreeSpace | LogDistance | UrbanMacro) -> None:
+    here, near = model.loss_db(np.array([0.0, 1e-3]), carrier_hz=2e9)
+    assert here == near >= 0.0

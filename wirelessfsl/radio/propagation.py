@@ -42,8 +42,8 @@ class FreeSpace:
         distance_m: distance of every link, m, > 0.
         carrier_hz: carrier frequency, Hz.
         """
-        loss: Floats = 20.0 * np.log10(distance_m * (4.0 * math.pi * carrier_hz / SPEED_OF_LIGHT_M_S))
-        return np.maximum(loss, 0.0, out=loss)
+        loss: Floats = 20.0 * np.log10(np.maximum(distance_m * (4.0 * math.pi * carrier_hz / SPEED_OF_LIGHT_M_S), 1.0))
+        return loss
 
 
 @settings
@@ -84,7 +84,8 @@ class LogDistance:
 class UrbanMacro:
     """Macro-cell path loss of the federated-learning literature, at a carrier of 2 GHz; the distance is in *km*.
 
-    L(d) = 128.1 + 37.6 lg(d / 1 km) in dB, meant for d >= 35 m and a base station 15 m above the roofs.
+    L(d) = 128.1 + 37.6 lg(d / 1 km) in dB, meant for d >= 35 m and a base station 15 m above the roofs;
+    below 1 m as at 1 m.
 
     3GPP TR 36.942, sec. 4.5.2 (macro cell, urban), and TR 36.814, Annex A.2 (case 1). ``carrier_hz`` does not
     enter, it is part of the intercept.
@@ -106,7 +107,7 @@ class UrbanMacro:
         distance_m: distance of every link, m, > 0.
         carrier_hz: carrier frequency, Hz; not used.
         """
-        loss: Floats = self.intercept_db + self.slope_db * np.log10(distance_m / 1000.0)
+        loss: Floats = self.intercept_db + self.slope_db * np.log10(np.maximum(distance_m, 1.0) / 1000.0)
         return loss
 
 
