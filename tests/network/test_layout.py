@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from wirelessfsl.network.layout import Disc, Fixed
+from wirelessfsl.network.layout import Disc, Fixed, FromFile, Hexagon, Layout, Listed, Rectangle
 from wirelessfsl.streams import Floats
 
 NAMES = [f"client-{i}" for i in range(20_000)]
@@ -76,6 +79,56 @@ def test_fixed_refuses_no_distance_and_distances_that_are_none(distances: tuple[
         Fixed(distances_m=distances)
 
 
-@pytest.mark.parametrize("layout", [Disc(), Fixed()])
-def test_layout_takes_no_clients(layout: Disc | Fixed) -> None:
+def test_rectangle_is_uniform_by_area_outside_of_its_hole() -> None:
+    x, y = Rectangle(width_m=300.0, height_m=100.0, min_distance_m=1e-3).positions_m(NAMES, seed=4).T
+    assert stats.kstest(x / 300.0 + 0.5, stats.uniform.cdf).pvalue > 1e-3
+    assert stats.kstest(y / 100.0 + 0.5, stats.uniform.cdf).pvalue > 1e-3
+    hollow = distances_m(Rectangle(width_m=100.0, height_m=100.0, min_distance_m=40.0).positions_m(NAMES, seed=4))
+    assert hollow.min() >= 40.0
+    # Up to 50 m lies pi (50^2 - 40^2) of the area 100^2 - pi 40^2 that there is.
+    share = np.pi * 900 / (1e4 - np.pi * 1600)
+    assert (hollow < 50.0).mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / len(NAMES)))
+
+
+def test_hexagon_is_uniform_by_area_with_its_corners_at_30_degrees() -> None:
+    positions_m = Hexagon(radius_m=100.0, min_distance_m=1e-3).positions_m(NAMES, seed=5)
+    inner = 100.0 * 3**0.5 / 2
+    for side in np.deg2rad(60.0 * np.arange(6)):  # the sides are at these directions
+        depth = positions_m @ (np.cos(side), np.sin(side))
+        assert 0.99 * inner < depth.max() <= inner * (1 + 1e-12)
+        assert (depth**2).mean() == pytest.approx(5 / 18 * inner**2, abs=4 * (depth**2).std() / np.sqrt(len(NAMES)))
+    share = np.pi / (2 * 3**0.5)
+    inside = distances_m(positions_m) < inner
+    assert inside.mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / len(NAMES)))
+
+
+@pytest.mark.parametrize("layout", [Rectangle(min_distance_m=150.0), Hexagon(min_distance_m=150.0)])
+def test_a_client_keeps_its_place_whoever_else_there_is(layout: Rectangle | Hexagon) -> None:
+    np.testing.assert_array_equal(layout.positions_m(NAMES[5:6], 1), layout.positions_m(NAMES[:50], 1)[5:6])
+    assert np.all(layout.positions_m(NAMES[:10], 1) != layout.positions_m(NAMES[:10], 2))
+
+
+def test_listed_places_and_those_of_a_file_are_taken_in_turn(tmp_path: Path) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text("name,x_m,y_m\nhome,1,2\nwork,-3.5,4e1\n")
+    expected = np.array([[1.0, 2.0], [-3.5, 40.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(Listed(at_m=((1.0, 2.0), (-3.5, 40.0))).positions_m(NAMES[:3], 1), expected)
+    np.testing.assert_array_equal(FromFile(path=str(file)).positions_m(NAMES[:3], 1), expected)
+
+
+@pytest.mark.parametrize(
+    ("cls", "wrong", "message"),
+    [
+        (Rectangle, {"height_m": 20.0}, "Rectangle.min_distance_m: got 10.0, must be < 10, half of the lesser extent"),
+        (Hexagon, {"radius_m": 10.0}, "Hexagon.min_distance_m: got 10.0, must be < 8.66025, the inner radius"),
+        (Listed, {"at_m": ()}, "Listed.at_m: got an empty list, must be one place or more"),
+    ],
+)
+def test_layouts_refuse_what_leaves_no_place(cls: Any, wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        cls(**wrong)
+
+
+@pytest.mark.parametrize("layout", [Disc(), Fixed(), Rectangle(), Hexagon(), Listed()])
+def test_layout_takes_no_clients(layout: Layout) -> None:
     assert distances_m(layout.positions_m([], seed=1)).shape == (0,)

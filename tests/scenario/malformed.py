@@ -851,6 +851,16 @@ MALFORMED = [
         "1:60 network.mobility.max_speed_m_s: got 0.1, must be >= min_speed_m_s (= 0.5)",
     ),
     Malformed(
+        "no list of places",
+        "network: {layout: {kind: file, path: none.csv}}\n",
+        "1:38 network.layout.path: none.csv: cannot be read: No such file or directory",
+    ),
+    Malformed(
+        "places of one number",
+        "network: {layout: {kind: listed, at_m: [100]}}\n",
+        "1:41 network.layout.at_m.0: got 100, must be a list (did you mean [100]?)",
+    ),
+    Malformed(
         "no trace of positions",
         "network: {mobility: {kind: trace, path: none.csv}}\n",
         "1:41 network.mobility.path: none.csv: cannot be read: No such file or directory",

@@ -21,6 +21,7 @@ from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
+from wirelessfsl.network.layout import FromFile
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph, Relay, Wire
 from wirelessfsl.records import ACTIVATIONS_DOWN, GRADIENTS_OF, GRADIENTS_UP
@@ -78,6 +79,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     FailAt: {"repair_s": 5.0},
     Participation: {"deadline_s": 1.0},
     Transport: {"timeout_s": 1.0},
+    FromFile: {"path": "x.csv"},
     PositionTrace: {"path": "x.csv"},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},

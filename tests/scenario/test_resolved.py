@@ -51,7 +51,12 @@ CHOICES = {
         "{kind: gauss_markov}",
         "{kind: straight_line, heading_deg: -90, edge: wrap}",
     ],
-    "network.layout": ["{kind: fixed, distances_m: [1, 2.5]}"],
+    "network.layout": [
+        "{kind: fixed, distances_m: [1, 2.5]}",
+        "{kind: rectangle, width_m: 1e3}",
+        "{kind: hexagon}",
+        "{kind: listed, at_m: [[1, 2.5], [-3, 4]]}",
+    ],
     "evaluation.target_accuracy": ["[]", "[0.1, 1.0]"],
     "seed": ["0", "9223372036854775807"],
     "name": ["'2024'", "'null'", "1e3.x", "übung"],

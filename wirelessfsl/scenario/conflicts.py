@@ -12,6 +12,7 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
+from wirelessfsl.network.layout import FromFile
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.records import GRADIENTS_OF, LABELS
 from wirelessfsl.scenario.derived import broadcasts, cuts_of, dataset_of, deal, model_of, other_of, owners_of
@@ -51,8 +52,14 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
 
 
 def _of_movement(s: Scenario) -> Iterator[Problem]:
-    mobility = s.network.mobility
+    layout, mobility = s.network.layout, s.network.mobility
     where: Path = ("network", "mobility")
+    if isinstance(layout, FromFile):
+        try:
+            layout.positions_m((), s.seed)
+        except ValueError as error:
+            yield Problem(("network", "layout", "path"), str(error), reads=(("network", "layout"),))
+            return
     if isinstance(mobility, PositionTrace):
         try:
             mobility.tracks()
@@ -60,7 +67,7 @@ def _of_movement(s: Scenario) -> Iterator[Problem]:
             yield Problem((*where, "path"), str(error), reads=(where,))
     elif hasattr(mobility, "region") and getattr(mobility, "start", "layout") == "layout":
         names = [f"client-{i}" for i in range(s.data.clients)]
-        places = s.network.layout.positions_m(names, s.seed)
+        places = layout.positions_m(names, s.seed)
         outside = np.flatnonzero(~mobility.region.holds(places))
         if len(outside):
             x, y = places[outside[0]]
