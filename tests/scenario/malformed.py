@@ -881,6 +881,46 @@ MALFORMED = [
         "1:77 network.channel.carrier_hz: has no effect: path_loss.reference_loss_db is given; remove it",
     ),
     Malformed(
+        "glass of open air",
+        "network: {channel: {path_loss: {kind: umi, building: high_loss}}}\n",
+        "1:44 network.channel.path_loss.building: has no effect: nobody is indoors: indoor_share is 0; remove it",
+    ),
+    Malformed(
+        "machines around a low site are not looked over",
+        "network: {channel: {path_loss: {kind: inf, clutter_height_m: 3.0}}}\n",
+        "1:44 network.channel.path_loss.clutter_height_m: has no effect: in a hall sl both antennas are below the clutter; remove it",
+    ),
+    Malformed(
+        "shadowing of a scenario without one",
+        "network: {channel: {shadowing: {kind: tr38901}}}\n",
+        "1:32 network.channel.shadowing: got 'tr38901', needs a path_loss of uma, umi, rma, inh, inf; or take correlated",
+    ),
+    Malformed(
+        "carrier that the scenario is not for",
+        "network: {channel: {carrier_hz: 60e9, path_loss: {kind: rma}}}\n",
+        "1:33 network.channel.carrier_hz: got 6e+10, must be 5e+08 to 3e+10 with path_loss rma",
+    ),
+    Malformed(
+        "simple wall at millimetre waves",
+        "network: {channel: {carrier_hz: 28e9, path_loss: {kind: umi, indoor_share: 0.5, building: simple}}}\n",
+        "1:33 network.channel.carrier_hz: got 2.8e+10, must be <= 6e9 with path_loss.building simple",
+    ),
+    Malformed(
+        "more than everybody",
+        "network: {channel: {path_loss: {kind: uma, indoor_share: 0.8, car_share: 0.4}}}\n",
+        "1:74 network.channel.path_loss.car_share: got 0.4, must be <= 1 - indoor_share = 0.2",
+    ),
+    Malformed(
+        "device too high for the scenario",
+        "network: {channel: {path_loss: {kind: umi, device_height_m: 30}}}\n",
+        "1:61 network.channel.path_loss.device_height_m: got 30, must be <= 22.5",
+    ),
+    Malformed(
+        "device above the clutter",
+        "network: {channel: {path_loss: {kind: inf, hall: sh, device_height_m: 3}}}\n",
+        "1:32 network.channel.path_loss.clutter_height_m: got 2, must be > device_height_m = 3 and <= site_height_m = 8 in a hall sh",
+    ),
+    Malformed(
         "noise of a fixed rate",
         "server: {radio: {noise_figure_db: 5}}\nnetwork: {channel: {phy: {kind: fixed}}}\n",
         "1:18 server.radio.noise_figure_db: has no effect: no rate depends on noise; remove it",

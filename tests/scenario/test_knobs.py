@@ -24,6 +24,10 @@ from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
 from wirelessfsl.network.layout import FromFile
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph, Relay, Wire
+from wirelessfsl.radio.tr38901.inf import InF
+from wirelessfsl.radio.tr38901.rma import RMa
+from wirelessfsl.radio.tr38901.uma import UMa
+from wirelessfsl.radio.tr38901.umi import UMi
 from wirelessfsl.records import ACTIVATIONS_DOWN, GRADIENTS_OF, GRADIENTS_UP
 from wirelessfsl.scenario import (
     Codecs,
@@ -76,6 +80,10 @@ GIVEN: dict[type, dict[str, Any]] = {
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
     MTSL: {"newcomers": 1},
+    UMa: {"indoor_share": 0.5, "car_share": 0.25, "building": "high_loss"},
+    UMi: {"indoor_share": 0.5, "car_share": 0.25, "building": "high_loss"},
+    RMa: {"car_share": 0.25},
+    InF: {"hall": "dh"},
     FailAt: {"repair_s": 5.0},
     Participation: {"deadline_s": 1.0},
     Transport: {"timeout_s": 1.0},
@@ -188,6 +196,12 @@ IDLE = {
     "wires": {"network": {"medium": {"kind": "constant"}, "topology": {"kind": "graph"}}},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
     "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},
+    "rural outdoors": {"network": {"channel": {"path_loss": {"kind": "rma", "line_of_sight": "always"}}}},
+    "plain glass": {"network": {"channel": {"path_loss": {"kind": "uma", "indoor_share": 0.8}}}},
+    "outdoors": {"network": {"channel": {"path_loss": {"kind": "umi", "line_of_sight": "always"}}}},
+    "office never in sight": {"network": {"channel": {"path_loss": {"kind": "inh", "line_of_sight": "never"}}}},
+    "low site": {"network": {"channel": {"path_loss": {"kind": "inf"}}}},
+    "above the clutter": {"network": {"channel": {"path_loss": {"kind": "inf", "hall": "hh"}}}},
     "known loss": {"network": {"channel": {"path_loss": {"kind": "log_distance", "reference_loss_db": 40.0}}}},
     "no sleep": {"devices": [{"count": 4}, {"count": 6, "radio": {}}], "server": {"radio": {}}},
     "way back": {"codecs": {"gradients": [{"kind": "dropout"}], "model_upload": [{"kind": "cast"}, {"kind": "top_k"}]}},
@@ -215,6 +229,9 @@ SOME = {
     "devices.0.radio": {},
     "devices": [{"count": 10}],
     "network.topology.relays": [{"name": "r", "at_m": [1.0, 2.0]}],
+    "network.channel.path_loss.clutter_size_m": 3.0,
+    "network.channel.path_loss.clutter_density": 0.3,
+    "network.channel.path_loss.clutter_height_m": 3.0,
 }
 """Values to give where the default is nothing."""
 

@@ -40,7 +40,11 @@ CHOICES = {
     "server": ["{processor: {kind: cmos, kappa: 1e-27}}", "{radio: {sleep_after_s: 0.5, sleep_w: 0.0}}"],
     "network.medium": ["{kind: constant}", "{kind: tdma, downlink_bandwidth_hz: 12345678.9}"],
     "network.channel.phy": ["{kind: fixed}"],
-    "network.channel.path_loss": ["{kind: urban_macro}", "{kind: log_distance, reference_loss_db: 40}"],
+    "network.channel.path_loss": [
+        "{kind: urban_macro}",
+        "{kind: log_distance, reference_loss_db: 40}",
+        "{kind: umi, indoor_share: 0.8}",
+    ],
     "network.topology": [
         "{kind: graph}",
         "{kind: graph, wires: [{ends: [site-0, c]}], server: c, relays: [{name: r, at_m: [50, 0]}]}",

@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple, Protocol
 import numpy as np
 
 from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
-from wirelessfsl.radio.large_scale import LargeScale, PathLoss, Shadowing
+from wirelessfsl.radio.large_scale import LargeScale, PathLoss, Shadowing, check
 from wirelessfsl.radio.phy import FixedEfficiency, Shannon
 from wirelessfsl.radio.propagation import LogDistance, NoShadowing
 from wirelessfsl.settings import Kinds, settings
@@ -34,12 +34,14 @@ class Channel:
     Noise figures and transmit powers belong to the nodes' radios, bandwidth to the medium.
 
     carrier_hz: carrier frequency in Hz, 1e6 to 3e12.
-    path_loss: mean loss over distance.
+    path_loss: mean loss over distance, in the scenarios of TR 38.901 also line of sight, walls and cars.
     shadowing: random loss of each link, common to uplink and downlink.
     fading: random gain of each link and direction over time.
     phy: spectral efficiency at an SINR.
     noise_density_dbm_hz: noise density before the noise figure in dBm/Hz, -250 to 0; -174 is thermal noise at 290 K.
     antenna_gain_db: sum of the antenna gains of both ends in dB, -100 to 100.
+
+    Raises ValueError for a carrier that the path loss is not for, and for the shadowing of a scenario without one.
 
     >>> Channel(fading=Rician(k_factor_db=6.0)).path_loss.kind
     'log_distance'
@@ -52,6 +54,9 @@ class Channel:
     phy: Phy = Shannon()
     noise_density_dbm_hz: NoiseDensityDbmHz = THERMAL_NOISE_DBM_HZ
     antenna_gain_db: GainDb = 0.0
+
+    def __post_init__(self) -> None:
+        check(self.path_loss, self.shadowing, self.carrier_hz)
 
 
 class Paths(Protocol):

@@ -9,6 +9,12 @@ from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.weights import Pretrain
+from wirelessfsl.radio.propagation import LogDistance, UrbanMacro
+from wirelessfsl.radio.tr38901.inf import InF
+from wirelessfsl.radio.tr38901.inh import InH
+from wirelessfsl.radio.tr38901.rma import RMa
+from wirelessfsl.radio.tr38901.uma import UMa
+from wirelessfsl.radio.tr38901.umi import UMi
 from wirelessfsl.records import GRADIENTS_OF, MESSAGE_KINDS, MODEL_DOWNLOAD
 from wirelessfsl.scenario.derived import broadcasts, owners_of
 from wirelessfsl.scenario.problems import Path, Problem
@@ -131,12 +137,44 @@ def _of_air(s: Scenario) -> Unused:
             yield ("network", part), "phy fixed has the same rate everywhere", _PHY
         for part in "carrier_hz", "path_loss", "shadowing", "fading", "noise_density_dbm_hz", "antenna_gain_db":
             yield ("network", "channel", part), "phy fixed has the same rate everywhere", _PHY
-    elif channel.path_loss.kind == "urban_macro":
-        loss: Path = ("network", "channel", "path_loss")
-        yield ("network", "channel", "carrier_hz"), "path_loss urban_macro is for 2 GHz", (*loss, "kind")
-    elif channel.path_loss.kind == "log_distance" and channel.path_loss.reference_loss_db is not None:
-        loss = ("network", "channel", "path_loss", "reference_loss_db")
-        yield ("network", "channel", "carrier_hz"), "path_loss.reference_loss_db is given", loss
+    else:
+        yield from _of_path_loss(channel.path_loss)
+
+
+def _of_path_loss(law: Any) -> Unused:
+    at: Path = ("network", "channel", "path_loss")
+    carrier: Path = ("network", "channel", "carrier_hz")
+    if isinstance(law, UrbanMacro):
+        yield carrier, "path_loss urban_macro is for 2 GHz", (*at, "kind")
+    elif isinstance(law, LogDistance) and law.reference_loss_db is not None:
+        yield carrier, "path_loss.reference_loss_db is given", (*at, "reference_loss_db")
+    if not isinstance(law, UMa | UMi | RMa | InH | InF):
+        return
+    sight: Path = (*at, "line_of_sight")
+    certain = law.line_of_sight != "drawn"
+    if law.line_of_sight == "always":
+        for knob in {"nlos", "street_width_m"} & vars(law).keys():
+            yield (*at, knob), "all devices are in line of sight", sight
+    if isinstance(law, InH) and certain:
+        yield (*at, "office"), "it says how line_of_sight: drawn is drawn", sight
+    if isinstance(law, InF):
+        hall: Path = (*at, "hall")
+        if law.hall == "hh":
+            yield sight, "in a hall hh there is always line of sight", hall
+        for knob in "clutter_size_m", "clutter_density", "clutter_height_m":
+            if law.hall == "hh" or certain:
+                yield (*at, knob), "it says how line_of_sight: drawn is drawn, in all halls but hh", hall, sight
+            elif knob == "clutter_height_m" and law.hall in ("sl", "dl"):
+                yield (*at, knob), f"in a hall {law.hall} both antennas are below the clutter", hall
+    if isinstance(law, UMa | UMi | RMa):
+        indoors: Path = (*at, "indoor_share")
+        if law.indoor_share == 0.0:
+            for knob in {"building", "release", "floor"} & vars(law).keys():
+                yield (*at, knob), "nobody is indoors: indoor_share is 0", indoors
+        elif not isinstance(law, RMa) and law.building != "high_loss":
+            yield (*at, "release"), "it is of coated glass, building: high_loss", (*at, "building")
+        if law.car_share == 0.0:
+            yield (*at, "windows"), "nobody is in a car: car_share is 0", (*at, "car_share")
 
 
 def _of_movement(s: Scenario) -> Unused:
