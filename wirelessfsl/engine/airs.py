@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wirelessfsl.radio.link import Links, Phy
+from wirelessfsl.radio.link import Links
+from wirelessfsl.radio.phy import OneWay
 from wirelessfsl.streams import Floats
 
 Index = NDArray[np.intp]
@@ -60,7 +61,7 @@ class RadioAir(SharedAir):
     """
 
     def __init__(
-        self, links: Links, phy: Phy, transmit_w: Floats, noise_w_hz: Floats, bandwidth_hz: float, spread: bool
+        self, links: Links, phy: OneWay, transmit_w: Floats, noise_w_hz: Floats, bandwidth_hz: float, spread: bool
     ) -> None:
         self._links, self._phy, self._spread = links, phy, spread
         self._bandwidth_hz = phy.occupied_hz(bandwidth_hz)

@@ -15,14 +15,14 @@ import numpy as np
 
 from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
 from wirelessfsl.radio.large_scale import LargeScale, PathLoss, Shadowing, check
-from wirelessfsl.radio.phy import FixedEfficiency, Shannon
+from wirelessfsl.radio.phy import FixedEfficiency, OneWay, Shannon, TruncatedShannon
 from wirelessfsl.radio.propagation import LogDistance, NoShadowing
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.streams import Floats, keys
 from wirelessfsl.units import THERMAL_NOISE_DBM_HZ, CarrierHz, GainDb, Ge, Le, db_to_linear, dbm_to_watt
 
 Fading = Annotated[NoFading | Rayleigh | Rician, Kinds()]
-Phy = Annotated[Shannon | FixedEfficiency, Kinds()]
+Phy = Annotated[Shannon | TruncatedShannon | FixedEfficiency, Kinds()]
 
 NoiseDensityDbmHz = Annotated[float, Ge(-250), Le(0)]
 
@@ -182,7 +182,7 @@ def noise_density_w_hz(density_dbm_hz: float, figure_db: float) -> float:
     return dbm_to_watt(density_dbm_hz + figure_db)
 
 
-def rate_bit_s(phy: Phy, received_w: Floats, noise_w_hz: float | Floats, bandwidth_hz: float | Floats) -> Floats:
+def rate_bit_s(phy: OneWay, received_w: Floats, noise_w_hz: float | Floats, bandwidth_hz: float | Floats) -> Floats:
     """Rate of every link, bit/s, shape as ``received_w``: r = B e(P / (N0 B)).
 
     The received power P does not shrink with the share B (see the module's paragraph).

@@ -1,24 +1,43 @@
 """Physical layer: the spectral efficiency that a link reaches at a given SINR.
 
 One number per link, bit/s/Hz, as if coding and modulation adapted without delay and without error. Block errors,
-retransmission and the steps of a modulation table are left out. Follows the gap approximation (Forney and Ungerboeck,
-"Modulation and Coding for Linear Gaussian Channels", IEEE Trans. Inf. Theory 44, 1998).
+retransmission and the steps of a modulation table are left out here; :mod:`wirelessfsl.radio.nr.phy` has them. Follows
+the gap approximation (Forney and Ungerboeck, "Modulation and Coding for Linear Gaussian Channels", IEEE Trans. Inf.
+Theory 44, 1998) and the truncated Shannon bound of 3GPP TR 36.942.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol, Self
 
 import numpy as np
 
+from wirelessfsl.radio.effective import mean_capacity
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import Floats
-from wirelessfsl.units import Ge, Gt, Le, db_to_linear
+from wirelessfsl.units import Ge, Gt, Le, PositiveFraction, db_to_linear
 
 Efficiency = Annotated[float, Gt(0), Le(100)]
 _LOG2_E = 1.0 / math.log(2.0)
 GapDb = Annotated[float, Ge(0), Le(50)]
+
+
+class OneWay(Protocol):
+    """The physical layer in one direction, as ``one_way`` of its settings gives it; SINRs are linear, >= 0."""
+
+    def occupied_hz(self, bandwidth_hz: float) -> float:
+        """Width that carries data within a band, Hz."""
+
+    def efficiency(self, sinr: Floats) -> Floats:
+        """Mean goodput of every link, bit/s/Hz of the occupied width, shape (n,) as ``sinr``."""
+
+    def residual(self, sinr: Floats) -> Floats:
+        """Probability that a block is lost after all retransmissions, shape (n,) as ``sinr``."""
+
+    def effective_sinr(self, sinr: Floats) -> Floats:
+        """SINR, shape (n,), of the flat channel that is as good as K parts of a band with ``sinr``, shape (n, K)."""
 
 
 class _Plain:
@@ -33,12 +52,15 @@ class _Plain:
         return bandwidth_hz
 
     def effective_sinr(self, sinr: Floats) -> Floats:
-        """The SINR of a flat channel that carries as much as K parts of a band do: log2(1 + S) is the mean of theirs.
+        """The SINR of a flat channel of the same capacity as K parts of a band.
 
         sinr: of each part, linear, shape (n, K); the result has shape (n,).
         """
-        effective: Floats = np.expm1(np.log1p(sinr).mean(axis=-1))
-        return effective
+        return mean_capacity(sinr)
+
+    def residual(self, sinr: Floats) -> Floats:
+        """Zero for every link: nothing is lost."""
+        return np.zeros(sinr.shape)
 
 
 @settings
@@ -68,6 +90,53 @@ class Shannon(_Plain):
         bits: Floats = np.log1p(sinr / db_to_linear(self.gap_db) if self.gap_db else sinr)
         bits *= _LOG2_E
         return np.minimum(bits, self.cap_bit_s_hz, out=bits)
+
+
+@settings
+class TruncatedShannon:
+    """Shannon capacity scaled to what LTE links reach, with a floor and a cap of each direction.
+
+    e = min(alpha log2(1 + SINR), cap) from the lowest SINR on, 0 below it.
+
+    3GPP TR 36.942, annex A.1; the defaults are those commonly quoted from it, for one antenna that sends and two that
+    receive.
+
+    downlink_alpha: share of capacity in the downlink, (0, 1].
+    uplink_alpha: share of capacity in the uplink, (0, 1].
+    min_sinr_db: lowest SINR at which anything is carried in dB, -50 to 50.
+    downlink_cap_bit_s_hz: highest efficiency in the downlink in bit/s/Hz, > 0 to 100.
+    uplink_cap_bit_s_hz: highest efficiency in the uplink in bit/s/Hz, > 0 to 100.
+
+    >>> TruncatedShannon().one_way("downlink").efficiency(np.array([0.09, 1.0, 1e9]))
+    array([0. , 0.6, 4.4])
+    """
+
+    kind: Literal["truncated_shannon"] = "truncated_shannon"
+    downlink_alpha: PositiveFraction = 0.6
+    uplink_alpha: PositiveFraction = 0.4
+    min_sinr_db: Annotated[float, Ge(-50), Le(50)] = -10.0
+    downlink_cap_bit_s_hz: Efficiency = 4.4
+    uplink_cap_bit_s_hz: Efficiency = 2.0
+
+    def one_way(self, direction: str) -> OneWay:
+        """The physical layer in one direction, ``uplink`` or ``downlink``."""
+        lowest = db_to_linear(self.min_sinr_db)
+        if direction == "uplink":
+            return _Truncated(self.uplink_alpha, lowest, self.uplink_cap_bit_s_hz)
+        return _Truncated(self.downlink_alpha, lowest, self.downlink_cap_bit_s_hz)
+
+
+@dataclass(frozen=True)
+class _Truncated(_Plain):
+    """:class:`TruncatedShannon` in one direction; ``lowest`` SINR linear."""
+
+    alpha: float
+    lowest: float
+    cap_bit_s_hz: float
+
+    def efficiency(self, sinr: Floats) -> Floats:
+        bits = np.minimum(self.alpha * _LOG2_E * np.log1p(sinr), self.cap_bit_s_hz)
+        return np.where(sinr >= self.lowest, bits, 0.0)
 
 
 @settings
