@@ -931,6 +931,32 @@ MALFORMED = [
         "1:41 network.channel.fading: has no effect: phy fixed has the same rate everywhere; remove it",
     ),
     Malformed(
+        "carrier that nr does not have",
+        "network: {channel: {phy: {kind: nr}}, medium: {kind: fdma, bandwidth_hz: 1e6}}\n",
+        "1:74 network.medium.bandwidth_hz: got 1e+06, an NR carrier in fr1 with 30 kHz subcarriers has 5e6, 10e6, 15e6,"
+        " 20e6, 25e6, 30e6, 40e6, 50e6, 60e6, 70e6, 80e6, 90e6, 100e6 Hz",
+    ),
+    Malformed(
+        "transport block wider than the carrier",
+        "network:\n  channel: {phy: {kind: nr, block_prb: 12}}\n  medium: {kind: fdma, bandwidth_hz: 5e6}\n",
+        "2:40 network.channel.phy.block_prb: got 12, must be <= 11, the resource blocks of network.medium.bandwidth_hz",
+    ),
+    Malformed(
+        "subcarriers of the other frequency range",
+        "network: {channel: {phy: {kind: nr, subcarrier_spacing_khz: 120}}}\n",
+        "1:61 network.channel.phy.subcarrier_spacing_khz: got 120, must be 15 or 30 or 60 in fr1",
+    ),
+    Malformed(
+        "subcarriers that nr does not have",
+        "network: {channel: {phy: {kind: nr, subcarrier_spacing_khz: 45}}}\n",
+        "1:61 network.channel.phy.subcarrier_spacing_khz: got 45, allowed: 15, 30, 60, 120",
+    ),
+    Malformed(
+        "retransmission without retransmission",
+        "network: {channel: {phy: {kind: nr, harq: {transmissions: 1, combining: none}}}}\n",
+        "1:62 network.channel.phy.harq.combining: has no effect: nothing is sent again: transmissions is 1; remove it",
+    ),
+    Malformed(
         "profile of nothing",
         "server: {profile: edge-gpu, processor: {kind: cmos}, radio: {}}\n",
         "1:10 server.profile: has no effect: processor and radio are both given; remove it",

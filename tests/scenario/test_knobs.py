@@ -24,6 +24,7 @@ from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
 from wirelessfsl.network.layout import FromFile
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph, Relay, Wire
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.tr38901.inf import InF
 from wirelessfsl.radio.tr38901.rma import RMa
 from wirelessfsl.radio.tr38901.uma import UMa
@@ -89,6 +90,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     Transport: {"timeout_s": 1.0},
     FromFile: {"path": "x.csv"},
     PositionTrace: {"path": "x.csv"},
+    Nr: {"subcarrier_spacing_khz": 60},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},
     Relay: {"name": "relay", "at_m": (50.0, 20.0)},
@@ -195,6 +197,7 @@ IDLE = {
     "nobody asks the layout": {"network": {"mobility": {"kind": "random_waypoint", "start": "stationary"}}},
     "wires": {"network": {"medium": {"kind": "constant"}, "topology": {"kind": "graph"}}},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
+    "one transmission": {"network": {"channel": {"phy": {"kind": "nr", "harq": {"transmissions": 1}}}}},
     "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},
     "rural outdoors": {"network": {"channel": {"path_loss": {"kind": "rma", "line_of_sight": "always"}}}},
     "plain glass": {"network": {"channel": {"path_loss": {"kind": "uma", "indoor_share": 0.8}}}},

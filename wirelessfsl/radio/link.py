@@ -15,6 +15,7 @@ import numpy as np
 
 from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
 from wirelessfsl.radio.large_scale import LargeScale, PathLoss, Shadowing, check
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.phy import FixedEfficiency, OneWay, Shannon, TruncatedShannon
 from wirelessfsl.radio.propagation import LogDistance, NoShadowing
 from wirelessfsl.settings import Kinds, settings
@@ -22,7 +23,7 @@ from wirelessfsl.streams import Floats, keys
 from wirelessfsl.units import THERMAL_NOISE_DBM_HZ, CarrierHz, GainDb, Ge, Le, db_to_linear, dbm_to_watt
 
 Fading = Annotated[NoFading | Rayleigh | Rician, Kinds()]
-Phy = Annotated[Shannon | TruncatedShannon | FixedEfficiency, Kinds()]
+Phy = Annotated[Shannon | TruncatedShannon | FixedEfficiency | Nr, Kinds()]
 
 NoiseDensityDbmHz = Annotated[float, Ge(-250), Le(0)]
 

@@ -14,6 +14,8 @@ from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
 from wirelessfsl.network.layout import FromFile
 from wirelessfsl.network.position_trace import PositionTrace
+from wirelessfsl.radio.nr.numerology import resource_blocks
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.records import GRADIENTS_OF, LABELS
 from wirelessfsl.scenario.derived import broadcasts, cuts_of, dataset_of, deal, model_of, other_of, owners_of
 from wirelessfsl.scenario.problems import Path, Problem, near
@@ -21,6 +23,7 @@ from wirelessfsl.scenario.schemes import of_clients, of_codecs, of_parts
 from wirelessfsl.scenario.settings import Scenario
 
 _ALGORITHM: Path = ("algorithm", "kind")
+_PHY: Path = ("network", "channel", "phy")
 _PRETRAINED: Path = ("model", "pretrained")
 
 
@@ -47,6 +50,7 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
         text = f"got {transport.timeout_s:g}, must be > network.medium.latency_s = {latency_s:g}: nothing would arrive"
         yield Problem(("network", "transport", "timeout_s"), text, reads=(("network", "medium", "latency_s"),))
     yield from _of_movement(s)
+    yield from _of_carriers(s)
     yield from _of_codecs(s)
     yield from _of_learning(s)
 
@@ -74,6 +78,25 @@ def _of_movement(s: Scenario) -> Iterator[Problem]:
             text = f"{names[outside[0]]} begins at ({x:.4g}, {y:.4g}) m, outside of it; make it larger"
             reads = (where, ("network", "layout"), ("data", "clients"), ("seed",))
             yield Problem((*where, "region"), text, reads=reads)
+
+
+def _of_carriers(s: Scenario) -> Iterator[Problem]:
+    """Bands of the medium that NR has no carrier for, or one that has no room for a transport block."""
+    phy = s.network.channel.phy
+    if not isinstance(phy, Nr) or not s.algorithm.messages:
+        return
+    for field in "bandwidth_hz", "downlink_bandwidth_hz":
+        path: Path = ("network", "medium", field)
+        if (width_hz := getattr(s.network.medium, field, None)) is None:
+            continue
+        try:
+            blocks = resource_blocks(width_hz, phy.subcarrier_spacing_khz, phy.frequency_range)
+        except ValueError as error:
+            yield Problem(path, str(error), reads=(_PHY,))
+        else:
+            if phy.block_prb > blocks:
+                text = f"got {phy.block_prb}, must be <= {blocks}, the resource blocks of network.medium.{field}"
+                yield Problem((*_PHY, "block_prb"), text, reads=(path,))
 
 
 def _of_codecs(s: Scenario) -> Iterator[Problem]:

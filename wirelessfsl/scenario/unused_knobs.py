@@ -41,6 +41,7 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_pretraining,
         _of_air,
         _of_movement,
+        _of_retransmission,
         _of_participation,
         _of_transport,
         _of_peers,
@@ -185,6 +186,14 @@ def _of_movement(s: Scenario) -> Unused:
     elif getattr(mobility, "start", "layout") == "stationary":
         why = f"mobility {mobility.kind} begins in its stationary state"
         yield ("network", "layout"), why, (*where, "kind"), (*where, "start")
+
+
+def _of_retransmission(s: Scenario) -> Unused:
+    phy = s.network.channel.phy
+    if phy.kind == "nr" and phy.harq.transmissions == 1:
+        harq: Path = ("network", "channel", "phy", "harq")
+        for knob in "combining", "processes", "rtt_slots":
+            yield (*harq, knob), "nothing is sent again: transmissions is 1", (*harq, "transmissions")
 
 
 def _of_participation(s: Scenario) -> Unused:

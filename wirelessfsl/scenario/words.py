@@ -49,7 +49,7 @@ def problem(data: Any, error: Any) -> Problem:
         case "missing":
             return Problem(place.path, "missing, must be given", reads=(place.path,))
         case "literal_error":
-            allowed = re.findall(r"'([^']*)'", context["expected"])
+            allowed = [word or number for word, number in re.findall(r"'([^']*)'|(\d+)", context["expected"])]
             return Problem(place.path, f"got {_show(got)}, allowed: {', '.join(allowed)}{near(got, allowed)}")
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as sign:
             (limit,) = context.values()

@@ -56,6 +56,15 @@ def slot_s(spacing_khz: int) -> float:
     return 15e-3 / spacing_khz
 
 
+def shortest_round_trip_slots(spacing_khz: int) -> int:
+    """Fewest slots from a block to its retransmission: its own, and N1 symbols and one for the acknowledgement.
+
+    >>> shortest_round_trip_slots(30), shortest_round_trip_slots(120)
+    (2, 3)
+    """
+    return 1 + math.ceil((PDSCH_PROCESSING_SYMBOLS[spacing_khz] + 1) / SYMBOLS)
+
+
 def resource_blocks(bandwidth_hz: float, spacing_khz: int, frequency_range: FrequencyRange = "fr1") -> int:
     """Number of resource blocks of a carrier.
 
