@@ -34,6 +34,7 @@ from wirelessfsl.network.mobility import Mobility
 from wirelessfsl.network.regions import Region
 from wirelessfsl.radio.large_scale import PathLoss, Shadowing
 from wirelessfsl.radio.link import Fading, Phy
+from wirelessfsl.radio.nr.harq import Harq
 from wirelessfsl.scenario import (
     Algorithm,
     CodecKind,
@@ -83,6 +84,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
         "data": Data,
         "devices": Devices,
         "evaluation": EvaluationSettings,
+        "harq": Harq,
         "host": Host,
         "model": Model,
         "network": Network,

@@ -48,7 +48,7 @@ class Nr:
     e = share TBS (1 - F_M) / (1 + F_1 + ... + F_(M-1)) / (12 block_prb spacing slot) in bit/s/Hz of the occupied band,
     with the transport block size TBS of the MCS that is taken and the probability F_k that k transmissions of it fail.
 
-    3GPP TS 38.214, sec. 5.1.3 (MCS, transport block size); error curves of our own LDPC simulations.
+    3GPP TS 38.214, sec. 5.1.3 (MCS, transport block size); error curves fitted to LDPC simulations.
 
     mcs_table: table of TS 38.214, sec. 5.1.3.1; 1 up to 64QAM, 2 up to 256QAM, 3 low efficiency, 4 up to 1024QAM.
     frequency_range: fr1 (below 7.125 GHz) or fr2 (above 24.25 GHz); says with the spacing how many resource blocks a

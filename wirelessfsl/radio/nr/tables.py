@@ -1,7 +1,8 @@
 """NR modulation and coding schemes (MCS) and channel quality indicators (CQI), all four tables of each.
 
 3GPP TS 38.214, Tables 5.1.3.1-1 to -4 (MCS) and 5.2.2.1-2 to -5 (CQI): 1 is up to 64QAM, 2 up to 256QAM, 3 of low
-efficiency, 4 up to 1024QAM. The reserved indices, which only repeat a modulation, are left out.
+efficiency, 4 up to 1024QAM. CQI table 4 is as commonly quoted. The reserved indices, which only repeat a
+modulation, are left out.
 """
 
 from __future__ import annotations
