@@ -21,10 +21,10 @@ from typing import NamedTuple
 import numpy as np
 
 from wirelessfsl.engine.airs import Flying, Index, SharedAir
-from wirelessfsl.radio.fading import block
-from wirelessfsl.radio.link import Links, Phy
+from wirelessfsl.radio.link import Links
+from wirelessfsl.radio.phy import OneWay
 from wirelessfsl.streams import Floats
-from wirelessfsl.units import db_to_linear
+from wirelessfsl.units import block, db_to_linear
 
 
 class Handover(NamedTuple):
@@ -94,7 +94,7 @@ class CellularAir(SharedAir):
         self,
         links: Sequence[Links],
         association: Association,
-        phy: Phy,
+        phy: OneWay,
         transmit_w: Floats,
         noise_w_hz: Floats,
         bandwidth_hz: float,

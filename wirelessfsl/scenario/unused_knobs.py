@@ -154,7 +154,7 @@ def _of_path_loss(law: Any) -> Unused:
     sight: Path = (*at, "line_of_sight")
     certain = law.line_of_sight != "drawn"
     if law.line_of_sight == "always":
-        for knob in {"nlos", "street_width_m"} & vars(law).keys():
+        for knob in sorted({"nlos", "street_width_m"} & vars(law).keys()):
             yield (*at, knob), "all devices are in line of sight", sight
     if isinstance(law, InH) and certain:
         yield (*at, "office"), "it says how line_of_sight: drawn is drawn", sight
@@ -170,7 +170,7 @@ def _of_path_loss(law: Any) -> Unused:
     if isinstance(law, UMa | UMi | RMa):
         indoors: Path = (*at, "indoor_share")
         if law.indoor_share == 0.0:
-            for knob in {"building", "release", "floor"} & vars(law).keys():
+            for knob in sorted({"building", "release", "floor"} & vars(law).keys()):
                 yield (*at, knob), "nobody is indoors: indoor_share is 0", indoors
         elif not isinstance(law, RMa) and law.building != "high_loss":
             yield (*at, "release"), "it is of coated glass, building: high_loss", (*at, "building")
