@@ -15,16 +15,18 @@ from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir
 from wirelessfsl.engine.band import Band
+from wirelessfsl.engine.cellular import Association, CellularAir
 from wirelessfsl.engine.journey import Hop
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
+from wirelessfsl.network.cells import Hexagonal, Sector
 from wirelessfsl.network.mobility import Between, Both, Standing
 from wirelessfsl.network.topology import SITE, Direct, Graph
 from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
-from wirelessfsl.scenario import Devices, Scenario, Server
+from wirelessfsl.scenario import Devices, Scenario, Server, places_of
 from wirelessfsl.streams import Floats
-from wirelessfsl.units import dbm_to_watt
+from wirelessfsl.units import db_to_linear, dbm_to_watt
 
 NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
 """Of nodes without a network, and of the ends of wires: draws nothing."""
@@ -43,7 +45,7 @@ def equipment(owner: Devices | Server) -> tuple[Processor, RadioPower]:
 def ways_of(s: Scenario) -> Paths:
     """Where the clients of a scenario are as time goes by."""
     names = [f"client-{i}" for i in range(s.data.clients)]
-    return s.network.mobility.paths(names, s.network.layout.positions_m(names, s.seed), s.seed)
+    return s.network.mobility.paths(names, places_of(s), s.seed)
 
 
 def airs(
@@ -53,36 +55,41 @@ def airs(
     station: RadioPower,
     names: Sequence[str] | None = None,
     paths: Paths | None = None,
-    site: Site = Omni(),  # noqa: B008 (a frozen value)
-) -> tuple[RadioAir, RadioAir]:
-    """Uplink and downlink of the radio channel between a station and devices with these radios, in their order.
+    site: Site | None = None,
+) -> tuple[RadioAir | CellularAir, RadioAir | CellularAir]:
+    """Uplink and downlink of the radio channel between stations and devices with these radios, in their order.
 
-    By default the devices are the scenario's clients, and the station is that of the server, at the origin.
+    By default the devices are the scenario's clients, and the stations, all with the server's radio, those of its
+    cells.
     """
-    channel = s.network.channel
+    channel, cells = s.network.channel, s.network.cells
     names = names or [f"client-{i}" for i in range(len(radios))]
     paths = paths or ways_of(s)
-    wide_up, wide_down = medium.bandwidth_hz, medium.downlink_bandwidth_hz or medium.bandwidth_hz
-    station_noise = noise_density_w_hz(channel.noise_density_dbm_hz, station.noise_figure_db)
-    noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
-    power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
-    up = RadioAir(
-        links=Links(channel, names, paths, s.seed, "uplink", wide_up, site),
-        phy=channel.phy.one_way("uplink"),
-        transmit_w=power,
-        noise_w_hz=np.full(len(radios), station_noise),
-        bandwidth_hz=wide_up,
-        spread=False,
-    )
-    down = RadioAir(
-        links=Links(channel, names, paths, s.seed, "downlink", wide_down, site),
-        phy=channel.phy.one_way("downlink"),
-        transmit_w=np.full(len(radios), dbm_to_watt(station.tx_power_dbm)),
-        noise_w_hz=noise,
-        bandwidth_hz=wide_down,
-        spread=True,
-    )
-    return up, down
+    heard = {
+        "uplink": np.full(len(radios), noise_density_w_hz(channel.noise_density_dbm_hz, station.noise_figure_db)),
+        "downlink": np.array([noise_density_w_hz(channel.noise_density_dbm_hz, of.noise_figure_db) for of in radios]),
+    }
+    sent = {
+        "uplink": np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios]),
+        "downlink": np.full(len(radios), dbm_to_watt(station.tx_power_dbm)),
+    }
+    wide = {"uplink": medium.bandwidth_hz, "downlink": medium.downlink_bandwidth_hz or medium.bandwidth_hz}
+
+    def air(way: str) -> RadioAir | CellularAir:
+        phy, spread = channel.phy.one_way(way), way == "downlink"
+        if site is not None or not isinstance(cells, Hexagonal):
+            links = Links(channel, names, paths, s.seed, way, wide[way], site or Omni())
+            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread)
+        sectors = [Sector(cells, number) for number in range(len(cells.site_of))]
+        of_cells = [Links(channel, names, paths, s.seed, way, wide[way] / cells.reuse, sector) for sector in sectors]
+        association = Association(of_cells, cells.handover, paths.speed_m_s > 0)
+        rise = 1.0 if spread else db_to_linear(cells.noise_rise_db)
+        group = cells.reuse_group.tolist()
+        return CellularAir(
+            of_cells, association, phy, sent[way], heard[way], wide[way], spread, group, cells.load, rise
+        )
+
+    return air("uplink"), air("downlink")
 
 
 def medium_of(s: Scenario, world: World) -> Medium:
@@ -176,7 +183,8 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
         if server not in (sender, receiver):
             return [Hop(band(sender, receiver), sender, receiver)]
         client, up = (sender, True) if receiver is server else (receiver, False)
-        wires = [wire(*ends) for ends in _road(topology, up)]
+        site = _site(s, band(client, server), client, world.env.now)
+        wires = [wire(*ends) for ends in topology.path(*((site, topology.server) if up else (topology.server, site)))]
         i = nearest(client)
         air = [Hop(band(sender, receiver), sender, receiver)]
         if i is not None:
@@ -191,8 +199,12 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
     return hops
 
 
-def _road(topology: Graph, up: bool) -> list[tuple[str, str]]:
-    return topology.path(SITE, topology.server) if up else topology.path(topology.server, SITE)
+def _site(s: Scenario, uplink: Band, client: Node, time_s: float) -> str:
+    """Name of the site that serves a client now."""
+    cells, air = s.network.cells, uplink.air
+    if isinstance(cells, Hexagonal) and isinstance(air, CellularAir):
+        return f"site-{cells.site_of[air.serving(time_s)[client.link]]}"
+    return SITE
 
 
 def _places_m(s: Scenario) -> Floats:

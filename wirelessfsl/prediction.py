@@ -30,7 +30,7 @@ import numpy as np
 from wirelessfsl.build import messages
 from wirelessfsl.codecs.chain import chain
 from wirelessfsl.engine.access import ConstantLink
-from wirelessfsl.engine.airs import ConstantAir, RadioAir
+from wirelessfsl.engine.airs import ConstantAir, SharedAir
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.stage import Stage, split
@@ -240,9 +240,9 @@ def _crews(s: Scenario, size: int, taking: int) -> Iterator[tuple[int, Crew]]:
         yield first, Crew(processors[own], radios[own], server, down, up, medium, many)
 
 
-def _qualities(air: RadioAir) -> Floats:
+def _qualities(air: SharedAir) -> Floats:
     """Of every link in the first coherence blocks, shape (blocks, clients)."""
     instants = [0.0]
     while len(instants) < BLOCKS and (later := air.next_change_s(instants[-1])) < inf:
         instants.append(later)
-    return np.array([air.quality(instant) for instant in instants])
+    return np.array([air.expected(instant) for instant in instants])

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from wirelessfsl.engine.airs import Flying
-from wirelessfsl.engine.cellular import Association, CellularAir, Handover
+from wirelessfsl.engine.cellular import Association, CellularAir
+from wirelessfsl.network.cells import Handover
 from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel, Links, Omni
@@ -42,7 +43,9 @@ def cells(
     association = Association(links, handover, paths.speed_m_s > 0)
     power, noise = np.full(n, POWER_W), np.full(n, NOISE_W_HZ)
     reuse = changes.pop("reuse", [0] * len(sites))
-    return CellularAir(links, association, channel.phy, power, noise, BAND_HZ, spread, reuse, **changes)
+    return CellularAir(
+        links, association, channel.phy, power, noise, BAND_HZ * len(set(reuse)), spread, reuse, **changes
+    )
 
 
 def rates(air: CellularAir, *links: int) -> list[float]:

@@ -246,7 +246,7 @@ MALFORMED = [
     Malformed(
         "empty section",
         "network:\nseed: 1\n",
-        "1:1 network: got nothing, must be a mapping with keys of: layout, mobility, channel, medium, transport, topology (leave the key out for the default)",
+        "1:1 network: got nothing, must be a mapping with keys of: layout, mobility, cells, channel, medium, transport, topology (leave the key out for the default)",
     ),
     Malformed(
         "empty slot",

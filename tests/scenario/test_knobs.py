@@ -21,9 +21,11 @@ from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
-from wirelessfsl.network.layout import FromFile
+from wirelessfsl.network.cells import Hexagonal
+from wirelessfsl.network.layout import FromFile, InCells
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph, Relay, Wire
+from wirelessfsl.network.waypoint import RandomWaypoint
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.tr38901.inf import InF
 from wirelessfsl.radio.tr38901.rma import RMa
@@ -35,6 +37,7 @@ from wirelessfsl.scenario import (
     Data,
     Devices,
     Model,
+    Network,
     Scenario,
     ScenarioError,
     digest,
@@ -91,6 +94,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     FromFile: {"path": "x.csv"},
     PositionTrace: {"path": "x.csv"},
     Nr: {"subcarrier_spacing_khz": 60},
+    Hexagonal: {"sectors": 3},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},
     Relay: {"name": "relay", "at_m": (50.0, 20.0)},
@@ -114,6 +118,8 @@ def made(knob: Knob, value: Any = ...) -> Scenario:
             given["algorithm"] = PFSL()
         if cls is Scenario and knob.fields[:2] == ("devices", "model"):
             given["algorithm"] = MTSL()
+        if cls is Network and "cells" in knob.fields:
+            given |= {"layout": InCells(), "mobility": RandomWaypoint()}
         if inner is not None:
             listed = get_origin(types(cls)[field]) is tuple
             # The default operating point is the second.
@@ -196,6 +202,7 @@ IDLE = {
     "constant medium": {"network": {"medium": {"kind": "constant"}}, "devices": [{"count": 10, "radio": {}}]},
     "nobody asks the layout": {"network": {"mobility": {"kind": "random_waypoint", "start": "stationary"}}},
     "wires": {"network": {"medium": {"kind": "constant"}, "topology": {"kind": "graph"}}},
+    "one site": {"network": {"cells": {"kind": "hexagonal", "rings": 0}}},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
     "one transmission": {"network": {"channel": {"phy": {"kind": "nr", "harq": {"transmissions": 1}}}}},
     "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},

@@ -47,6 +47,10 @@ class Air(Protocol):
 class SharedAir(Air, Protocol):
     """An air whose links have parts of one band."""
 
+    def expected(self, time_s: float) -> Floats:
+        """The quality of every link to plan with, not knowing what else will be in the air, shape (n,)."""
+        return self.quality(time_s)
+
     def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
         """Rate, bit/s, of links of these qualities, each on an n-th part of the band, with n = ``sharing``."""
 

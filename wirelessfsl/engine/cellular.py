@@ -1,9 +1,10 @@
 """Cells: who serves a device, who disturbs it, and the rates of messages in several cells at once.
 
-Every cell has a band of its own, of the same width, which its messages share. A device belongs to the cell whose mean
-received power (path loss, shadowing and antennas; fading is averaged out) was best when it was last measured, and
-changes over to a better one once that is better by the hysteresis (3GPP TS 38.331, event A3); for a while after it
-nothing flies. Cells on the same frequencies disturb each other, with what is in the air at the instant:
+Every cell has a part of the band (all of it, or one of the reuse's equal parts), which its messages share. A device
+belongs to the cell whose mean received power (path loss, shadowing and antennas; fading is averaged out) was best when
+it was last measured, and changes over to a better one once that is better by the hysteresis (3GPP TS 38.331, event A3);
+for a while after it nothing flies. Cells on the same frequencies disturb each other, with what is in the air at the
+instant:
 
     downlink  SINR_i = p g_is / (N + sum_{c != s} a_c p g_ic),    a_c = 1 if cell c sends, else its load
     uplink    SINR_i = n_s p_i g_is / (N R + sum_{k not in s} p_k g_ks)
@@ -16,23 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple
 
 import numpy as np
 
 from wirelessfsl.engine.airs import Flying, Index, SharedAir
+from wirelessfsl.network.cells import Handover
 from wirelessfsl.radio.link import Links
 from wirelessfsl.radio.phy import OneWay
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import block, db_to_linear
-
-
-class Handover(NamedTuple):
-    """When a device changes cells: to one better by ``hysteresis_db``, looked for every ``period_s``; what it costs."""
-
-    period_s: float
-    hysteresis_db: float
-    interruption_s: float
 
 
 class Association:
@@ -85,9 +78,9 @@ class CellularAir(SharedAir):
     """One direction of the radio channel in several cells.
 
     links: of every cell, to the same devices. transmit_w, noise_w_hz: per device, shape (n,): in the downlink of the
-    stations' power and the devices' noise. spread: whether this is the downlink. reuse: of every cell, the group of
-    cells on its frequencies. load: share of the time in which a station sends that has no message of the simulation.
-    noise_rise: by devices that are not simulated, linear.
+    stations' power and the devices' noise. bandwidth_hz: of all frequencies together. spread: whether this is the
+    downlink. reuse: of every cell, the group of cells on its frequencies. load: share of the time in which a station
+    sends that has no message of the simulation. noise_rise: by devices that are not simulated, linear.
     """
 
     def __init__(
@@ -104,9 +97,9 @@ class CellularAir(SharedAir):
         noise_rise: float = 1.0,
     ) -> None:
         self._links, self._association, self._phy, self._spread = links, association, phy, spread
-        self._bandwidth_hz = phy.occupied_hz(bandwidth_hz)
-        self._per_gain = transmit_w / (noise_w_hz * self._bandwidth_hz * noise_rise)
         group = np.asarray(reuse)
+        self._bandwidth_hz = phy.occupied_hz(bandwidth_hz) / len(set(reuse))
+        self._per_gain = transmit_w / (noise_w_hz * self._bandwidth_hz * noise_rise)
         self._disturbs = (group[:, None] == group) & ~np.eye(len(group), dtype=np.bool_)
         self._load, self._every = load, np.arange(len(transmit_w))
         self._now_s, self._snr, self._serving = -1.0, np.empty((0, 0)), np.empty(0, np.intp)
@@ -114,6 +107,10 @@ class CellularAir(SharedAir):
     def lane(self, link: int) -> int:
         """The cell that serves a device now."""
         return int(self._serving[link])
+
+    def serving(self, time_s: float) -> Index:
+        """The cell that serves every device at an instant, shape (n,)."""
+        return self._association.at(time_s)
 
     def look(self, time_s: float) -> None:
         """Take in the channel at an instant."""
@@ -152,13 +149,19 @@ class CellularAir(SharedAir):
         rates: Floats = self._phy.efficiency(sinr if self._spread else sinr * own) * (self._bandwidth_hz / own)
         return rates * there
 
+    def expected(self, time_s: float) -> Floats:
+        """SINR of every link over the whole band of its cell, with interference by the load alone."""
+        snr = self.quality(time_s)
+        silent = np.full(len(self._links), 0.0)
+        disturbed: Floats = snr / (1.0 + self.disturbance(self._every, self._every[:0], silent))
+        return disturbed
+
     def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
-        """Rate of links on an n-th part of all that devices share, which are spread over the cells as they are now."""
-        crowd = np.bincount(self._serving, minlength=len(self._links))[self._serving] / len(self._serving)
+        """Rate of links where so many messages are in the air in all cells together, spread as devices are now."""
+        crowd = np.sum((np.bincount(self._serving) / len(self._serving)) ** 2)
         own = np.maximum(1.0, sharing * crowd)
-        busy = self.disturbance(self._every, self._every[:0], np.full(len(self._links), float(self._spread)))
-        sinr = quality / (1.0 + busy)
-        return self._phy.efficiency(sinr if self._spread else sinr * own) * (self._bandwidth_hz / own)
+        rates: Floats = self._phy.efficiency(quality if self._spread else quality * own) * (self._bandwidth_hz / own)
+        return rates
 
     def next_change_s(self, time_s: float) -> float:
         changes = (links.next_change_s(time_s) for links in self._links)

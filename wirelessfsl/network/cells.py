@@ -11,17 +11,44 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.network.regions import first_accepted, rhombus
-from wirelessfsl.settings import settings
+from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.streams import Floats, Keys, keys, uniforms
-from wirelessfsl.units import DistanceM, Ge, Gt, Le
+from wirelessfsl.units import DistanceM, Fraction, Ge, Gt, Le
 
 Indices = NDArray[np.intp]
+
+
+@settings
+class Handover:
+    """When a device changes cells: once another's mean received power is better by the hysteresis.
+
+    3GPP TS 38.331, sec. 5.5.4.4 (event A3), without time to trigger and filtering.
+
+    hysteresis_db: by how much another cell must be better in dB, 0 to 30.
+    period_s: how often it is measured in s, 1e-3 to 1e3.
+    interruption_s: time after a change in which nothing flies to or from the device in s, 0 to 10.
+    """
+
+    hysteresis_db: Annotated[float, Ge(0), Le(30)] = 3.0
+    period_s: Annotated[float, Ge(1e-3), Le(1e3)] = 0.2
+    interruption_s: Annotated[float, Ge(0), Le(10)] = 0.06
+
+
+@settings
+class Single:
+    """One cell, with its site at the origin and nobody around.
+
+    >>> Single().kind
+    'single'
+    """
+
+    kind: Literal["single"] = "single"
 
 
 @settings
@@ -43,6 +70,9 @@ class Hexagonal:
     antenna_gain_dbi: gain G of a sector's antenna in dBi, 0 to 30.
     beamwidth_deg: angle phi_3dB over which it falls by 3 dB, both sides together, in degrees, > 0 to 360.
     max_attenuation_db: A_max, by which it falls at most, in dB, 0 to 100.
+    load: share of the time in which a site sends that has no message of the simulation in the air, 0 to 1.
+    noise_rise_db: interference at the sites by devices that are not simulated, as a rise of the noise in dB, 0 to 40.
+    handover: when devices change cells.
 
     Raises ValueError if ``min_distance_m`` is not well inside of a cell, or if parts of the band of single-sector sites
     would not fit where the cluster meets its images.
@@ -62,6 +92,9 @@ class Hexagonal:
     antenna_gain_dbi: Annotated[float, Ge(0), Le(30)] = 8.0
     beamwidth_deg: Annotated[float, Gt(0), Le(360)] = 65.0
     max_attenuation_db: Annotated[float, Ge(0), Le(100)] = 30.0
+    load: Fraction = 0.0
+    noise_rise_db: Annotated[float, Ge(0), Le(40)] = 0.0
+    handover: Handover = Handover()
 
     def __post_init__(self) -> None:
         if self.min_distance_m > 0.4 * self.inter_site_distance_m:
@@ -98,22 +131,31 @@ class Hexagonal:
 
         positions_m: where the devices are, m, shape (n, 2); with wrap-around inside of the cluster.
         """
-        offsets = positions_m[:, None] - self.sites_m
+        offsets = [self.offset_m(positions_m, site) for site in range(len(self.sites_m))]
+        return np.stack(offsets, axis=1)[:, self.site_of]
+
+    def offset_m(self, positions_m: Floats, site: int) -> Floats:
+        """Devices as seen from the nearest image of a site, m, shape (n, 2)."""
+        offset: Floats = positions_m - self.sites_m[site]
         if self.wrap_around:
-            images = offsets[:, :, None] - self._images_m
-            nearest = np.hypot(images[..., 0], images[..., 1]).argmin(axis=-1)
-            offsets = np.take_along_axis(images, nearest[:, :, None, None], axis=2)[:, :, 0]
-        return offsets[:, self.site_of]
+            images = offset[:, None] - self._images_m
+            nearest = np.hypot(images[..., 0], images[..., 1]).argmin(axis=1)
+            offset = images[np.arange(len(images)), nearest]
+        return offset
 
     def gain_db(self, offsets_m: Floats) -> Floats:
         """Gain of every cell's antenna towards devices, dB, shape (n, cells); 0 with one sector.
 
         offsets_m: as :meth:`offsets_m` returns them, shape (n, cells, 2).
         """
+        return self.pattern_db(offsets_m, self.boresight_deg)
+
+    def pattern_db(self, offset_m: Floats, boresight_deg: float | Floats) -> Floats:
+        """Gain of an antenna that points somewhere, degrees, towards devices, dB; 0 with one sector."""
         if self.sectors == 1:
-            return np.zeros(offsets_m.shape[:2])
-        direction = np.rad2deg(np.arctan2(offsets_m[..., 1], offsets_m[..., 0]))
-        off_deg = (direction - self.boresight_deg + 180.0) % 360.0 - 180.0
+            return np.zeros(offset_m.shape[:-1])
+        direction = np.rad2deg(np.arctan2(offset_m[..., 1], offset_m[..., 0]))
+        off_deg = (direction - boresight_deg + 180.0) % 360.0 - 180.0
         gain: Floats = self.antenna_gain_dbi - np.minimum(
             12.0 * (off_deg / self.beamwidth_deg) ** 2, self.max_attenuation_db
         )
@@ -157,3 +199,31 @@ class Hexagonal:
     def _on_grid(self, steps: Indices) -> Floats:
         i, j = steps.T
         return self.inter_site_distance_m * np.column_stack((i + j / 2, j * (math.sqrt(3.0) / 2)))
+
+
+class Sector(NamedTuple):
+    """One cell of a grid, as a site of radio links."""
+
+    grid: Hexagonal
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Name of its site; sectors of a site share their shadowing."""
+        return f"site-{self.grid.site_of[self.number]}"
+
+    @property
+    def cell(self) -> str:
+        """Its name among cells, each with fading of its own."""
+        return f"cell-{self.number}"
+
+    def offset_m(self, positions_m: Floats) -> Floats:
+        """Positions as seen from the nearest image of its site, m, shape (n, 2)."""
+        return self.grid.offset_m(positions_m, int(self.grid.site_of[self.number]))
+
+    def gain_db(self, offset_m: Floats) -> Floats:
+        """Gain of its antenna towards these, dB, shape (n,)."""
+        return self.grid.pattern_db(offset_m, float(self.grid.boresight_deg[self.number]))
+
+
+Cells = Annotated[Single | Hexagonal, Kinds()]

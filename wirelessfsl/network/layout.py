@@ -229,4 +229,15 @@ def _outside(
     return first_accepted(keys(seed, [("layout", name) for name in names]), propose)
 
 
-Layout = Annotated[Disc | Fixed | Rectangle | Hexagon | Listed | FromFile, Kinds()]
+@settings
+class InCells:
+    """Clients uniform in the cells of ``network.cells``, one cell after the other in turn."""
+
+    kind: Literal["cells"] = "cells"
+
+    def positions_m(self, names: Sequence[str], seed: int) -> Floats:
+        """Of the cells: :meth:`wirelessfsl.network.cells.Hexagonal.positions_m`."""
+        raise ValueError("InCells: got no cells, must be asked through the scenario's")
+
+
+Layout = Annotated[Disc | Fixed | Rectangle | Hexagon | Listed | FromFile | InCells, Kinds()]

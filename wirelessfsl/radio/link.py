@@ -71,10 +71,12 @@ class Paths(Protocol):
 
 
 class Site(Protocol):
-    """A station: its name, and how it sees places in the plane."""
+    """A station: the name of its place, by which shadowing is drawn, that of its cell, and how it sees the plane."""
 
     @property
     def name(self) -> str: ...
+    @property
+    def cell(self) -> str: ...
 
     def offset_m(self, positions_m: Floats) -> Floats:
         """Positions as seen from the site, m, shape (n, 2)."""
@@ -88,6 +90,11 @@ class Omni(NamedTuple):
 
     name: str = ""
     at_m: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def cell(self) -> str:
+        """Its only one."""
+        return self.name
 
     def offset_m(self, positions_m: Floats) -> Floats:
         """Positions as seen from the site, m, shape (n, 2)."""
@@ -137,7 +144,7 @@ class Links:
         bandwidth_hz: float = 20e6,
         site: Site = Omni(),  # noqa: B008 (a frozen value)
     ) -> None:
-        at = (site.name,) if site.name else ()
+        at = (site.cell,) if site.cell else ()
         carrier_hz, stream_keys = channel.carrier_hz, keys(seed, [("fading", name, direction, *at) for name in names])
         self._large_scale = LargeScale(channel.path_loss, channel.shadowing, carrier_hz, names, seed, site.name)
         self._fading = channel.fading.process(stream_keys, carrier_hz, paths.speed_m_s, bandwidth_hz)

@@ -18,6 +18,7 @@ from wirelessfsl.scenario.derived import (
     other_of,
     pieces_of,
     pinned,
+    places_of,
 )
 from wirelessfsl.scenario.json_schema import describe_fields, schema
 from wirelessfsl.scenario.loading import load_scenario
@@ -63,6 +64,7 @@ __all__ = [
     "other_of",
     "pieces_of",
     "pinned",
+    "places_of",
     "resolve",
     "schema",
     "to_yaml",

@@ -9,15 +9,18 @@ from pathlib import Path as File
 import numpy as np
 
 from wirelessfsl.devices.catalogue import PROFILES
+from wirelessfsl.engine.access import Fdma, Tdma
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
-from wirelessfsl.network.layout import FromFile
+from wirelessfsl.network.cells import Hexagonal
+from wirelessfsl.network.layout import FromFile, InCells
 from wirelessfsl.network.position_trace import PositionTrace
+from wirelessfsl.network.topology import Graph
 from wirelessfsl.radio.nr.numerology import resource_blocks
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.records import GRADIENTS_OF, LABELS
-from wirelessfsl.scenario.derived import broadcasts, cuts_of, dataset_of, deal, model_of, other_of, owners_of
+from wirelessfsl.scenario.derived import broadcasts, cuts_of, dataset_of, deal, model_of, other_of, owners_of, places_of
 from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.schemes import of_clients, of_codecs, of_parts
 from wirelessfsl.scenario.settings import Scenario
@@ -37,6 +40,7 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
         if relay.profile not in PROFILES:
             known = f"allowed: {', '.join(PROFILES)}{near(relay.profile, PROFILES)}"
             yield Problem(("network", "topology", "relays", i, "profile"), f"got {relay.profile!r}, {known}")
+    yield from _of_cells(s)
     if broadcasts(s) and s.network.topology.kind == "graph":
         text = f"got 'graph', must be direct: {s.algorithm.kind} broadcasts, which is one hop"
         yield Problem(("network", "topology", "kind"), text, reads=(_ALGORITHM,))
@@ -55,6 +59,30 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
     yield from _of_learning(s)
 
 
+def _of_cells(s: Scenario) -> Iterator[Problem]:
+    cells, topology = s.network.cells, s.network.topology
+    where: Path = ("network", "cells", "kind")
+    if not isinstance(cells, Hexagonal):
+        if isinstance(s.network.layout, InCells):
+            text = "got 'cells', must be another: there is one cell; or set network.cells: {kind: hexagonal}"
+            yield Problem(("network", "layout", "kind"), text, reads=(where,))
+        return
+    if not isinstance(s.network.medium, Fdma | Tdma):
+        text = f"got 'hexagonal', must be single with medium {s.network.medium.kind}"
+        yield Problem(where, text, reads=(("network", "medium", "kind"),))
+    if broadcasts(s):
+        text = f"got 'hexagonal', must be single: {s.algorithm.kind} broadcasts in one cell"
+        yield Problem(where, text, reads=(_ALGORITHM,))
+    if topology.relays:
+        text = "got 'hexagonal', must be single: relays are for one cell"
+        yield Problem(where, text, reads=(("network", "topology", "relays"),))
+    if isinstance(topology, Graph):
+        there = {name for wire in topology.wires for name in wire.ends}
+        if lacking := [name for k in range(len(cells.sites_m)) if (name := f"site-{k}") not in there]:
+            text = f"got none at {', '.join(lacking)}, must join all {len(cells.sites_m)} sites of network.cells"
+            yield Problem(("network", "topology", "wires"), text, reads=(where,))
+
+
 def _of_movement(s: Scenario) -> Iterator[Problem]:
     layout, mobility = s.network.layout, s.network.mobility
     where: Path = ("network", "mobility")
@@ -70,12 +98,11 @@ def _of_movement(s: Scenario) -> Iterator[Problem]:
         except ValueError as error:
             yield Problem((*where, "path"), str(error), reads=(where,))
     elif hasattr(mobility, "region") and getattr(mobility, "start", "layout") == "layout":
-        names = [f"client-{i}" for i in range(s.data.clients)]
-        places = layout.positions_m(names, s.seed)
+        places = places_of(s)
         outside = np.flatnonzero(~mobility.region.holds(places))
         if len(outside):
             x, y = places[outside[0]]
-            text = f"{names[outside[0]]} begins at ({x:.4g}, {y:.4g}) m, outside of it; make it larger"
+            text = f"client-{outside[0]} begins at ({x:.4g}, {y:.4g}) m, outside of it; make it larger"
             reads = (where, ("network", "layout"), ("data", "clients"), ("seed",))
             yield Problem((*where, "region"), text, reads=reads)
 

@@ -15,9 +15,11 @@ from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
 from wirelessfsl.learning.text import Windows
 from wirelessfsl.learning.weights import Pretrain, WeightsFile
+from wirelessfsl.network.cells import Hexagonal
+from wirelessfsl.network.layout import InCells
 from wirelessfsl.scenario.problems import Path
 from wirelessfsl.scenario.settings import Devices, Model, Scenario, Server
-from wirelessfsl.streams import stream
+from wirelessfsl.streams import Floats, stream
 
 
 def owners_of(s: Scenario) -> list[tuple[Path, Devices | Server]]:
@@ -25,6 +27,13 @@ def owners_of(s: Scenario) -> list[tuple[Path, Devices | Server]]:
     groups = s.devices if s.has_clients else ()
     server = [(("server",), s.server)] if s.has_server else []
     return [*((("devices", i), group) for i, group in enumerate(groups)), *server]
+
+
+def places_of(s: Scenario) -> Floats:
+    """Where the clients stand, or begin, m, shape (n, 2)."""
+    names, layout, cells = [f"client-{i}" for i in range(s.data.clients)], s.network.layout, s.network.cells
+    dropped = cells if isinstance(layout, InCells) and isinstance(cells, Hexagonal) else layout
+    return dropped.positions_m(names, s.seed)
 
 
 def pinned(s: Scenario) -> Scenario:

@@ -41,6 +41,7 @@ from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.partition import Dirichlet, Partition
 from wirelessfsl.learning.weights import Pretrained
+from wirelessfsl.network.cells import Cells, Single
 from wirelessfsl.network.layout import Disc, Layout
 from wirelessfsl.network.mobility import Mobility, Static
 from wirelessfsl.network.topology import Direct, Topology
@@ -216,6 +217,7 @@ class Network:
 
     layout: where the devices stand, or begin.
     mobility: how they move.
+    cells: the sites that serve them.
     channel: path loss, shadowing, fading and physical layer.
     medium: who transmits when, on which band.
     transport: how messages are carried.
@@ -224,6 +226,7 @@ class Network:
 
     layout: Layout = Disc()
     mobility: Mobility = Static()
+    cells: Cells = Single()
     channel: Channel = Channel()
     medium: MediumSettings = Fdma()
     transport: Transport = Transport()

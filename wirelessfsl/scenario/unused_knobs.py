@@ -42,6 +42,7 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_air,
         _of_movement,
         _of_retransmission,
+        _of_cells,
         _of_participation,
         _of_transport,
         _of_peers,
@@ -129,12 +130,12 @@ def _of_pretraining(s: Scenario) -> Unused:
 def _of_air(s: Scenario) -> Unused:
     medium, channel = s.network.medium, s.network.channel
     if medium.kind == "constant":
-        for part in "layout", "mobility", "channel":
+        for part in "layout", "mobility", "cells", "channel":
             yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
         if s.network.topology.kind == "graph":
             yield ("network", "topology", "relays"), "medium constant needs no positions and no relays", _MEDIUM
     elif channel.phy.kind == "fixed":
-        for part in "layout", "mobility":
+        for part in "layout", "mobility", "cells":
             yield ("network", part), "phy fixed has the same rate everywhere", _PHY
         for part in "carrier_hz", "path_loss", "shadowing", "fading", "noise_density_dbm_hz", "antenna_gain_db":
             yield ("network", "channel", part), "phy fixed has the same rate everywhere", _PHY
@@ -186,6 +187,22 @@ def _of_movement(s: Scenario) -> Unused:
     elif getattr(mobility, "start", "layout") == "stationary":
         why = f"mobility {mobility.kind} begins in its stationary state"
         yield ("network", "layout"), why, (*where, "kind"), (*where, "start")
+
+
+def _of_cells(s: Scenario) -> Unused:
+    cells: Any = s.network.cells
+    at: Path = ("network", "cells")
+    if cells.kind != "hexagonal":
+        return
+    if cells.sectors == 1:
+        for knob in "antenna_gain_dbi", "beamwidth_deg", "max_attenuation_db":
+            yield (*at, knob), "an antenna of a single sector radiates alike in all directions", (*at, "sectors")
+    if s.network.mobility.kind == "static":
+        yield (*at, "handover"), "nobody moves", ("network", "mobility", "kind")
+    if s.network.layout.kind != "cells":
+        yield (*at, "min_distance_m"), "layout drops nobody in the cells", ("network", "layout", "kind")
+    if cells.rings == 0:
+        yield (*at, "wrap_around"), "one site has no neighbours", (*at, "rings")
 
 
 def _of_retransmission(s: Scenario) -> Unused:
