@@ -24,7 +24,7 @@ class Steady:
         return self
 
     def gain(self, time_s, travelled_m):  # type: ignore[no-untyped-def]
-        return np.resize(np.array(self.levels), len(travelled_m))
+        return np.resize(np.array(self.levels), len(travelled_m(time_s)))
 
     def next_change_s(self, time_s):  # type: ignore[no-untyped-def]
         return np.inf

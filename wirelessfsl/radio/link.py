@@ -13,16 +13,19 @@ from typing import Annotated, NamedTuple, Protocol
 
 import numpy as np
 
-from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
+from wirelessfsl.radio.ar1 import AR1
+from wirelessfsl.radio.clarke import Clarke
+from wirelessfsl.radio.fading import Nakagami, NoFading, Rayleigh, Rician
 from wirelessfsl.radio.large_scale import LargeScale, PathLoss, Shadowing, check
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.phy import FixedEfficiency, OneWay, Shannon, TruncatedShannon
 from wirelessfsl.radio.propagation import LogDistance, NoShadowing
+from wirelessfsl.radio.taps import Taps
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.streams import Floats, keys
 from wirelessfsl.units import THERMAL_NOISE_DBM_HZ, CarrierHz, GainDb, Ge, Le, db_to_linear, dbm_to_watt
 
-Fading = Annotated[NoFading | Rayleigh | Rician, Kinds()]
+Fading = Annotated[NoFading | Rayleigh | Rician | Nakagami | AR1 | Clarke | Taps, Kinds()]
 Phy = Annotated[Shannon | TruncatedShannon | FixedEfficiency | Nr, Kinds()]
 
 NoiseDensityDbmHz = Annotated[float, Ge(-250), Le(0)]
@@ -157,7 +160,7 @@ class Links:
         time_s: instant, s, >= 0.
         """
         mean_gain = self.mean(time_s)
-        fading = self._fading.gain(time_s, self._paths.travelled_m(time_s))
+        fading = self._fading.gain(time_s, self._paths.travelled_m)
         gain: Floats = (mean_gain if fading.ndim == 1 else mean_gain[:, None]) * fading
         return gain
 
