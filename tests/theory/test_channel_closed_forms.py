@@ -11,11 +11,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy.special import exp1
-from scipy.stats import ncx2
+from scipy.integrate import quad
+from scipy.special import binom, exp1, gammainc
+from scipy.stats import gamma, ncx2
 
 from wirelessfsl.network.mobility import Standing
-from wirelessfsl.radio.fading import Rayleigh, Rician
+from wirelessfsl.radio.ar1 import AR1
+from wirelessfsl.radio.clarke import Clarke
+from wirelessfsl.radio.fading import Nakagami, Rayleigh, Rician
 from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz, rate_bit_s
 from wirelessfsl.radio.phy import Shannon
 from wirelessfsl.streams import Floats
@@ -24,8 +27,8 @@ LINKS, BLOCKS, BANDWIDTH_HZ = 2000, 100, 1e6
 SAMPLES = LINKS * BLOCKS
 
 
-def efficiencies(fading: Rayleigh | Rician, snr_db: float) -> Floats:
-    """Bit/s/Hz of every link and block at a mean SNR, shape (SAMPLES,)."""
+def efficiencies(fading: Rayleigh | Rician | Nakagami | AR1 | Clarke, snr_db: float) -> Floats:
+    """Bit/s/Hz of every link and block at a mean SNR, shape (SAMPLES,); blocks are in turn, 2,000 links each."""
     channel = Channel(fading=fading, phy=Shannon(cap_bit_s_hz=100.0))
     links = Links(
         channel, [f"client-{i}" for i in range(LINKS)], Standing(np.tile([150.0, 0.0], (LINKS, 1))), 1, "uplink"
@@ -59,6 +62,13 @@ def test_rician_outage_is_marcum_q(k_factor_db: float, figure: float) -> None:
     assert_outage(efficiencies(Rician(k_factor_db=k_factor_db), snr_db=10.0), rate, outage)
 
 
+@pytest.mark.parametrize(("m", "figure"), [(2.0, 0.1219013822), (4.0, 0.03376896819)])
+def test_nakagami_outage_is_an_incomplete_gamma_function(m: float, figure: float) -> None:
+    outage = float(gammainc(m, m * (2**2.0 - 1) / 10))
+    assert outage == pytest.approx(figure)
+    assert_outage(efficiencies(Nakagami(m=m), snr_db=10.0), 2.0, outage)
+
+
 @pytest.mark.parametrize(("snr_db", "figure"), [(0.0, 0.8603473823), (10.0, 2.90651), (20.0, 5.884048234)])
 def test_rayleigh_ergodic_capacity_is_an_exponential_integral(snr_db: float, figure: float) -> None:
     snr = 10 ** (snr_db / 10)
@@ -66,3 +76,37 @@ def test_rayleigh_ergodic_capacity_is_an_exponential_integral(snr_db: float, fig
     assert capacity == pytest.approx(figure, rel=1e-5)
     seen = efficiencies(Rayleigh(), snr_db)
     assert seen.mean() == pytest.approx(capacity, abs=5 * seen.std() / math.sqrt(SAMPLES))
+
+
+def test_nakagami_ergodic_capacity_is_a_quadrature() -> None:
+    capacity = quad(lambda g: math.log2(1 + 10 * g) * gamma.pdf(g, 2.0, scale=0.5), 0, math.inf)[0]
+    assert capacity == pytest.approx(3.166252506, rel=1e-6)
+    seen = efficiencies(Nakagami(m=2.0), 10.0)
+    assert seen.mean() == pytest.approx(capacity, abs=5 * seen.std() / math.sqrt(SAMPLES))
+
+
+@pytest.mark.parametrize(("k", "figure"), [(4, 2.083333333), (16, 3.380728993)])
+def test_the_best_of_k_rayleigh_links_has_a_mean_snr_of_the_kth_harmonic_number(k: int, figure: float) -> None:
+    assert sum(1 / i for i in range(1, k + 1)) == pytest.approx(figure)
+    best = (2 ** efficiencies(Rayleigh(), 10.0).reshape(-1, k).max(axis=1) - 1) / 10
+    assert best.mean() == pytest.approx(figure, abs=5 * best.std() / math.sqrt(len(best)))
+
+
+def test_opportunistic_capacity_is_a_sum_of_exponential_integrals() -> None:
+    k, snr = 8, 10.0
+    capacity = k * sum(
+        (-1) ** i * binom(k - 1, i) / (i + 1) * math.log2(math.e) * math.exp((i + 1) / snr) * exp1((i + 1) / snr)
+        for i in range(k)
+    )
+    assert capacity == pytest.approx(4.686517988)
+    best = efficiencies(Rayleigh(), 10.0).reshape(-1, k).max(axis=1)
+    assert best.mean() == pytest.approx(capacity, abs=5 * best.std() / math.sqrt(len(best)))
+
+
+@pytest.mark.parametrize("fading", [AR1(speed_m_s=30.0), Clarke(speed_m_s=30.0)], ids=lambda fading: fading.kind)
+def test_fading_with_memory_has_the_same_outage_and_ergodic_capacity(fading: AR1 | Clarke) -> None:
+    seen = efficiencies(fading, 10.0)
+    # Blocks of one link are not independent, the 2,000 links are: the spread is that of their means.
+    for values, expected in ((seen < 2.0, 0.2591817793), (seen, 2.90651)):
+        own = values.reshape(BLOCKS, LINKS).mean(axis=0)
+        assert own.mean() == pytest.approx(expected, abs=5 * own.std() / math.sqrt(LINKS))
