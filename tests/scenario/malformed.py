@@ -141,7 +141,7 @@ MALFORMED = [
     Malformed(
         "knob of another kind",
         "network: {channel: {fading: {kind: rayleigh, k_factor_db: 6}}}\n",
-        "1:46 network.channel.fading.k_factor_db: unknown key, allowed: coherence_time_s (k_factor_db is a knob of rician, not of rayleigh)",
+        "1:46 network.channel.fading.k_factor_db: unknown key, allowed: coherence_time_s (k_factor_db is a knob of rician and clarke, not of rayleigh)",
     ),
     Malformed(
         "knob of two other kinds",
@@ -231,12 +231,12 @@ MALFORMED = [
     Malformed(
         "name for a kind",
         "network: {channel: {fading: rayleigh}}\n",
-        "1:29 network.channel.fading: got 'rayleigh', must be a mapping with the key kind, allowed: none, rayleigh, rician (did you mean {kind: rayleigh}?)",
+        "1:29 network.channel.fading: got 'rayleigh', must be a mapping with the key kind, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps (did you mean {kind: rayleigh}?)",
     ),
     Malformed(
         "list for a kind",
         "network: {channel: {fading: [rayleigh]}}\n",
-        "1:29 network.channel.fading: got a list, must be a mapping with the key kind, allowed: none, rayleigh, rician",
+        "1:29 network.channel.fading: got a list, must be a mapping with the key kind, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps",
     ),
     Malformed(
         "nothing after the colon",
@@ -356,7 +356,7 @@ MALFORMED = [
     Malformed(
         "unknown kind",
         "network: {channel: {fading: {kind: rayleih, k_factor_db: 6}}}\n",
-        "1:36 network.channel.fading.kind: got 'rayleih', allowed: none, rayleigh, rician (did you mean rayleigh?)",
+        "1:36 network.channel.fading.kind: got 'rayleih', allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps (did you mean rayleigh?)",
     ),
     Malformed(
         "no kind",
@@ -366,12 +366,12 @@ MALFORMED = [
     Malformed(
         "kind that is null",
         "network: {channel: {fading: {kind: null}}}\n",
-        "1:36 network.channel.fading.kind: got nothing, allowed: none, rayleigh, rician (did you mean none?)",
+        "1:36 network.channel.fading.kind: got nothing, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps (did you mean none?)",
     ),
     Malformed(
         "kind that is a number",
         "network: {channel: {fading: {kind: 7}}}\n",
-        "1:36 network.channel.fading.kind: got 7, allowed: none, rayleigh, rician",
+        "1:36 network.channel.fading.kind: got 7, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps",
     ),
     Malformed(
         "unknown algorithm",
@@ -774,6 +774,21 @@ MALFORMED = [
         "model: {name: mlp, pretrained: {kind: file, path: .}}\n",
         "1:51 model.pretrained.path: got '.': .: no such file",
     ),
+    Malformed(
+        "fading of movement without movement",
+        "network: {channel: {fading: {kind: clarke}}}\n",
+        "1:36 network.channel.fading.kind: got 'clarke', which comes of movement, and no device moves: set speed_m_s",
+    ),
+    Malformed(
+        "coherence time of no movement",
+        "network: {channel: {fading: {kind: rician, coherence_time_s: null}}}\n",
+        "1:62 network.channel.fading.coherence_time_s: got nothing, must be given: no device moves",
+    ),
+    Malformed(
+        "blocks longer than the first zero of their correlation",
+        "network: {channel: {fading: {kind: ar1, speed_m_s: 10, block_s: 0.01}}}\n",
+        "1:65 network.channel.fading.block_s: got 0.01, must be < 0.38 / fd = 0.00325489 at 10 m/s",
+    ),
     # Knobs without effect
     Malformed(
         "public samples of no use",
@@ -955,6 +970,11 @@ MALFORMED = [
         "retransmission without retransmission",
         "network: {channel: {phy: {kind: nr, harq: {transmissions: 1, combining: none}}}}\n",
         "1:62 network.channel.phy.harq.combining: has no effect: nothing is sent again: transmissions is 1; remove it",
+    ),
+    Malformed(
+        "angle of no line of sight",
+        "network: {channel: {fading: {kind: clarke, speed_m_s: 1, los_angle_deg: 60}}}\n",
+        "1:58 network.channel.fading.los_angle_deg: has no effect: there is no line of sight: k_factor_db is not given; remove it",
     ),
     Malformed(
         "profile of nothing",

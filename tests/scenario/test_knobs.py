@@ -26,6 +26,7 @@ from wirelessfsl.network.layout import FromFile, InCells
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph, Relay, Wire
 from wirelessfsl.network.waypoint import RandomWaypoint
+from wirelessfsl.radio.clarke import Clarke
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.tr38901.inf import InF
 from wirelessfsl.radio.tr38901.rma import RMa
@@ -95,6 +96,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     PositionTrace: {"path": "x.csv"},
     Nr: {"subcarrier_spacing_khz": 60},
     Hexagonal: {"sectors": 3},
+    Clarke: {"k_factor_db": 6.0},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},
     Relay: {"name": "relay", "at_m": (50.0, 20.0)},
@@ -213,6 +215,7 @@ IDLE = {
     "low site": {"network": {"channel": {"path_loss": {"kind": "inf"}}}},
     "above the clutter": {"network": {"channel": {"path_loss": {"kind": "inf", "hall": "hh"}}}},
     "known loss": {"network": {"channel": {"path_loss": {"kind": "log_distance", "reference_loss_db": 40.0}}}},
+    "no line of sight": {"network": {"channel": {"fading": {"kind": "clarke", "speed_m_s": 1.0}}}},
     "no sleep": {"devices": [{"count": 4}, {"count": 6, "radio": {}}], "server": {"radio": {}}},
     "way back": {"codecs": {"gradients": [{"kind": "dropout"}], "model_upload": [{"kind": "cast"}, {"kind": "top_k"}]}},
     "serial": {

@@ -15,10 +15,15 @@ from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
 from wirelessfsl.network.cells import Hexagonal
 from wirelessfsl.network.layout import FromFile, InCells
+from wirelessfsl.network.mobility import Static
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph
+from wirelessfsl.radio.ar1 import AR1, LONGEST
+from wirelessfsl.radio.clarke import Clarke
+from wirelessfsl.radio.fading import Nakagami, Rayleigh, Rician, doppler_hz
 from wirelessfsl.radio.nr.numerology import resource_blocks
 from wirelessfsl.radio.nr.phy import Nr
+from wirelessfsl.radio.taps import Taps
 from wirelessfsl.records import GRADIENTS_OF, LABELS
 from wirelessfsl.scenario.derived import broadcasts, cuts_of, dataset_of, deal, model_of, other_of, owners_of, places_of
 from wirelessfsl.scenario.problems import Path, Problem, near
@@ -55,6 +60,7 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
         yield Problem(("network", "transport", "timeout_s"), text, reads=(("network", "medium", "latency_s"),))
     yield from _of_movement(s)
     yield from _of_carriers(s)
+    yield from _of_fading(s)
     yield from _of_codecs(s)
     yield from _of_learning(s)
 
@@ -124,6 +130,27 @@ def _of_carriers(s: Scenario) -> Iterator[Problem]:
             if phy.block_prb > blocks:
                 text = f"got {phy.block_prb}, must be <= {blocks}, the resource blocks of network.medium.{field}"
                 yield Problem((*_PHY, "block_prb"), text, reads=(path,))
+
+
+def _of_fading(s: Scenario) -> Iterator[Problem]:
+    """Fading that comes of movement where nobody moves, and blocks that are too long for their speed."""
+    channel, fading = s.network.channel, s.network.channel.fading
+    where: Path = ("network", "channel", "fading")
+    if not s.algorithm.messages or s.network.medium.kind == "constant" or channel.phy.kind == "fixed":
+        return
+    if isinstance(s.network.mobility, Static):
+        reads: tuple[Path, ...] = (where, ("network", "mobility"))
+        if isinstance(fading, Rayleigh | Rician | Nakagami) and fading.coherence_time_s is None:
+            yield Problem((*where, "coherence_time_s"), "got nothing, must be given: no device moves", reads=reads)
+        if isinstance(fading, AR1 | Clarke | Taps) and fading.speed_m_s is None:
+            text = f"got {fading.kind!r}, which comes of movement, and no device moves: set speed_m_s"
+            yield Problem((*where, "kind"), text, reads=reads)
+    if isinstance(fading, AR1) and fading.speed_m_s is not None and fading.block_s is not None:
+        longest_s = LONGEST / doppler_hz(fading.speed_m_s, channel.carrier_hz)
+        if fading.block_s >= longest_s:
+            text = f"got {fading.block_s:g}, must be < {LONGEST} / fd = {longest_s:g} at {fading.speed_m_s:g} m/s"
+            reads = (*((*where, knob) for knob in ("kind", "speed_m_s")), ("network", "channel", "carrier_hz"))
+            yield Problem((*where, "block_s"), text, reads=reads)
 
 
 def _of_codecs(s: Scenario) -> Iterator[Problem]:

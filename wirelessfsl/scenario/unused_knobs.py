@@ -9,6 +9,7 @@ from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.weights import Pretrain
+from wirelessfsl.radio.clarke import Clarke
 from wirelessfsl.radio.propagation import LogDistance, UrbanMacro
 from wirelessfsl.radio.tr38901.inf import InF
 from wirelessfsl.radio.tr38901.inh import InH
@@ -43,6 +44,7 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_movement,
         _of_retransmission,
         _of_cells,
+        _of_fading,
         _of_participation,
         _of_transport,
         _of_peers,
@@ -211,6 +213,13 @@ def _of_retransmission(s: Scenario) -> Unused:
         harq: Path = ("network", "channel", "phy", "harq")
         for knob in "combining", "processes", "rtt_slots":
             yield (*harq, knob), "nothing is sent again: transmissions is 1", (*harq, "transmissions")
+
+
+def _of_fading(s: Scenario) -> Unused:
+    fading = s.network.channel.fading
+    if isinstance(fading, Clarke) and fading.k_factor_db is None:
+        where: Path = ("network", "channel", "fading")
+        yield (*where, "los_angle_deg"), "there is no line of sight: k_factor_db is not given", (*where, "k_factor_db")
 
 
 def _of_participation(s: Scenario) -> Unused:
