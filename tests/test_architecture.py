@@ -72,11 +72,12 @@ TABLE = {
     "citing": row(),
     "rounds": row(BASE | {"devices", "engine"}, "numpy"),
     "prediction": row(
-        BASE | {"build", "codecs", "devices", "engine", "learning", "networking", "rounds", "scenario"}, "numpy"
+        BASE | {"build", "codecs", "devices", "engine", "learning", "network", "networking", "rounds", "scenario"},
+        "numpy",
     ),
     "cutting": row({"learning", "prediction", "scenario"}),
     "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
-    "simulation": row(BASE | {"build", "engine", "learning", "scenario"}, "numpy"),
+    "simulation": row(BASE | {"build", "engine", "learning", "network", "scenario"}, "numpy"),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing
     "results": row(FACTS | {"results"}, "numpy"),

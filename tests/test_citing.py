@@ -18,6 +18,7 @@ OURS = {"identity"}
 FIELDS = {
     "article": {"author", "title", "journal", "year"},
     "book": {"author", "title", "publisher", "year"},
+    "incollection": {"author", "title", "booktitle", "publisher", "year"},
     "inproceedings": {"author", "title", "booktitle", "year"},
     "misc": {"author", "title", "year"},
     "software": {"author", "title", "url"},

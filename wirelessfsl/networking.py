@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from math import inf
+from typing import get_args
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.radio_power import RadioPower
-from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
-from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir
+from wirelessfsl.engine.access import ConstantLink, Fdma, Pipes, Tdma, TraceLinks
+from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir, TraceAir
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.cellular import Association, CellularAir
 from wirelessfsl.engine.journey import Hop
@@ -22,7 +23,9 @@ from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.network.cells import Hexagonal, Sector
 from wirelessfsl.network.mobility import Between, Both, Standing
+from wirelessfsl.network.tables import dealt
 from wirelessfsl.network.topology import SITE, Direct, Graph
+from wirelessfsl.network.traces import Direction
 from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
 from wirelessfsl.scenario import Devices, Scenario, Server, places_of
 from wirelessfsl.streams import Floats
@@ -94,14 +97,20 @@ def airs(
 
 def medium_of(s: Scenario, world: World) -> Medium:
     """The medium that the messages of a world go over."""
-    band = _pipes(s, world) if isinstance(s.network.medium, ConstantLink) else _bands(s, world)
+    match s.network.medium:
+        case ConstantLink():
+            band = _pipes(s, world)
+        case TraceLinks():
+            band = _played(s, world)
+        case _:
+            band = _bands(s, world)
     return Medium(world.env, band, None if isinstance(s.network.topology, Direct) else _hops(s, world, band))
 
 
 def _bands(s: Scenario, world: World) -> Choice:
     """A band for each direction; for messages from client to client one a pair."""
     settings, server = s.network.medium, world.server
-    assert not isinstance(settings, ConstantLink)
+    assert not isinstance(settings, Pipes)
     there = (*world.clients, *world.relays)
     names, radios = [node.name for node in there], [node.radio.power for node in there]
     clients = ways_of(s)
@@ -148,6 +157,25 @@ def _pipes(s: Scenario, world: World) -> Choice:
     return band
 
 
+def _played(s: Scenario, world: World) -> Choice:
+    """A band of its own for every client and direction, and for broadcasts, on which traces are played."""
+    settings, names = s.network.medium, [client.name for client in world.clients]
+    assert isinstance(settings, TraceLinks)
+    rates, latencies = (
+        {way: dealt(read(way), names) for way in get_args(Direction)} for read in (settings.rates, settings.latencies)
+    )
+
+    @cache
+    def band(sender: Node, receiver: Node | None) -> Band:
+        way: Direction = "downlink" if sender is world.server else "uplink"
+        link = sender.link if way == "uplink" else -1 if receiver is None else receiver.link
+        own = slice(link, link + 1) if link >= 0 else slice(None)
+        latest = latencies[way][own]
+        return Band(world.env, TraceAir(rates[way][own]), 1.0, lambda now: max(each.value(now) for each in latest))
+
+    return band
+
+
 def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], list[Hop]]:
     """The way of a message through the air (by a relay, if that is nearer than the site) and over wires.
 
@@ -168,7 +196,7 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
     @cache
     def access(i: int) -> tuple[Band, Band]:
         settings, relay = s.network.medium, world.relays[i]
-        assert not isinstance(settings, ConstantLink)
+        assert not isinstance(settings, Pipes)
         radios = [client.radio.power for client in world.clients]
         both = airs(s, settings, radios, relay.radio.power, paths=paths, site=Omni(relay.name, topology.relays[i].at_m))
         up, down = (Band(world.env, air, settings.width, settings.latency_s) for air in both)

@@ -29,11 +29,12 @@ import numpy as np
 
 from wirelessfsl.build import messages
 from wirelessfsl.codecs.chain import chain
-from wirelessfsl.engine.access import ConstantLink
-from wirelessfsl.engine.airs import ConstantAir, SharedAir
+from wirelessfsl.engine.access import ConstantLink, Pipes, TraceLinks
+from wirelessfsl.engine.airs import ConstantAir, RadioAir, SharedAir
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.stage import Stage, split
+from wirelessfsl.network.tables import dealt
 from wirelessfsl.networking import airs, equipment
 from wirelessfsl.records import (
     ACTIVATIONS,
@@ -167,7 +168,7 @@ def _batch(s: Scenario, dataset: Dataset, model: Model | None) -> _Batch:
     download, upload = (
         _message(coding, kind, held[kind], up=kind == MODEL_UPLOAD) for kind in (MODEL_DOWNLOAD, MODEL_UPLOAD)
     )
-    if broadcasts(s) and not isinstance(s.network.medium, ConstantLink):
+    if broadcasts(s) and not isinstance(s.network.medium, Pipes):
         # What all hear at once takes the band once: of a client's bytes the n-th part, at its own share of the band.
         together = getattr(scheme, "aggregated", scheme.batch_size) / scheme.batch_size
         hops[-1] = hops[-1] * (1.0 - together + together / _taking(s))
@@ -231,6 +232,12 @@ def _crews(s: Scenario, size: int, taking: int) -> Iterator[tuple[int, Crew]]:
     if isinstance(medium, ConstantLink):
         pipes = ConstantAir(medium.downlink_bit_s), ConstantAir(medium.uplink_bit_s)
         links = [Link(pipe, np.ones((1, len(owners)))) for pipe in pipes]
+    elif isinstance(medium, TraceLinks):
+        names = [f"client-{i}" for i in range(len(owners))]
+        means = [[each.mean for each in dealt(medium.rates(way), names)] for way in ("downlink", "uplink")]
+        links = [Link(ConstantAir(1.0), np.array([each])) for each in means]
+        delays = [each.mean for way in ("downlink", "uplink") for each in dealt(medium.latencies(way), names)]
+        medium = replace(medium, latency_s=float(np.mean(delays)))
     else:
         links = [Link(air, _qualities(air)) for air in reversed(airs(s, medium, radios, station))]
     for first in range(0, len(owners), size):

@@ -22,6 +22,7 @@ from wirelessfsl.learning.executor import Executor, Sequential, keep_freed_memor
 from wirelessfsl.learning.partition import deal_test, test_of_parts
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.learning.weights import save_weights
+from wirelessfsl.network.traces import TraceEnded
 from wirelessfsl.records import Log, Metric
 from wirelessfsl.scenario import Scenario, dataset_of, deal
 from wirelessfsl.streams import stream
@@ -218,7 +219,7 @@ def play(
                 world.env.run(main)
             except Exhausted:
                 status = "exhausted"
-            except Stalled as error:
+            except (Stalled, TraceEnded) as error:
                 raise SimulationError(f"round {world.round}, simulated time {world.env.now:.6g} s: {error}") from error
             except RuntimeError as error:
                 if isinstance(error, SimulationError) or "until event was not triggered" not in str(error):

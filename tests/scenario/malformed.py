@@ -251,7 +251,7 @@ MALFORMED = [
     Malformed(
         "empty slot",
         "network: {medium: null}\n",
-        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, constant (leave the key out for the default)",
+        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, constant, trace (leave the key out for the default)",
     ),
     # Ranges
     Malformed("zero clients", "data: {name: blobs, clients: 0}\n", "1:30 data.clients: got 0, must be >= 1"),
@@ -874,6 +874,21 @@ MALFORMED = [
         "places of one number",
         "network: {layout: {kind: listed, at_m: [100]}}\n",
         "1:41 network.layout.at_m.0: got 100, must be a list (did you mean [100]?)",
+    ),
+    Malformed(
+        "no trace of rates",
+        "network: {medium: {kind: trace, uplink: [none.csv]}}\n",
+        "1:41 network.medium.uplink: none.csv: cannot be read: No such file or directory",
+    ),
+    Malformed(
+        "trace without a name of its file",
+        "network: {medium: {kind: trace}}\n",
+        "1:19 network.medium.uplink: missing, must be given",
+    ),
+    Malformed(
+        "trace of no file",
+        "network: {medium: {kind: trace, uplink: []}}\n",
+        "1:41 network.medium.uplink: got an empty list, must be one file or more",
     ),
     Malformed(
         "no trace of positions",

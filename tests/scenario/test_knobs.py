@@ -18,6 +18,7 @@ from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.devices.compute import OperatingPoint
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.access import TraceLinks
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
@@ -92,6 +93,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     FailAt: {"repair_s": 5.0},
     Participation: {"deadline_s": 1.0},
     Transport: {"timeout_s": 1.0},
+    TraceLinks: {"uplink": ("x.csv",), "format": "mahimahi"},
     FromFile: {"path": "x.csv"},
     PositionTrace: {"path": "x.csv"},
     Nr: {"subcarrier_spacing_khz": 60},
@@ -194,6 +196,7 @@ def test_there_are_many_knobs() -> None:
     assert len(ALL) > 100
 
 
+TRACE, LATENCY = (str(Path(__file__).parents[2] / "scenarios" / "traces" / file) for file in ("bus.csv", "delay.csv"))
 START = {"data": {"name": "blobs"}, "model": {"name": "mlp"}, "algorithm": {"kind": "splitfed_v1"}}
 IDLE = {
     "centralised": {"algorithm": {"kind": "centralised"}},
@@ -202,6 +205,7 @@ IDLE = {
     "broadcast": {"algorithm": {"kind": "sfl_ga"}, "codecs": {"activations": [{"kind": "top_k"}]}},
     "local_only": {"algorithm": {"kind": "local_only"}, "devices": [{"count": 10, "processor": {"kind": "cmos"}}]},
     "constant medium": {"network": {"medium": {"kind": "constant"}}, "devices": [{"count": 10, "radio": {}}]},
+    "traces": {"network": {"medium": {"kind": "trace", "uplink": [TRACE], "latency": [LATENCY]}}},
     "nobody asks the layout": {"network": {"mobility": {"kind": "random_waypoint", "start": "stationary"}}},
     "wires": {"network": {"medium": {"kind": "constant"}, "topology": {"kind": "graph"}}},
     "one site": {"network": {"cells": {"kind": "hexagonal", "rings": 0}}},

@@ -29,6 +29,7 @@ def test_a_scenario_of_the_package_resolves_to_itself(path: Path, tmp_path: Path
     assert resolve(again) == resolve(scenario)
 
 
+BUS = ROOT / "scenarios" / "traces" / "bus.csv"
 CHOICES = {
     "algorithm": ["{kind: fedavg, weighting: uniform}", "{kind: centralised}", "{kind: splitfed_v1, rounds: 7}"],
     "algorithm.optimizer": ["{kind: adam, eps: 1e-12}", "{kind: sgd, momentum: 0.9}"],
@@ -38,7 +39,11 @@ CHOICES = {
     "devices": ["[{count: 1}, {count: 2, profile: phone-mid}]", "[{count: 3, processor: {kind: dvfs}, radio: {}}]"],
     "devices.0": ["{count: 3, failures: {kind: at, times_s: [1, 2e9], repair_s: 5}}", "{battery: {kind: battery}}"],
     "server": ["{processor: {kind: cmos, kappa: 1e-27}}", "{radio: {sleep_after_s: 0.5, sleep_w: 0.0}}"],
-    "network.medium": ["{kind: constant}", "{kind: tdma, downlink_bandwidth_hz: 12345678.9}"],
+    "network.medium": [
+        "{kind: constant}",
+        f"{{kind: trace, uplink: [{BUS}], latency: [{BUS.with_name('delay.csv')}]}}",
+        "{kind: tdma, downlink_bandwidth_hz: 12345678.9}",
+    ],
     "network.channel.phy": ["{kind: fixed}"],
     "network.channel.path_loss": [
         "{kind: urban_macro}",

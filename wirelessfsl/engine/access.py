@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import inf
 from typing import Annotated, Literal
 
+from wirelessfsl.network.traces import AtEnd, Direction, Format, Steps, read_latencies, read_rates
 from wirelessfsl.settings import Kinds, settings
-from wirelessfsl.units import BandwidthHz, LatencyS, RateBitS
+from wirelessfsl.units import BandwidthHz, Ge, LatencyS, Le, RateBitS
 
 
 @settings
@@ -80,4 +81,54 @@ class ConstantLink:
     latency_s: LatencyS = 0.02
 
 
-MediumSettings = Annotated[Fdma | Tdma | ConstantLink, Kinds()]
+@settings
+class TraceLinks:
+    """A link of its own for every client, with rates (and latencies) over time from files, as measured in some network.
+
+    A message of b bytes that begins to fly at t arrives at T + latency(T), where the rate's integral from t to T is
+    8 b. Needs no layout and no channel. Traces begin with the run; the last value of a CSV file lasts as long as that
+    before it. Where every client has rows under its own name (client-0, client-1, ...) it gets those; otherwise the
+    traces are dealt to the clients in turn. Messages from client to client have the sender's uplink.
+
+    Netravali et al., "Mahimahi: Accurate Record-and-Replay for HTTP", USENIX ATC 2015 (its format).
+
+    uplink: files of rates from client to server; relative paths are from the folder where the tool runs.
+    downlink: files of rates from server to client; by default those of the uplink.
+    format: csv is columns time_s and rate_bit_s, perhaps direction (uplink or downlink) and device; mahimahi is a line
+        for every packet of 1500 bytes that can leave, with its time in ms.
+    bin_s: time over which rates of format mahimahi are means, in s, whole milliseconds, 0.001 to 3600.
+    at_end: at its end a trace begins again (loop), keeps its last value (hold), or ends the run with an error (stop).
+    latency_s: constant delay of every message in s, 0 to 3600.
+    latency: CSV files of latencies, columns time_s and latency_s, perhaps direction and device, instead of a constant.
+
+    Raises ValueError if there is no file of rates.
+    """
+
+    kind: Literal["trace"] = "trace"
+    uplink: tuple[str, ...]
+    downlink: tuple[str, ...] = ()
+    format: Format = "csv"
+    bin_s: Annotated[float, Ge(1e-3), Le(3600)] = 0.05
+    at_end: AtEnd = "loop"
+    latency_s: LatencyS = 0.02
+    latency: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.uplink:
+            raise ValueError("TraceLinks.uplink: got an empty list, must be one file or more")
+
+    def rates(self, direction: Direction) -> dict[str, Steps]:
+        """Traces of the rate in a direction, bit/s, by device or file. Raises ValueError with file and line."""
+        paths = self.downlink or self.uplink if direction == "downlink" else self.uplink
+        return read_rates(paths, direction, self.format, self.bin_s, self.at_end)
+
+    def latencies(self, direction: Direction) -> dict[str, Steps]:
+        """Traces of the latency in a direction, s, by device or file. Raises ValueError with file and line."""
+        if not self.latency:
+            return {"": Steps([0.0], [self.latency_s], inf, "hold", "")}
+        return read_latencies(self.latency, direction, self.at_end)
+
+
+Pipes = ConstantLink | TraceLinks
+"""Media that are a link for every client, without a channel."""
+MediumSettings = Annotated[Fdma | Tdma | ConstantLink | TraceLinks, Kinds()]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wirelessfsl.network.traces import Steps
 from wirelessfsl.radio.link import Links
 from wirelessfsl.radio.phy import OneWay
 from wirelessfsl.streams import Floats
@@ -119,3 +121,20 @@ class ConstantAir(SharedAir):
 
     def next_change_s(self, time_s: float) -> float:
         return inf
+
+
+class TraceAir(Air):
+    """Pipes whose rates follow traces, shared equally: one that answers for any link, or one a link."""
+
+    def __init__(self, traces: Sequence[Steps]) -> None:
+        self._traces = traces
+
+    def quality(self, time_s: float) -> Floats:
+        rates = np.array([trace.value(time_s) for trace in self._traces])
+        return rates if len(rates) > 1 else np.broadcast_to(rates, 2**59)
+
+    def rates_bit_s(self, flying: Flying) -> Floats:
+        return flying.quality / len(flying.bits)
+
+    def next_change_s(self, time_s: float) -> float:
+        return min(trace.next_change_s(time_s) for trace in self._traces)

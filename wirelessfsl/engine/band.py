@@ -7,6 +7,7 @@ how many messages are in the air at once, in each cell: any number is FDMA, one 
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from math import ceil, inf, ulp
 from typing import Any
 
@@ -36,10 +37,19 @@ class Band:
 
     ``_bits`` has, first of all, what the flights in the air have still to fly, in the order of their take-off;
     ``_links`` and ``_uplink`` are about the same flights. ``_rate`` is what they have had since the last plan.
+    The latency, s, of what lands may be a function of the instant.
     """
 
-    def __init__(self, env: Environment, air: Air, width: float, latency_s: float, queue_bytes: float = inf) -> None:
-        self.env, self.air, self.width, self.latency_s = env, air, width, latency_s
+    def __init__(
+        self,
+        env: Environment,
+        air: Air,
+        width: float,
+        latency_s: float | Callable[[float], float],
+        queue_bytes: float = inf,
+    ) -> None:
+        self.env, self.air, self.width = env, air, width
+        self._latency_s = latency_s if callable(latency_s) else lambda _: latency_s
         self._queue_bytes = queue_bytes
         self._waiting: deque[Flight] = deque()
         self._flying: list[Flight] = []
@@ -153,8 +163,9 @@ class Band:
         for at, _ in reversed(landed):
             self._remove(at)
         for _, flight in landed:
-            flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True)
-            self.env.schedule(flight, delay=self.latency_s)
+            latency_s = self._latency_s(now)
+            flight._ok, flight._value = True, flight.land(latency_s, flight.size_bytes, True)
+            self.env.schedule(flight, delay=latency_s)
             self._blocks = 0
 
     def _next(self) -> Flight | None:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from wirelessfsl.network.paths import Legs, Moving
-from wirelessfsl.network.tables import read_table
+from wirelessfsl.network.tables import dealt, read_table
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import DistanceM
@@ -60,13 +60,11 @@ class PositionTrace:
         Raises ValueError as :meth:`tracks`.
         """
         found = self.tracks()
-        own = names if found.keys() >= set(names) else [[*found][i % len(found)] for i in range(len(names))]
         longest = max(len(at) for at, _ in found.values())
         period_s = max(float(at[-1]) for at, _ in found.values())
         times = np.full((longest + 1, len(names)), inf)
         places = np.empty((longest + 1, len(names), 3))
-        for i, name in enumerate(own):
-            at, track = found[name]
+        for i, (at, track) in enumerate(dealt(found, names)):
             times[: len(at), i], places[: len(at), i], places[len(at) :, i] = at, track, track[-1]
         legs = Legs(lambda count: (times, places))
         speeds = [np.diff(track[:, 2]) / np.diff(at) for at, track in found.values()]

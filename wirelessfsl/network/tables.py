@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf, isfinite
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Row(NamedTuple):
@@ -53,6 +55,17 @@ def read_table(path: str, numbers: Sequence[str], words: Sequence[str] = (), low
     if not rows:
         raise ValueError(f"{path}: has no rows below its line of headings")
     return rows
+
+
+def dealt(found: Mapping[str, T], names: Sequence[str]) -> list[T]:
+    """What each of the names has: its own where all have, else one after the other in turn.
+
+    >>> dealt({"b": 1, "a": 2}, ["a", "b"]), dealt({"x": 1, "y": 2}, ["a", "b", "c"])
+    ([2, 1], [1, 2, 1])
+    """
+    every = list(found.values())
+    own = found.keys() >= set(names)
+    return [found[name] if own else every[i % len(every)] for i, name in enumerate(names)]
 
 
 def _number(text: str, where: str, lowest: float) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path as File
 
 import numpy as np
 
 from wirelessfsl.devices.catalogue import PROFILES
-from wirelessfsl.engine.access import Fdma, Tdma
+from wirelessfsl.engine.access import Fdma, Tdma, TraceLinks
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
@@ -18,6 +18,7 @@ from wirelessfsl.network.layout import FromFile, InCells
 from wirelessfsl.network.mobility import Static
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph
+from wirelessfsl.network.traces import Direction
 from wirelessfsl.radio.ar1 import AR1, LONGEST
 from wirelessfsl.radio.clarke import Clarke
 from wirelessfsl.radio.fading import Nakagami, Rayleigh, Rician, doppler_hz
@@ -55,9 +56,11 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
         text = f"got {counted} devices, must be data.clients = {s.data.clients}"
         yield Problem(("devices",), text, reads=(("data", "clients"), *counts))
     transport, latency_s = s.network.transport, s.network.medium.latency_s
-    if s.algorithm.messages and transport.timeout_s is not None and transport.timeout_s <= latency_s:
+    constant = not getattr(s.network.medium, "latency", ())
+    if s.algorithm.messages and constant and transport.timeout_s is not None and transport.timeout_s <= latency_s:
         text = f"got {transport.timeout_s:g}, must be > network.medium.latency_s = {latency_s:g}: nothing would arrive"
         yield Problem(("network", "transport", "timeout_s"), text, reads=(("network", "medium", "latency_s"),))
+    yield from _of_traces(s)
     yield from _of_movement(s)
     yield from _of_carriers(s)
     yield from _of_fading(s)
@@ -87,6 +90,25 @@ def _of_cells(s: Scenario) -> Iterator[Problem]:
         if lacking := [name for k in range(len(cells.sites_m)) if (name := f"site-{k}") not in there]:
             text = f"got none at {', '.join(lacking)}, must join all {len(cells.sites_m)} sites of network.cells"
             yield Problem(("network", "topology", "wires"), text, reads=(where,))
+
+
+def _of_traces(s: Scenario) -> Iterator[Problem]:
+    medium = s.network.medium
+    if not isinstance(medium, TraceLinks) or not s.algorithm.messages:
+        return
+    reads: tuple[Path, ...] = tuple(("network", "medium", field) for field in ("format", "at_end", "uplink"))
+    ways: tuple[tuple[str, Callable[[Direction], object], Direction], ...] = (
+        ("uplink", medium.rates, "uplink"),
+        ("downlink" if medium.downlink else "uplink", medium.rates, "downlink"),
+        ("latency", medium.latencies, "uplink"),
+        ("latency", medium.latencies, "downlink"),
+    )
+    for field, read, way in ways:
+        try:
+            read(way)
+        except ValueError as error:
+            yield Problem(("network", "medium", field), str(error), reads=reads)
+            return
 
 
 def _of_movement(s: Scenario) -> Iterator[Problem]:

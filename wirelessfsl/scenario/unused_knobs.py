@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wirelessfsl.algorithms.async_sl import AsyncSL
+from wirelessfsl.engine.access import Pipes, TraceLinks
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.weights import Pretrain
@@ -41,6 +42,7 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_data,
         _of_pretraining,
         _of_air,
+        _of_traces,
         _of_movement,
         _of_retransmission,
         _of_cells,
@@ -134,8 +136,11 @@ def _of_air(s: Scenario) -> Unused:
     if medium.kind == "constant":
         for part in "layout", "mobility", "cells", "channel":
             yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
+    if isinstance(medium, Pipes):
+        for part in "layout", "mobility", "channel":
+            yield ("network", part), f"medium {medium.kind} needs no positions and no channel", _MEDIUM
         if s.network.topology.kind == "graph":
-            yield ("network", "topology", "relays"), "medium constant needs no positions and no relays", _MEDIUM
+            yield ("network", "topology", "relays"), f"medium {medium.kind} needs no positions and no relays", _MEDIUM
     elif channel.phy.kind == "fixed":
         for part in "layout", "mobility", "cells":
             yield ("network", part), "phy fixed has the same rate everywhere", _PHY
@@ -179,6 +184,17 @@ def _of_path_loss(law: Any) -> Unused:
             yield (*at, "release"), "it is of coated glass, building: high_loss", (*at, "building")
         if law.car_share == 0.0:
             yield (*at, "windows"), "nobody is in a car: car_share is 0", (*at, "car_share")
+
+
+def _of_traces(s: Scenario) -> Unused:
+    medium = s.network.medium
+    if not isinstance(medium, TraceLinks):
+        return
+    own: Path = ("network", "medium")
+    if medium.format == "csv":
+        yield (*own, "bin_s"), "the rates of format csv are not binned", (*own, "format")
+    if medium.latency:
+        yield (*own, "latency_s"), "latency has the delays over time", (*own, "latency")
 
 
 def _of_movement(s: Scenario) -> Unused:
@@ -291,7 +307,7 @@ def _of_nodes(s: Scenario) -> Unused:
             yield (*owner_path, "profile"), "processor and radio are both given", (*owner_path, "processor"), radio
         if owner.radio.sleep_after_s is None:
             yield (*radio, "sleep_w"), "the radio never sleeps: sleep_after_s is not given", (*radio, "sleep_after_s")
-        if medium.kind == "constant" or channel.phy.kind == "fixed":
+        if isinstance(medium, Pipes) or channel.phy.kind == "fixed":
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
 
 
