@@ -67,12 +67,26 @@ TABLE = {
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),
     # Floor 3
     "scenario": row(BELOW_SCENARIO | {"scenario"}, "numpy pydantic ruamel importlib"),
+    "contending": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
     "build": row(BELOW_SCENARIO | {"networking", "scenario"}),
-    "networking": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
+    "networking": row(BELOW_SCENARIO | {"contending", "scenario"}, "numpy"),
     "citing": row(),
-    "rounds": row(BASE | {"devices", "engine"}, "numpy"),
+    "rounds": row(BASE | {"devices", "engine", "radio"}, "numpy"),
     "prediction": row(
         BASE | {"build", "codecs", "devices", "engine", "learning", "network", "networking", "rounds", "scenario"},
+        BASE
+        | {
+            "build",
+            "codecs",
+            "contending",
+            "devices",
+            "engine",
+            "learning",
+            "networking",
+            "radio",
+            "rounds",
+            "scenario",
+        },
         "numpy",
     ),
     "cutting": row({"learning", "prediction", "scenario"}),

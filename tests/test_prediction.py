@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.worlds import BATCH, SERVER_PROCESSOR, STATION, dataset, run, tiny
+from tests.worlds import BATCH, DEVICE, PROCESSOR, SERVER_PROCESSOR, STATION, dataset, run, tiny
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
@@ -31,6 +31,7 @@ from wirelessfsl.network.layout import Disc, Fixed
 from wirelessfsl.prediction import predict
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel
+from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.scenario import Codecs, Data, Devices, Model, Network, Scenario
 
 CLIENTS, ROUNDS = 3, 2
@@ -208,3 +209,27 @@ def test_cuts_are_ranked_as_by_simulation(scheme: Any) -> None:
     for pairs in seconds, joules:
         predicted, real = np.argsort(pairs, axis=0).T.tolist()
         assert predicted == real
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.kind)
+def test_rounds_on_a_channel_that_all_contend_for_are_not_too_short_and_at_most_half_too_long(scheme: Any) -> None:
+    # The hardest for it: equal clients, which never drift apart, and nearly all of the round on the air.
+    quick = replace(DEVICE, processor=replace(PROCESSOR, flops_per_s=1e3 * PROCESSOR.flops_per_s), count=5)
+    server = replace(STATION, processor=replace(SERVER_PROCESSOR, flops_per_s=1e9))
+    near = Fixed(distances_m=(5.0,) * 5)
+    scenario = tiny(devices=(quick,), algorithm=scheme, medium=Wifi(), channel=STEADY, layout=near, server=server)
+    found, (seconds, joules) = predict(scenario, dataset(scenario)), simulated(scenario)
+    assert 0.95 * seconds < found.seconds < 1.5 * seconds
+    assert found.joules == pytest.approx(joules, rel=0.01)
+
+
+@pytest.mark.parametrize("mode", ["fluid", "slots"])
+def test_who_is_out_of_range_is_named_in_place_of_a_prediction(mode: Any) -> None:
+    far = tiny(2, medium=Wifi(mode=mode), channel=STEADY, layout=Fixed(distances_m=(10.0, 1e5)))
+    with pytest.raises(ValueError, match=r"client-1 is out of range of network\.medium wifi"):
+        predict(far, dataset(far))
+
+
+def test_a_client_that_fades_out_of_range_now_and_then_has_a_prediction() -> None:
+    fading = tiny(2, medium=Wifi(), channel=Channel(fading=Rayleigh()), layout=Fixed(distances_m=(100.0, 150.0)))
+    assert_predicted(fading, rel=0.25)

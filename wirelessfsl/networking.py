@@ -9,6 +9,7 @@ from typing import get_args
 
 import numpy as np
 
+from wirelessfsl.contending import contended_air
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor, Processor
@@ -26,7 +27,9 @@ from wirelessfsl.network.mobility import Between, Both, Standing
 from wirelessfsl.network.tables import dealt
 from wirelessfsl.network.topology import SITE, Direct, Graph
 from wirelessfsl.network.traces import Direction
+from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
+from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.scenario import Devices, Scenario, Server, places_of
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import db_to_linear, dbm_to_watt
@@ -102,15 +105,28 @@ def medium_of(s: Scenario, world: World) -> Medium:
             band = _pipes(s, world)
         case TraceLinks():
             band = _played(s, world)
+        case Wifi() | SlottedAloha():
+            band = _shared(s, world)
         case _:
             band = _bands(s, world)
     return Medium(world.env, band, None if isinstance(s.network.topology, Direct) else _hops(s, world, band))
+
+
+def _shared(s: Scenario, world: World) -> Choice:
+    """One band for all messages, both ways."""
+    settings = s.network.medium
+    assert isinstance(settings, Wifi | SlottedAloha)
+    radios = [client.radio.power for client in world.clients]
+    air = contended_air(s, settings, radios, world.server.radio.power, ways_of(s))
+    band = Band(world.env, air, inf, settings.latency_s)
+    return lambda sender, receiver: band
 
 
 def _bands(s: Scenario, world: World) -> Choice:
     """A band for each direction; for messages from client to client one a pair."""
     settings, server = s.network.medium, world.server
     assert not isinstance(settings, Pipes)
+    assert isinstance(settings, Fdma | Tdma)
     there = (*world.clients, *world.relays)
     names, radios = [node.name for node in there], [node.radio.power for node in there]
     clients = ways_of(s)
@@ -197,6 +213,7 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
     def access(i: int) -> tuple[Band, Band]:
         settings, relay = s.network.medium, world.relays[i]
         assert not isinstance(settings, Pipes)
+        assert isinstance(settings, Fdma | Tdma)
         radios = [client.radio.power for client in world.clients]
         both = airs(s, settings, radios, relay.radio.power, paths=paths, site=Omni(relay.name, topology.relays[i].at_m))
         up, down = (Band(world.env, air, settings.width, settings.latency_s) for air in both)

@@ -34,19 +34,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, comb
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.access import Fdma, MediumSettings, Tdma
-from wirelessfsl.engine.airs import SharedAir
+from wirelessfsl.radio.aloha import SlottedAloha
+from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import BITS_PER_BYTE
 
 BLOCKS = 256
 """Coherence blocks that means are taken over."""
+DIVIDED = Fdma, Wifi, SlottedAloha
+"""Media of which all who send have a part at once; but for the first, one channel has both directions."""
 _ITERATIONS = 40
 """Of the fixed point, each half way to what it gives: an error of the beginning becomes 2^-40 of it."""
 
@@ -79,11 +82,18 @@ class Cost(NamedTuple):
     up_s: Floats
 
 
+class Parts(Protocol):
+    """What has to be known of an air whose links have parts of one band."""
+
+    def next_change_s(self, time_s: float) -> float: ...
+    def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats: ...
+
+
 @dataclass(frozen=True)
 class Link:
     """One direction of all links: their qualities in every coherence block, shape (blocks, clients)."""
 
-    air: SharedAir
+    air: Parts
     quality: Floats
 
     def bit_s(self, sharing: Floats, window: int) -> Floats:
@@ -121,7 +131,7 @@ class Crew:
 
     def free(self, step: Load, transfer: Load, steps: int) -> Cost:
         """A round of clients that wait for nobody but in queues."""
-        divided, queued = isinstance(self.medium, Fdma), isinstance(self.medium, Tdma)
+        divided, queued = isinstance(self.medium, DIVIDED), isinstance(self.medium, Tdma)
         first, models = (self._air_s(load, self._at_once()).sum(axis=1) for load in (step, transfer))
         flops, own = step.server_flops + step.coding_flops, self._own_s(step).sum(axis=0)
         serving = np.broadcast_to(self.server.seconds(1.0) * flops, first[:1].shape)
@@ -132,7 +142,10 @@ class Crew:
         for _ in range(_ITERATIONS):
             cycle = own + stay.sum(axis=0)
             if divided:
-                company = alike[:2] - 1 + _met(stay[:2], cycle) - alike[:2] * stay[:2] / cycle
+                drifted = _met(stay[:2], cycle) - alike[:2] * stay[:2] / cycle
+                company = alike[:2] - 1 + drifted
+                if not isinstance(self.medium, Fdma):  # one channel for both ways
+                    company = company + drifted[::-1]
                 alone_s = np.concatenate([self._air_s(step, 1.0 + self.odds * company).sum(axis=1), serving])
             backlog = self.odds * (_met(stay * alone_s, cycle) - alike * stay * alone_s / cycle)
             waiting = np.maximum(backlog - (slots - 1) * alone_s, 0.0) / slots
@@ -189,7 +202,7 @@ class Crew:
     def _at_once(self) -> list[Floats]:
         """How many share a band, down and up, of those who begin at once."""
         links = self.down, self.up
-        if not isinstance(self.medium, Fdma):
+        if not isinstance(self.medium, DIVIDED):
             return [np.ones((1, 1)) for _ in links]
         alone = [1.0 / link.bit_s(np.full((1, 1), float(self.taking)), self.window) for link in links]
         return [1.0 + self.odds * (_met(each, each) - 1.0) for each in alone]

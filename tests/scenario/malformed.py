@@ -146,7 +146,7 @@ MALFORMED = [
     Malformed(
         "knob of two other kinds",
         "network:\n  medium: {kind: constant, bandwidth_hz: 20e6}\n",
-        "2:28 network.medium.bandwidth_hz: unknown key, allowed: uplink_bit_s, downlink_bit_s, latency_s (bandwidth_hz is a knob of fdma and tdma, not of constant)",
+        "2:28 network.medium.bandwidth_hz: unknown key, allowed: uplink_bit_s, downlink_bit_s, latency_s (bandwidth_hz is a knob of fdma, tdma and aloha, not of constant)",
     ),
     Malformed(
         "knob of another section",
@@ -252,6 +252,7 @@ MALFORMED = [
         "empty slot",
         "network: {medium: null}\n",
         "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, constant, trace (leave the key out for the default)",
+        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, wifi, aloha, constant (leave the key out for the default)",
     ),
     # Ranges
     Malformed("zero clients", "data: {name: blobs, clients: 0}\n", "1:30 data.clients: got 0, must be >= 1"),
@@ -556,6 +557,21 @@ MALFORMED = [
         "less time than the latency",
         "network: {medium: {kind: fdma, latency_s: 0.01}, transport: {timeout_s: 0.01}}\n",
         "1:73 network.transport.timeout_s: got 0.01, must be > network.medium.latency_s = 0.01: nothing would arrive",
+    ),
+    Malformed(
+        "peers on a channel with an access point",
+        "algorithm: {kind: split_learning, hand_over: peer}\nnetwork: {medium: {kind: wifi}}\n",
+        "1:46 algorithm.hand_over: got 'peer', must be server: on medium wifi all messages go to the access point or come from it",
+    ),
+    Malformed(
+        "relays on a channel with an access point",
+        "network:\n  medium: {kind: aloha}\n  topology: {kind: graph, relays: [{name: r, at_m: [50, 0]}]}\n",
+        "3:35 network.topology.relays: got 1, must be none: medium aloha has one access point",
+    ),
+    Malformed(
+        "sensitivities that do not ascend",
+        "network: {medium: {kind: wifi, sensitivity_dbm: [-80, -82]}}\n",
+        "1:49 network.medium.sensitivity_dbm: got (-80.0, -82.0), must be 1 to 12 ascending numbers",
     ),
     Malformed(
         "a cut to be chosen that must fit other parts",

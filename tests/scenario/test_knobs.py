@@ -33,6 +33,7 @@ from wirelessfsl.radio.tr38901.inf import InF
 from wirelessfsl.radio.tr38901.rma import RMa
 from wirelessfsl.radio.tr38901.uma import UMa
 from wirelessfsl.radio.tr38901.umi import UMi
+from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.records import ACTIVATIONS_DOWN, GRADIENTS_OF, GRADIENTS_UP
 from wirelessfsl.scenario import (
     Codecs,
@@ -99,6 +100,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     Nr: {"subcarrier_spacing_khz": 60},
     Hexagonal: {"sectors": 3},
     Clarke: {"k_factor_db": 6.0},
+    Wifi: {"sensitivity_dbm": (-82.0,)},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},
     Relay: {"name": "relay", "at_m": (50.0, 20.0)},
@@ -211,6 +213,11 @@ IDLE = {
     "one site": {"network": {"cells": {"kind": "hexagonal", "rings": 0}}},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
     "one transmission": {"network": {"channel": {"phy": {"kind": "nr", "harq": {"transmissions": 1}}}}},
+    "wifi": {"network": {"medium": {"kind": "wifi"}}},
+    "wifi at 2 GHz": {
+        "network": {"medium": {"kind": "wifi"}, "channel": {"path_loss": {"kind": "urban_macro"}}},
+        "server": {"radio": {"sleep_after_s": 1.0}},
+    },
     "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},
     "rural outdoors": {"network": {"channel": {"path_loss": {"kind": "rma", "line_of_sight": "always"}}}},
     "plain glass": {"network": {"channel": {"path_loss": {"kind": "uma", "indoor_share": 0.8}}}},

@@ -6,6 +6,8 @@ from math import inf
 from typing import Annotated, Literal
 
 from wirelessfsl.network.traces import AtEnd, Direction, Format, Steps, read_latencies, read_rates
+from wirelessfsl.radio.aloha import SlottedAloha
+from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import BandwidthHz, Ge, LatencyS, Le, RateBitS
 
@@ -132,3 +134,4 @@ class TraceLinks:
 Pipes = ConstantLink | TraceLinks
 """Media that are a link for every client, without a channel."""
 MediumSettings = Annotated[Fdma | Tdma | ConstantLink | TraceLinks, Kinds()]
+MediumSettings = Annotated[Fdma | Tdma | Wifi | SlottedAloha | ConstantLink, Kinds()]

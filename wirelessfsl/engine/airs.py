@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,15 @@ class Flying(NamedTuple):
     """The messages in the air, in the order of their take-off; arrays of shape (k,).
 
     links: which link each flies over. quality: of these links now. bits: left to fly. uplink: whether a client sends.
+    size_bits: of the whole. numbers: ascending, one for every message that ever took off. Both are for contention.
     """
 
     links: Index
     quality: Floats
     bits: Floats
     uplink: NDArray[np.bool_]
+    size_bits: Floats = np.empty(0)
+    numbers: Index = np.empty(0, np.intp)
 
 
 class Air(Protocol):
@@ -55,6 +58,25 @@ class SharedAir(Air, Protocol):
 
     def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
         """Rate, bit/s, of links of these qualities, each on an n-th part of the band, with n = ``sharing``."""
+
+
+class Contended(NamedTuple):
+    """What messages that contend for a channel have of it until the next change; arrays of shape (k,).
+
+    bit_s: rates. airtime: share of time that the sender is on the air with it. attempt_hz: accesses per second.
+    """
+
+    bit_s: Floats
+    airtime: Floats
+    attempt_hz: Floats
+
+
+@runtime_checkable
+class ContendedAir(Air, Protocol):
+    """An air whose messages are on it in turns, as it comes."""
+
+    def contended(self, flying: Flying, time_s: float) -> Contended:
+        """What every message in the air has from now on until :meth:`next_change_s`, if none comes or goes."""
 
 
 class RadioAir(SharedAir):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simpy import Environment, Event
 from simpy.events import EventPriority
 
-from wirelessfsl.engine.airs import Air, Flying
+from wirelessfsl.engine.airs import Air, Contended, ContendedAir, Flying
 from wirelessfsl.engine.flight import Delivery, Flight
 from wirelessfsl.engine.node import Node
 from wirelessfsl.units import BITS_PER_BYTE
@@ -38,6 +38,9 @@ class Band:
     ``_bits`` has, first of all, what the flights in the air have still to fly, in the order of their take-off;
     ``_links`` and ``_uplink`` are about the same flights. ``_rate`` is what they have had since the last plan.
     The latency, s, of what lands may be a function of the instant.
+    ``_bits`` has, first of all, what the flights in the air have still to fly, in the order of their take-off; the
+    other ``_columns`` are about the same flights. ``_rate`` is what they have had since the last plan. Where they
+    contend for the channel, ``_used`` is the airtime (s) and the attempts of each, and ``_using`` both per second.
     """
 
     def __init__(
@@ -54,6 +57,10 @@ class Band:
         self._waiting: deque[Flight] = deque()
         self._flying: list[Flight] = []
         self._bits, self._links, self._uplink = np.empty(8), np.empty(8, np.intp), np.empty(8, np.bool_)
+        self._sizes, self._numbers = np.empty(8), np.empty(8, np.intp)
+        self._contended = air if isinstance(air, ContendedAir) else None
+        self._used, self._using = np.zeros((8, 2)), np.empty((0, 2))
+        self._taken_off = 0
         self._rate = self._qualities = np.empty(0)
         self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
         self._timer: Event | None = None
@@ -79,10 +86,13 @@ class Band:
         self._advance(now)
         at = self._flying.index(flight)
         left_bytes = max(0, ceil(self._bits[at] / BITS_PER_BYTE))
+        use = self._use_of(at)
         self._remove(at)
         self._rate = np.delete(self._rate, at)
+        if self._contended is not None:
+            self._using = np.delete(self._using, at, axis=0)
         self._wake_at(now)
-        return flight.land(0.0, flight.size_bytes - left_bytes, False)
+        return flight.land(0.0, flight.size_bytes - left_bytes, False, *use)
 
     def leave(self, flight: Flight, receiver: Node) -> Delivery:
         """Let a receiver listen no more; the rate is that of the others from now on, who share what flies."""
@@ -120,6 +130,10 @@ class Band:
         self._advance(now)
         if now >= self._ends_s:
             self._land(now)
+            if self._contended is not None:  # who sends again at once is there before the channel is taken
+                self._ends_s = inf
+                self._wake_at(now)
+                return
         if now >= self._changes_s:
             self._qualities = self.air.quality(now)
             self._changes_s = self.air.next_change_s(now)
@@ -133,11 +147,33 @@ class Band:
             self._take_off(ready)
         self._ends_s = inf
         if count := len(self._flying):
-            links, bits = self._links[:count], self._bits[:count]
-            self._rate = self.air.rates_bit_s(Flying(links, self._qualities[links], bits, self._uplink[:count]))
+            bits, links, uplink, sizes, numbers = (column[:count] for column in self._columns[:5])
+            flying = Flying(links, self._qualities[links], bits, uplink, sizes, numbers)
+            if self._contended is None:
+                self._rate = self.air.rates_bit_s(flying)
+            else:
+                self._contend(self._contended.contended(flying, now))
+                self._changes_s = self.air.next_change_s(now)
             self._ends_s = now + (bits / self._rate).min().item()
             if (next_s := min(self._ends_s, self._changes_s)) < inf:
                 self._wake_at(next_s)
+
+    def _contend(self, contended: Contended) -> None:
+        """Take over the rates, and let every node be on the air for as long as its messages are."""
+        self._rate, self._using = contended.bit_s, np.stack(contended[1:], axis=-1)
+        if self._rate.any():
+            self._blocks = 0  # some frames at least get through
+        airtime: dict[Node, float] = {}
+        for flight, share in zip(self._flying, contended.airtime.tolist(), strict=True):
+            for node in flight.receivers:
+                airtime.setdefault(node, 0.0)
+            airtime[flight.sender] = airtime.get(flight.sender, 0.0) + share
+        for node, share in airtime.items():
+            node.contend(min(share, 1.0))
+
+    def _use_of(self, at: int) -> tuple[float, ...]:
+        """Airtime and attempts of a flight, as it has told them to be; nothing where messages do not contend."""
+        return () if self._contended is None else tuple(self._used[at].tolist())
 
     def _give_up(self, now: float) -> None:
         at = int(self._bits[: len(self._flying)].argmax())
@@ -154,18 +190,23 @@ class Band:
         if self._flying and now > self._planned_s:
             bits = self._bits[: len(self._flying)]
             bits -= self._rate * (now - self._planned_s)
+            if self._contended is not None:
+                self._used[: len(bits)] += self._using * (now - self._planned_s)
         self._planned_s = now
 
     def _land(self, now: float) -> None:
         """End the flights whose bits have all flown, within the resolution of the clock."""
         done = self._bits[: len(self._flying)] <= self._rate * (4 * ulp(now))
-        landed = [(at, self._flying[at]) for at in done.nonzero()[0].tolist()]
-        for at, _ in reversed(landed):
+        landed = [(at, self._flying[at], self._use_of(at)) for at in done.nonzero()[0].tolist()]
+        for at, _, _ in reversed(landed):
             self._remove(at)
         for _, flight in landed:
             latency_s = self._latency_s(now)
             flight._ok, flight._value = True, flight.land(latency_s, flight.size_bytes, True)
             self.env.schedule(flight, delay=latency_s)
+        for _, flight, use in landed:
+            flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True, *use)
+            self.env.schedule(flight, delay=self.latency_s)
             self._blocks = 0
 
     def _next(self) -> Flight | None:
@@ -187,13 +228,18 @@ class Band:
     def _take_off(self, flight: Flight) -> None:
         at = len(self._flying)
         if at == len(self._bits):
-            self._bits, self._links, self._uplink = (np.resize(own, 2 * at) for own in self._columns)
-        self._bits[at] = flight.size_bytes * BITS_PER_BYTE
+            self._bits, self._links, self._uplink, self._sizes, self._numbers, self._used = (
+                np.resize(own, (2 * at, *own.shape[1:])) for own in self._columns
+            )
+        self._bits[at] = self._sizes[at] = flight.size_bytes * BITS_PER_BYTE
         self._links[at] = flight.link(self._qualities)
         self._uplink[at] = flight.uplink
+        self._numbers[at] = self._taken_off
+        self._used[at] = 0.0
+        self._taken_off += 1
         self._flying.append(flight)
         self._blocks = 0
-        flight.take_off()
+        flight.take_off(self._contended is not None)
 
     def _remove(self, at: int) -> None:
         count = len(self._flying)
@@ -203,4 +249,4 @@ class Band:
 
     @property
     def _columns(self) -> tuple[NDArray[Any], ...]:
-        return self._bits, self._links, self._uplink
+        return self._bits, self._links, self._uplink, self._sizes, self._numbers, self._used

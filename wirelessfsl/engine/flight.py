@@ -45,7 +45,9 @@ class Flight(Event):
     """A message on its way; as an event it happens at the arrival, with the :class:`Delivery` as value.
 
     A broadcast has several receivers, and the rate of the one that has the lowest. ``via`` is the link of the band
-    and ``uplink`` whether it goes towards the server, if they are not those of the client at an end.
+    and ``uplink`` whether it goes towards the server, if they are not those of the client at an end. Where messages
+    contend for the channel, sender and receivers all listen, and what the sender transmits in between is entered at
+    the landing.
     """
 
     relayed: Sequence[Relayed] = ()
@@ -75,23 +77,27 @@ class Flight(Event):
         links = [max(self.sender.link, receiver.link) for receiver in self.receivers]
         return links[0] if len(links) == 1 else min(links, key=qualities.__getitem__)
 
-    def take_off(self) -> None:
-        """The first bit goes on the air."""
+    def take_off(self, contends: bool) -> None:
+        """The first bit goes on the air, or begins to contend for it."""
         self.start_s = self.env.now
-        self._transmit = self.sender.begin(self.sender.radio.transmitter)
+        self._own = self.sender.radio.receiver if contends else self.sender.radio.transmitter
+        self._transmit = self.sender.begin(self._own)
         self._hearing = {node: node.begin(node.radio.receiver) for node in self.receivers}
 
     def end(self, receiver: Node) -> None:
         """A receiver stops listening."""
         self.heard_j[receiver] = receiver.end(receiver.radio.receiver, self._hearing.pop(receiver))
 
-    def land(self, latency_s: float, sent_bytes: int, arrived: bool) -> Delivery:
-        """The last bit has left the air."""
-        transmit_j = self.sender.end(self.sender.radio.transmitter, self._transmit)
+    def land(
+        self, latency_s: float, sent_bytes: int, arrived: bool, airtime_s: float = 0.0, attempts: float = 1.0
+    ) -> Delivery:
+        """The last bit has left the air, after so many attempts with so much airtime between listening."""
+        transmit_j = self.sender.end(self._own, self._transmit)
+        transmit_j += airtime_s * self.sender.radio.transmitter.power_w
         for receiver in self.receivers:
             self.end(receiver)
         end_s, receive_j = self.env.now + latency_s, sum(self.heard_j.values())
-        self.delivery = Delivery(self.start_s, end_s, sent_bytes, transmit_j, receive_j, 1, arrived)
+        self.delivery = Delivery(self.start_s, end_s, sent_bytes, transmit_j, receive_j, round(attempts), arrived)
         return self.delivery
 
     def lose(self) -> Delivery:

@@ -148,6 +148,11 @@ class Node:
         self._radio_changed()
         return energy_j
 
+    def contend(self, airtime: float) -> None:
+        """Transmit for a share of the time, and listen in the rest of it."""
+        self.radio.contend(self.env.now, airtime)
+        self._radio_changed()
+
     # Power
 
     def switch(self, up: bool) -> None:

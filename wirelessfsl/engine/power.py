@@ -16,12 +16,15 @@ IDLE, BUSY, TRANSMIT, RECEIVE, DUPLEX, SLEEP, OFF = "idle", "busy", "transmit", 
 
 
 class Meter:
-    """Time (s) and energy (J) of one component by power state; ``state`` draws ``power_w`` since ``since_s``."""
+    """Time (s) and energy (J) of one component by power state; ``state`` draws ``power_w`` since ``since_s``.
 
-    __slots__ = ("energy_j", "power_w", "since_s", "state", "time_s")
+    For a share ``airtime`` of this time it transmits instead, which draws ``airtime_w`` of ``power_w``.
+    """
+
+    __slots__ = ("airtime", "airtime_w", "energy_j", "power_w", "since_s", "state", "time_s")
 
     def __init__(self, power_w: float) -> None:
-        self.state, self.power_w, self.since_s = IDLE, power_w, 0.0
+        self.state, self.power_w, self.since_s, self.airtime, self.airtime_w = IDLE, power_w, 0.0, 0.0, 0.0
         self.time_s: dict[str, float] = defaultdict(float)
         self.energy_j: dict[str, float] = defaultdict(float)
 
@@ -29,15 +32,18 @@ class Meter:
         """Book the time since the last change."""
         elapsed = now - self.since_s
         if elapsed:
-            self.time_s[self.state] += elapsed
-            self.energy_j[self.state] += elapsed * self.power_w
+            self.time_s[self.state] += elapsed * (1.0 - self.airtime)
+            self.energy_j[self.state] += elapsed * (self.power_w - self.airtime_w)
+            if self.airtime:
+                self.time_s[TRANSMIT] += elapsed * self.airtime
+                self.energy_j[TRANSMIT] += elapsed * self.airtime_w
             self.since_s = now
 
-    def change(self, now: float, state: str, power_w: float) -> None:
+    def change(self, now: float, state: str, power_w: float, airtime: float = 0.0, airtime_w: float = 0.0) -> None:
         """Book the time so far; from now on another state."""
         if now > self.since_s:
             self.settle(now)
-        self.state, self.power_w = state, power_w
+        self.state, self.power_w, self.airtime, self.airtime_w = state, power_w, airtime, airtime_w
 
 
 class Chain:
@@ -51,31 +57,36 @@ class Chain:
     def __init__(self, power_w: float) -> None:
         self.power_w, self.active, self.share_j, self.since_s = power_w, 0, 0.0, 0.0
 
-    def _settle(self, now: float) -> None:
+    def settle(self, now: float) -> None:
+        """Book the energy since the last change."""
         if self.active:
             self.share_j += (now - self.since_s) * self.power_w / self.active
         self.since_s = now
 
     def begin(self, now: float) -> float:
-        self._settle(now)
+        self.settle(now)
         self.active += 1
         return self.share_j
 
     def end(self, now: float, begun_j: float) -> float:
-        self._settle(now)
+        self.settle(now)
         self.active -= 1
         return self.share_j - begun_j
 
 
 class Radio:
-    """A node's radio: two chains; while both are silent idle power or, after ``sleep_after_s``, sleep power."""
+    """A node's radio: two chains; while both are silent idle power or, after ``sleep_after_s``, sleep power.
 
-    __slots__ = ("_sleeps_s", "_up", "meter", "power", "receiver", "transmitter")
+    ``airtime`` is the share of the time in which it transmits between listening, where it contends for a channel.
+    """
+
+    __slots__ = ("_sleeps_s", "_up", "airtime", "meter", "power", "receiver", "transmitter")
 
     def __init__(self, power: RadioPower) -> None:
         self.power = power
         self.transmitter, self.receiver = Chain(power.transmit_w), Chain(power.receive_w)
         self.meter = Meter(power.idle_w)
+        self.airtime = 0.0
         self._up = True
         self._sleeps_s = inf if power.sleep_after_s is None else power.sleep_after_s
 
@@ -90,6 +101,12 @@ class Radio:
             self._sleeps_s = inf
         self.meter.settle(now)
 
+    def contend(self, now: float, airtime: float) -> None:
+        """Listen, but for a share of the time in which it transmits; to be followed by :meth:`update`."""
+        self.receiver.settle(now)
+        self.receiver.power_w = self.power.receive_w * (1.0 - airtime)
+        self.airtime = airtime
+
     def update(self, now: float, up: bool) -> None:
         """Enter the state that the chains (or a switched-off node) demand."""
         if now >= self._sleeps_s:
@@ -103,7 +120,8 @@ class Radio:
         elif sending:
             self.meter.change(now, TRANSMIT, self.transmitter.power_w)
         elif receiving:
-            self.meter.change(now, RECEIVE, self.receiver.power_w)
+            airtime_w = self.airtime * self.transmitter.power_w
+            self.meter.change(now, RECEIVE, self.receiver.power_w + airtime_w, self.airtime, airtime_w)
         else:
             self.meter.change(now, IDLE, self.power.idle_w)
             if self.power.sleep_after_s is not None:

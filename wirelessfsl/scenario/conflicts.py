@@ -33,6 +33,7 @@ from wirelessfsl.scenario.settings import Scenario
 
 _ALGORITHM: Path = ("algorithm", "kind")
 _PHY: Path = ("network", "channel", "phy")
+_MEDIUM: Path = ("network", "medium", "kind")
 _PRETRAINED: Path = ("model", "pretrained")
 
 
@@ -64,6 +65,8 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
     yield from _of_movement(s)
     yield from _of_carriers(s)
     yield from _of_fading(s)
+    if s.network.medium.kind in ("wifi", "aloha"):
+        yield from _of_contention(s)
     yield from _of_codecs(s)
     yield from _of_learning(s)
 
@@ -138,7 +141,7 @@ def _of_movement(s: Scenario) -> Iterator[Problem]:
 def _of_carriers(s: Scenario) -> Iterator[Problem]:
     """Bands of the medium that NR has no carrier for, or one that has no room for a transport block."""
     phy = s.network.channel.phy
-    if not isinstance(phy, Nr) or not s.algorithm.messages:
+    if not isinstance(phy, Nr) or not s.algorithm.messages or s.network.medium.kind == "wifi":
         return
     for field in "bandwidth_hz", "downlink_bandwidth_hz":
         path: Path = ("network", "medium", field)
@@ -173,6 +176,17 @@ def _of_fading(s: Scenario) -> Iterator[Problem]:
             text = f"got {fading.block_s:g}, must be < {LONGEST} / fd = {longest_s:g} at {fading.speed_m_s:g} m/s"
             reads = (*((*where, knob) for knob in ("kind", "speed_m_s")), ("network", "channel", "carrier_hz"))
             yield Problem((*where, "block_s"), text, reads=reads)
+
+
+def _of_contention(s: Scenario) -> Iterator[Problem]:
+    """On a channel that all contend for, messages are to the server or from it."""
+    kind = s.network.medium.kind
+    if getattr(s.algorithm, "hand_over", "server") == "peer":
+        text = f"got 'peer', must be server: on medium {kind} all messages go to the access point or come from it"
+        yield Problem(("algorithm", "hand_over"), text, reads=(_MEDIUM,))
+    if s.network.topology.relays:
+        text = f"got {len(s.network.topology.relays)}, must be none: medium {kind} has one access point"
+        yield Problem(("network", "topology", "relays"), text, reads=(_MEDIUM,))
 
 
 def _of_codecs(s: Scenario) -> Iterator[Problem]:

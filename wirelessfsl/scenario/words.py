@@ -79,7 +79,9 @@ def _unknown(name: str, holder: Slot) -> Problem:
     meant: Path = ()
     hint = ""
     if others and holder.cls:
-        hint = f" ({name} is a knob of {' and '.join(others)}, not of {kind(holder.cls)})"
+        *most, last = others
+        listed = f"{', '.join(most)} and {last}" if most else last
+        hint = f" ({name} is a knob of {listed}, not of {kind(holder.cls)})"
     elif word := closest(name, allowed):
         meant, hint = (*holder.path, word), f" (did you mean {word}?)"
     elif homes:
