@@ -73,20 +73,7 @@ TABLE = {
     "citing": row(),
     "rounds": row(BASE | {"devices", "engine", "radio"}, "numpy"),
     "prediction": row(
-        BASE | {"build", "codecs", "devices", "engine", "learning", "network", "networking", "rounds", "scenario"},
-        BASE
-        | {
-            "build",
-            "codecs",
-            "contending",
-            "devices",
-            "engine",
-            "learning",
-            "networking",
-            "radio",
-            "rounds",
-            "scenario",
-        },
+        BELOW_SCENARIO | {"build", "contending", "networking", "rounds", "scenario"},
         "numpy",
     ),
     "cutting": row({"learning", "prediction", "scenario"}),

@@ -32,10 +32,10 @@ import numpy as np
 
 from wirelessfsl.build import messages
 from wirelessfsl.codecs.chain import chain
-from wirelessfsl.engine.access import ConstantLink, Pipes, TraceLinks
-from wirelessfsl.engine.airs import ConstantAir, RadioAir, SharedAir
 from wirelessfsl.contending import shared_channel
 from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.access import ConstantLink, Pipes, TraceLinks
+from wirelessfsl.engine.airs import ConstantAir, SharedAir
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.contention import Channel, EqualsAir
 from wirelessfsl.learning.data import Dataset
@@ -255,7 +255,7 @@ def _crews(s: Scenario, size: int, taking: int, *loads: Load) -> Iterator[tuple[
     elif isinstance(medium, Wifi | SlottedAloha):
         links = _contended(s, medium, radios, station, *loads)
     else:
-        links = [Link(air, _qualities(air.quality, air)) for air in reversed(airs(s, medium, radios, station))]
+        links = [Link(air, _qualities(air.expected, air)) for air in reversed(airs(s, medium, radios, station))]
     for first in range(0, len(owners), size):
         own = slice(first, first + size)
         down, up = (replace(link, quality=link.quality[:, own]) for link in links)
@@ -263,7 +263,6 @@ def _crews(s: Scenario, size: int, taking: int, *loads: Load) -> Iterator[tuple[
         yield first, Crew(processors[own], radios[own], server, down, up, medium, many)
 
 
-def _qualities(air: SharedAir) -> Floats:
 def _contended(
     s: Scenario, medium: Wifi | SlottedAloha, radios: Sequence[RadioPower], station: RadioPower, *loads: Load
 ) -> list[Link]:
@@ -284,10 +283,9 @@ def _contended(
     return links
 
 
-def _qualities(of: Callable[[float], Floats], air: RadioAir | Channel) -> Floats:
+def _qualities(of: Callable[[float], Floats], air: SharedAir | Channel) -> Floats:
     """Of every link in the first coherence blocks, shape (blocks, clients)."""
     instants = [0.0]
     while len(instants) < BLOCKS and (later := air.next_change_s(instants[-1])) < inf:
         instants.append(later)
-    return np.array([air.expected(instant) for instant in instants])
     return np.array([of(instant) for instant in instants])

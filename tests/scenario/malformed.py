@@ -251,8 +251,7 @@ MALFORMED = [
     Malformed(
         "empty slot",
         "network: {medium: null}\n",
-        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, constant, trace (leave the key out for the default)",
-        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, wifi, aloha, constant (leave the key out for the default)",
+        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, wifi, aloha, constant, trace (leave the key out for the default)",
     ),
     # Ranges
     Malformed("zero clients", "data: {name: blobs, clients: 0}\n", "1:30 data.clients: got 0, must be >= 1"),

@@ -133,5 +133,4 @@ class TraceLinks:
 
 Pipes = ConstantLink | TraceLinks
 """Media that are a link for every client, without a channel."""
-MediumSettings = Annotated[Fdma | Tdma | ConstantLink | TraceLinks, Kinds()]
-MediumSettings = Annotated[Fdma | Tdma | Wifi | SlottedAloha | ConstantLink, Kinds()]
+MediumSettings = Annotated[Fdma | Tdma | Wifi | SlottedAloha | ConstantLink | TraceLinks, Kinds()]

@@ -35,12 +35,10 @@ class Stalled(RuntimeError):
 class Band:
     """A fluid server: at most ``width`` flights share the band equally, the others wait in line.
 
-    ``_bits`` has, first of all, what the flights in the air have still to fly, in the order of their take-off;
-    ``_links`` and ``_uplink`` are about the same flights. ``_rate`` is what they have had since the last plan.
-    The latency, s, of what lands may be a function of the instant.
     ``_bits`` has, first of all, what the flights in the air have still to fly, in the order of their take-off; the
     other ``_columns`` are about the same flights. ``_rate`` is what they have had since the last plan. Where they
     contend for the channel, ``_used`` is the airtime (s) and the attempts of each, and ``_using`` both per second.
+    The latency, s, of what lands may be a function of the instant.
     """
 
     def __init__(
@@ -200,13 +198,10 @@ class Band:
         landed = [(at, self._flying[at], self._use_of(at)) for at in done.nonzero()[0].tolist()]
         for at, _, _ in reversed(landed):
             self._remove(at)
-        for _, flight in landed:
-            latency_s = self._latency_s(now)
-            flight._ok, flight._value = True, flight.land(latency_s, flight.size_bytes, True)
-            self.env.schedule(flight, delay=latency_s)
         for _, flight, use in landed:
-            flight._ok, flight._value = True, flight.land(self.latency_s, flight.size_bytes, True, *use)
-            self.env.schedule(flight, delay=self.latency_s)
+            latency_s = self._latency_s(now)
+            flight._ok, flight._value = True, flight.land(latency_s, flight.size_bytes, True, *use)
+            self.env.schedule(flight, delay=latency_s)
             self._blocks = 0
 
     def _next(self) -> Flight | None:

@@ -135,17 +135,11 @@ def _of_air(s: Scenario) -> Unused:
     medium, channel = s.network.medium, s.network.channel
     if medium.kind == "wifi":
         yield ("network", "channel", "phy"), "medium wifi has rates of its own", _MEDIUM
-    if medium.kind == "constant":
-        for part in "layout", "mobility", "cells", "channel":
-            yield ("network", part), "medium constant needs no positions and no channel", _MEDIUM
     if isinstance(medium, Pipes):
-        for part in "layout", "mobility", "channel":
+        for part in "layout", "mobility", "cells", "channel":
             yield ("network", part), f"medium {medium.kind} needs no positions and no channel", _MEDIUM
         if s.network.topology.kind == "graph":
             yield ("network", "topology", "relays"), f"medium {medium.kind} needs no positions and no relays", _MEDIUM
-    elif channel.phy.kind == "fixed":
-        for part in "layout", "mobility", "cells":
-            yield ("network", "topology", "relays"), "medium constant needs no positions and no relays", _MEDIUM
     elif channel.phy.kind == "fixed" and medium.kind != "wifi":
         for part in "layout", "mobility":
             yield ("network", part), "phy fixed has the same rate everywhere", _PHY
@@ -312,8 +306,7 @@ def _of_nodes(s: Scenario) -> Unused:
             yield (*owner_path, "profile"), "processor and radio are both given", (*owner_path, "processor"), radio
         if owner.radio.sleep_after_s is None:
             yield (*radio, "sleep_w"), "the radio never sleeps: sleep_after_s is not given", (*radio, "sleep_after_s")
-        if isinstance(medium, Pipes) or channel.phy.kind == "fixed":
-        if medium.kind == "constant" or (channel.phy.kind == "fixed" and medium.kind != "wifi"):
+        if isinstance(medium, Pipes) or (channel.phy.kind == "fixed" and medium.kind != "wifi"):
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
 
 
