@@ -1,0 +1,186 @@
+"""Links that share a band: the rate of each in its part of the band, and the least part that gives it a rate.
+
+A sender with a power of its own (the uplink) has all of it in its part: an m-th of the band has m times the SNR, so the
+rate b B e(s / b) grows less than its share b does. Power that is spread over the band (the downlink) gives each part
+the SNR of the whole, so the rate is linear in the share. Whoever allocates a band asks nothing else.
+
+Shannon's law is solved for the share in closed form, by the Lambert W function (Corless et al., "On the Lambert W
+function", Adv. Comput. Math. 5, 1996). Any other efficiency e(x) is tabulated once over the SNR x in the share, in
+steps of 0.02 dB: e(x) / x = R / (B s) has the same left side for all links. Left out: gains that differ over the band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cache
+from math import log
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from scipy.special import lambertw
+
+from wirelessfsl.radio.phy import FixedEfficiency, Shannon
+from wirelessfsl.streams import Floats
+from wirelessfsl.units import db_to_linear
+
+_SNRS: Floats = np.logspace(-6.0, 12.0, 9001)
+"""SNRs in a share at which efficiencies are tabulated."""
+_STEP = float(_SNRS[1] / _SNRS[0])
+_LN2 = log(2.0)
+
+
+class Law(Hashable, Protocol):
+    """A spectral efficiency in bit/s/Hz as a function of the SNR."""
+
+    def efficiency(self, sinr: Floats) -> Floats: ...
+
+
+class Requests(Protocol):
+    """Messages that share a band. Arrays over the messages have shape (k,); shares are fractions of the band.
+
+    bits: what each has still to send, > 0.
+    """
+
+    @property
+    def bits(self) -> Floats: ...
+
+    @property
+    def alive(self) -> Floats:
+        """1 for each that has a rate in some share, 0 for each whose link is dead."""
+
+    def rate_bit_s(self, share: Floats | float) -> Floats:
+        """Rate of each in a share of the band, bit/s; 0 in none."""
+
+    def share_for(self, rate_bit_s: Floats) -> Floats:
+        """Least share in which each has a rate, in bit/s; infinity where none is enough (it may also be above 1)."""
+
+
+@dataclass(frozen=True)
+class SpreadPower:
+    """Messages of one sender, whose power is spread over the band: r(b) = b r(1).
+
+    bits: what each has still to send, shape (k,).
+    whole_bit_s: rate r(1) of each on the whole band in bit/s, shape (k,).
+
+    >>> SpreadPower(np.array([1e6]), np.array([2e6])).rate_bit_s(0.5)
+    array([1000000.])
+    """
+
+    bits: Floats
+    whole_bit_s: Floats
+
+    @property
+    def alive(self) -> Floats:
+        """1 where there is a rate, else 0."""
+        return np.sign(self.whole_bit_s)
+
+    def rate_bit_s(self, share: Floats | float) -> Floats:
+        """Rate of each in a share, bit/s."""
+        return self.whole_bit_s * share
+
+    def share_for(self, rate_bit_s: Floats) -> Floats:
+        """Share b = R / r(1) of each for a rate R."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(rate_bit_s > 0.0, rate_bit_s / self.whole_bit_s, 0.0)
+
+
+@dataclass(frozen=True)
+class OwnPower:
+    """Messages of senders that each have a power of their own: r(b) = b B e(s / b).
+
+    bits: what each has still to send, shape (k,).
+    snr: SNR s of each over the whole band, linear, shape (k,).
+    phy: the physical layer, e.
+    bandwidth_hz: the whole band B in Hz.
+
+    >>> OwnPower(np.array([1e6]), np.array([1.0]), Shannon(), 1e6).share_for(np.array([1e6])).round(9)
+    array([1.])
+    """
+
+    bits: Floats
+    snr: Floats
+    phy: Law
+    bandwidth_hz: float
+
+    @property
+    def alive(self) -> Floats:
+        """1 where there is a signal, else 0."""
+        return np.sign(self.snr)
+
+    def rate_bit_s(self, share: Floats | float) -> Floats:
+        """Rate of each in a share, bit/s."""
+        share = np.broadcast_to(np.asarray(share, dtype=np.float64), self.snr.shape)
+        some = share > 0.0
+        rate = np.zeros(self.snr.shape)
+        rate[some] = self.bandwidth_hz * share[some] * self.phy.efficiency(self.snr[some] / share[some])
+        return rate
+
+    def share_for(self, rate_bit_s: Floats) -> Floats:
+        """Least share of each for a rate R: in closed form for Shannon's law, from a table for others."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            match self.phy:
+                case FixedEfficiency(bit_s_hz=efficiency):
+                    return rate_bit_s / (efficiency * self.bandwidth_hz)
+                case Shannon(gap_db=gap_db, cap_bit_s_hz=cap):
+                    wanted = rate_bit_s / self.bandwidth_hz
+                    return np.maximum(shannon_share(wanted, self.snr / db_to_linear(gap_db)), wanted / cap)
+            share = self.snr / table(self.phy).snr_for(rate_bit_s / (self.bandwidth_hz * self.snr))
+            return np.where(rate_bit_s > 0.0, np.nan_to_num(share, nan=np.inf, posinf=np.inf), 0.0)
+
+
+def shannon_share(efficiency: Floats, snr: Floats) -> Floats:
+    """Share b of a band with b log2(1 + s / b) = R, for a sender that has its whole power in it.
+
+    b = R ln 2 / (-W(-y exp(-y)) - y), y = R ln 2 / s, with the branch -1 of the Lambert W function. However wide the
+    band, the rate stays below s / ln 2: where y >= 1 no share is enough.
+
+    efficiency: R, the rate over the width of the band in bit/s/Hz, >= 0, shape (k,).
+    snr: s over the whole band, linear, shape (k,).
+
+    Returns shares, shape (k,); infinity where none is enough.
+
+    >>> shannon_share(np.array([1.0, 2.0]), np.array([1.0, 1.0])).round(9)
+    array([ 1., inf])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = efficiency * _LN2 / snr
+        share = efficiency * _LN2 / (-lambertw(-y * np.exp(-y), -1).real - y)
+    return np.where(efficiency > 0.0, np.where(y < 1.0, share, np.inf), 0.0)
+
+
+class Table(NamedTuple):
+    """Efficiency e of a physical layer over the SNR x in a share.
+
+    slope: greatest e(x') / x' at x or above, which falls in x. fairness: x (1 - d ln e / d ln x), greatest so far,
+    which grows in x; both over ``_SNRS``. top: efficiency at the last.
+    """
+
+    slope: Floats
+    fairness: Floats
+    top: float
+
+    def snr_for(self, wanted: Floats) -> Floats:
+        """Greatest x with e(x) / x at least as wanted; 0 where there is none."""
+        at = len(_SNRS) - np.searchsorted(self.slope[::-1], wanted, "left")  # so many from the left are enough
+        low = np.clip(at - 1, 0, len(_SNRS) - 2)
+        above, below = np.log(self.slope[low]), np.log(self.slope[low + 1])
+        inner = _SNRS[low] * _STEP ** ((above - np.log(wanted)) / (above - below))
+        return np.where(at == 0, 0.0, np.where(at == len(_SNRS), self.top / wanted, inner))
+
+    def snr_of(self, wanted: Floats) -> Floats:
+        """x at which the fairness is as wanted, shape (k,)."""
+        some = self.fairness > 0.0
+        snr: Floats = np.exp(np.interp(np.log(wanted), np.log(self.fairness[some]), np.log(_SNRS[some])))
+        return snr
+
+
+@cache
+def table(phy: Law) -> Table:
+    """The table of a physical layer."""
+    efficiency = phy.efficiency(_SNRS.copy())
+    slope = np.maximum.accumulate((efficiency / _SNRS)[::-1])[::-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bend = np.gradient(np.log(efficiency), np.log(_SNRS))
+    fairness = np.maximum.accumulate(_SNRS * np.clip(1.0 - np.nan_to_num(bend, nan=1.0, posinf=1.0), 0.0, 1.0))
+    return Table(slope, fairness, float(efficiency[-1]))
