@@ -32,6 +32,7 @@ from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.layout import Layout
 from wirelessfsl.network.mobility import Mobility
 from wirelessfsl.network.regions import Region
+from wirelessfsl.radio.allocation import Allocation
 from wirelessfsl.radio.large_scale import PathLoss, Shadowing
 from wirelessfsl.radio.link import Fading, Phy
 from wirelessfsl.radio.nr.harq import Harq
@@ -78,6 +79,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "channels": _kinds(PathLoss, Fading, Phy),
     "shadowings": _kinds(Shadowing),
     "media": _kinds(MediumSettings),
+    "allocations": _kinds(Allocation),
     "participations": _kinds(Choice),
     "sections": {
         "codecs": Codecs,

@@ -27,6 +27,7 @@ from wirelessfsl.network.mobility import Between, Both, Standing
 from wirelessfsl.network.tables import dealt
 from wirelessfsl.network.topology import SITE, Direct, Graph
 from wirelessfsl.network.traces import Direction
+from wirelessfsl.radio.allocation import Equal
 from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
 from wirelessfsl.radio.wifi import Wifi
@@ -96,6 +97,30 @@ def airs(
         )
 
     return air("uplink"), air("downlink")
+    wide_up, wide_down = medium.bandwidth_hz, medium.downlink_bandwidth_hz or medium.bandwidth_hz
+    station_noise = noise_density_w_hz(channel.noise_density_dbm_hz, station.noise_figure_db)
+    noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
+    power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
+    allocation = medium.allocation if isinstance(medium, Fdma) else Equal()
+    up = RadioAir(
+        links=Links(channel, names, paths, s.seed, "uplink", wide_up, site),
+        phy=channel.phy.one_way("uplink"),
+        transmit_w=power,
+        noise_w_hz=np.full(len(radios), station_noise),
+        bandwidth_hz=wide_up,
+        spread=False,
+        allocation=allocation,
+    )
+    down = RadioAir(
+        links=Links(channel, names, paths, s.seed, "downlink", wide_down, site),
+        phy=channel.phy.one_way("downlink"),
+        transmit_w=np.full(len(radios), dbm_to_watt(station.tx_power_dbm)),
+        noise_w_hz=noise,
+        bandwidth_hz=wide_down,
+        spread=True,
+        allocation=allocation,
+    )
+    return up, down
 
 
 def medium_of(s: Scenario, world: World) -> Medium:

@@ -64,7 +64,12 @@ class Kinds:
     In a scenario the value of ``kind`` picks the class. A value with a colon, ``my_pkg.mod:Name``, is code outside of
     this package: the reader of the scenario gives pydantic, as context, the function ``load(node)`` that makes the
     object.
+
+    words: whether the value of ``kind`` may also stand alone, ``equal`` for ``{kind: equal}``.
     """
+
+    def __init__(self, words: bool = False) -> None:
+        self.words = words
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> dict[str, Any]:
         def load(node: dict[str, Any], info: Any) -> Any:
@@ -76,8 +81,23 @@ class Kinds:
             "function": {"type": "with-info", "function": load},
             "json_schema_input_schema": {"type": "typed-dict", "fields": {"kind": path}, "extra_behavior": "allow"},
         }
-        choices = {choice.kind: handler.generate_schema(choice) for choice in get_args(source)} | {_CODE: code}
-        return {"type": "tagged-union", "choices": choices, "discriminator": _choice}
+        kinds = {choice.kind: choice for choice in get_args(source)}
+        choices = {kind: handler.generate_schema(choice) for kind, choice in kinds.items()} | {_CODE: code}
+        if self.words:
+            choices |= {
+                _WORD + kind: {
+                    "type": "function-plain",
+                    "function": {"type": "no-info", "function": lambda word: kinds[word]()},
+                    "json_schema_input_schema": {"type": "literal", "expected": [kind]},
+                }
+                for kind in kinds
+            }
+            choices[_WORD + _CODE] = {
+                "type": "function-plain",
+                "function": {"type": "with-info", "function": lambda word, info: load({"kind": word}, info)},
+                "json_schema_input_schema": path["schema"],
+            }
+        return {"type": "tagged-union", "choices": choices, "discriminator": _worded if self.words else _choice}
 
 
 class OrWord:
@@ -107,12 +127,18 @@ class OrWord:
 
 
 _CODE = "code"
+_WORD = "word "
 
 
 def _choice(node: Any) -> str | None:
     """Which of the choices a node of a scenario (or, when a default is written down, an object) takes."""
     kind = node.get("kind") if isinstance(node, dict) else getattr(node, "kind", None)
     return None if not isinstance(kind, str) else _CODE if ":" in kind else kind
+
+
+def _worded(node: Any) -> str | None:
+    """As :func:`_choice`, of a node that may be a word."""
+    return _WORD + (_CODE if ":" in node else node) if isinstance(node, str) else _choice(node)
 
 
 @cache

@@ -253,6 +253,26 @@ MALFORMED = [
         "network: {medium: null}\n",
         "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, wifi, aloha, constant, trace (leave the key out for the default)",
     ),
+    Malformed(
+        "word that is no kind",
+        "network: {medium: {kind: fdma, allocation: min_makspan}}\n",
+        "1:44 network.medium.allocation: got 'min_makspan', allowed: equal, proportional, min_makespan, max_min, max_rate, proportional_fair (did you mean min_makespan?)",
+    ),
+    Malformed(
+        "no word where one may stand",
+        "network: {medium: {kind: fdma, allocation: 3}}\n",
+        "1:44 network.medium.allocation: got 3, must be a mapping with the key kind, allowed: equal, proportional, min_makespan, max_min, max_rate, proportional_fair",
+    ),
+    Malformed(
+        "knob that no kind has",
+        "network: {medium: {kind: fdma, allocation: {kind: max_min, headroom: 0.1}}}\n",
+        "1:60 network.medium.allocation.headroom: unknown key, allowed: none",
+    ),
+    Malformed(
+        "code as a word",
+        "network: {medium: {kind: fdma, allocation: 'my_pkg.mod:Mine'}}\n",
+        "1:44 network.medium.allocation: got 'my_pkg.mod:Mine': runs code from outside; allow it with --allow-code",
+    ),
     # Ranges
     Malformed("zero clients", "data: {name: blobs, clients: 0}\n", "1:30 data.clients: got 0, must be >= 1"),
     Malformed("negative seed", "seed: -1\n", "1:7 seed: got -1, must be >= 0 (did you mean 1?)"),

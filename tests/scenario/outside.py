@@ -40,6 +40,14 @@ class First:
         return [np.arange(k * self.each, (k + 1) * self.each) for k in range(clients)]
 
 
+@settings
+class Halves:
+    """Half of the band, in equal shares; the rest stays free."""
+
+    def shares(self, requests):  # type: ignore[no-untyped-def]
+        return np.full(len(requests.bits), 0.5 / len(requests.bits))
+
+
 def net(shape, classes):  # type: ignore[no-untyped-def]
     """Two blocks: body, head."""
     nn = torch.nn

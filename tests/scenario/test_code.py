@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenario.outside import First, Steady
+from tests.scenario.outside import First, Halves, Steady
 from tests.worlds import ListLog
+from wirelessfsl.engine.access import Fdma
+from wirelessfsl.radio.allocation import MaxMin
 from wirelessfsl.scenario import ScenarioError, load_scenario, resolve, to_yaml
 from wirelessfsl.simulation import play
 
@@ -48,6 +50,20 @@ def test_code_that_is_allowed_runs_for_a_round(path: Path) -> None:
     log = ListLog()
     assert play(scenario, log).status == "completed"
     assert log.metrics
+
+
+@pytest.mark.parametrize("form", ["'{word}'", "{{kind: '{word}'}}"], ids=["word", "mapping"])
+def test_an_allocation_may_be_named_by_a_word_alone(form: str, path: Path) -> None:
+    for word, cls in {"max_min": MaxMin, f"{HERE}:Halves": Halves}.items():
+        medium = f"medium: {{kind: fdma, allocation: {form.format(word=word)}}}"
+        path.write_text(TEXT.replace("network: {", f"network: {{{medium}, "))
+        scenario = load_scenario(path, allow_code=True)
+        assert isinstance(scenario.network.medium, Fdma)
+        assert scenario.network.medium.allocation == cls()
+        log = ListLog()
+        assert play(scenario, log).status == "completed"
+        path.write_text(to_yaml(resolve(scenario)))
+        assert load_scenario(path, allow_code=True) == scenario
 
 
 def test_a_resolved_scenario_names_code_by_its_import_path(path: Path) -> None:

@@ -159,8 +159,6 @@ def others(value: Any, hint: Any) -> Iterator[Any]:
         yield from (plain(x) for x in ((value or 0) * 2, (value or 0) / 2, (value or 0) + 1, 0, 0.5, 1e6, 8))
 
 
-ONLY_ONE = {"network.medium:fdma.allocation"}
-"""Knobs with one value so far."""
 OF_ACTIVATIONS = {"gradient", "correction"}
 """Knobs of codecs that are refused for other messages."""
 
@@ -172,7 +170,7 @@ def always_idle(knob: Knob) -> bool:
     return knob.fields == ("devices", "processor") and knob.name == "slots"
 
 
-ALL = [knob for knob in knobs() if str(knob) not in ONLY_ONE and not always_idle(knob)]
+ALL = [knob for knob in knobs() if not always_idle(knob)]
 
 
 @pytest.mark.parametrize("knob", ALL, ids=str)

@@ -6,6 +6,7 @@ from math import inf
 from typing import Annotated, Literal
 
 from wirelessfsl.network.traces import AtEnd, Direction, Format, Steps, read_latencies, read_rates
+from wirelessfsl.radio.allocation import Allocation, Equal
 from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.settings import Kinds, settings
@@ -14,15 +15,15 @@ from wirelessfsl.units import BandwidthHz, Ge, LatencyS, Le, RateBitS
 
 @settings
 class Fdma:
-    """Frequency division: all transfers at once, each on an equal share of the band.
+    """Frequency division: all transfers at once, each on a share of the band.
 
-    With n transfers under way each has bandwidth_hz / n; shares are planned anew whenever one comes or goes. Devices
-    keep their full transmit power in a narrower share; the server's is spread over the band.
+    Shares are planned anew whenever a transfer comes or goes, and with every change of the channel. Devices keep their
+    full transmit power in a narrower share; the server's is spread over the band.
 
     bandwidth_hz: width of the uplink band in Hz, 1e3 to 1e12.
     downlink_bandwidth_hz: width of the downlink band in Hz; by default as the uplink's.
     latency_s: constant delay of every message in s (access, propagation, processing), 0 to 3600.
-    allocation: how the band is shared; equal parts.
+    allocation: how the band is shared, by default in equal parts; a kind may stand as a word alone.
 
     >>> Fdma(bandwidth_hz=20e6).width
     inf
@@ -32,7 +33,7 @@ class Fdma:
     bandwidth_hz: BandwidthHz = 20e6
     downlink_bandwidth_hz: BandwidthHz | None = None
     latency_s: LatencyS = 0.005
-    allocation: Literal["equal"] = "equal"
+    allocation: Allocation = Equal()
 
     @property
     def width(self) -> float:

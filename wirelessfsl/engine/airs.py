@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.network.traces import Steps
+from wirelessfsl.radio.allocation import Allocation, Equal, checked
 from wirelessfsl.radio.link import Links
 from wirelessfsl.radio.phy import OneWay
+from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower
 from wirelessfsl.streams import Floats
 
 Index = NDArray[np.intp]
@@ -80,7 +82,7 @@ class ContendedAir(Air, Protocol):
 
 
 class RadioAir(SharedAir):
-    """One direction of the radio channel, shared equally.
+    """One direction of the radio channel, shared as an allocation has it.
 
     With the power P in a share B/n the SNR is P g / (N0 B/n): an uplink sender has all its power there, so its SNR
     grows with n; the downlink's power is spread over the band (``spread``), so each share has P/n and the SNR stays.
@@ -89,9 +91,16 @@ class RadioAir(SharedAir):
     """
 
     def __init__(
-        self, links: Links, phy: OneWay, transmit_w: Floats, noise_w_hz: Floats, bandwidth_hz: float, spread: bool
+        self,
+        links: Links,
+        phy: OneWay,
+        transmit_w: Floats,
+        noise_w_hz: Floats,
+        bandwidth_hz: float,
+        spread: bool,
+        allocation: Allocation = Equal(),  # noqa: B008 (a frozen value)
     ) -> None:
-        self._links, self._phy, self._spread = links, phy, spread
+        self._links, self._phy, self._spread, self._allocation = links, phy, spread, allocation
         self._bandwidth_hz = phy.occupied_hz(bandwidth_hz)
         self._per_gain = transmit_w / (noise_w_hz * self._bandwidth_hz)
 
@@ -107,8 +116,17 @@ class RadioAir(SharedAir):
         snr = self.snr(time_s)
         return self._phy.efficiency(snr) if self._spread else snr
 
+    def requests(self, bits: Floats, quality: Floats) -> Requests:
+        """Messages of so many bits over links of these qualities, as an allocation sees them."""
+        if self._spread:
+            return SpreadPower(bits, quality * self._bandwidth_hz)
+        return OwnPower(bits, quality, self._phy, self._bandwidth_hz)
+
     def rates_bit_s(self, flying: Flying) -> Floats:
-        return self.rate_bit_s(flying.quality, len(flying.bits))
+        if isinstance(self._allocation, Equal):
+            return self.rate_bit_s(flying.quality, len(flying.bits))
+        requests = self.requests(flying.bits, flying.quality)
+        return requests.rate_bit_s(checked(self._allocation.shares(requests), requests, self._allocation))
 
     def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
         efficiency = quality if self._spread else self._phy.efficiency(quality * sharing)

@@ -18,7 +18,6 @@ from math import log
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from scipy.special import lambertw
 
 from wirelessfsl.radio.phy import FixedEfficiency, Shannon
 from wirelessfsl.streams import Floats
@@ -143,6 +142,8 @@ def shannon_share(efficiency: Floats, snr: Floats) -> Floats:
     >>> shannon_share(np.array([1.0, 2.0]), np.array([1.0, 1.0])).round(9)
     array([ 1., inf])
     """
+    from scipy.special import lambertw  # not before it is needed: reading a scenario is to be quick
+
     with np.errstate(divide="ignore", invalid="ignore"):
         y = efficiency * _LN2 / snr
         share = efficiency * _LN2 / (-lambertw(-y * np.exp(-y), -1).real - y)

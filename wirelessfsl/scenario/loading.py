@@ -107,7 +107,7 @@ def _code(node: Any, path: Path = ()) -> Iterator[Problem]:
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in items:
         at = (*path, key)
-        if isinstance(value, str) and ":" in value and (key == "kind" or at == ("model", "name")):
+        if isinstance(value, str) and ":" in value and (key in ("kind", "allocation") or at == ("model", "name")):
             yield Problem(at, f"got {value!r}: runs code from outside; allow it with --allow-code")
         else:
             yield from _code(value, at)

@@ -49,7 +49,7 @@ def slot(data: Any, location: Sequence[str | int]) -> Slot:
             cls = next((choice for choice in choices if kind(choice) == step), None)
             if cls is None:
                 with suppress(ValueError):
-                    cls = imported(node["kind"])
+                    cls = imported(node if isinstance(node, str) else node["kind"])
             continue
         if isinstance(step, int) and isinstance(node, dict):
             continue

@@ -44,8 +44,8 @@ def problem(data: Any, error: Any) -> Problem:
     match error["type"]:
         case "value_error":
             return _verdict(str(context["error"]), place)
-        case "union_tag_invalid" | "union_tag_not_found":
-            return _kindless(got, place)
+        case "union_tag_invalid" | "union_tag_not_found" as lack:
+            return _kindless(lack, got, place)
         case "missing":
             return Problem(place.path, "missing, must be given", reads=(place.path,))
         case "literal_error":
@@ -99,7 +99,7 @@ def _verdict(text: str, place: Slot) -> Problem:
     return Problem(place.path, text, reads=reads)
 
 
-def _kindless(got: Any, place: Slot) -> Problem:
+def _kindless(error: str, got: Any, place: Slot) -> Problem:
     """A slot whose kind is missing or unknown."""
     kinds = [kind(choice) for choice in place.choices]
     allowed = f"allowed: {', '.join(kinds)}"
@@ -110,6 +110,8 @@ def _kindless(got: Any, place: Slot) -> Problem:
         fitting = [kind(choice) for choice in place.choices if got and got.keys() <= types(choice).keys()]
         hint = f" (did you mean kind: {fitting[0]}?)" if fitting else ""
         return Problem(place.path, f"has no kind, {allowed}{hint}")
+    if error == "union_tag_invalid":  # a word, where one may stand
+        return Problem(place.path, f"got {_show(got)}, {allowed}{near(got, kinds)}")
     hint = f" (did you mean {{kind: {got}}}?)" if got in kinds else _null_hint(got)
     return Problem(place.path, f"got {_show(got)}, must be a mapping with the key kind, {allowed}{hint}")
 
