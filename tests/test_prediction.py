@@ -29,6 +29,7 @@ from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.network.layout import Disc, Fixed
 from wirelessfsl.prediction import predict
+from wirelessfsl.radio.allocation import Equal, MaxMin, MinMakespan
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.radio.wifi import Wifi
@@ -161,6 +162,40 @@ def test_clients_that_drift_apart_are_predicted_nearly(scheme: Any, radius_m: fl
         server=slots(8),
     )
     assert_predicted(scenario, rel=0.01 if radius_m < 1000.0 else 0.2)
+
+
+@pytest.mark.parametrize("fading", [NoFading(), Rayleigh(coherence_time_s=1.0)], ids=lambda fading: fading.kind)
+@pytest.mark.parametrize("allocation", [MinMakespan(), MaxMin()], ids=lambda allocation: allocation.kind)
+@pytest.mark.parametrize("scheme", [SplitFedV1, FedAvg], ids=lambda scheme: scheme.kind)
+def test_clients_that_get_through_together_are_predicted_to(scheme: Any, allocation: Any, fading: Any) -> None:
+    scenario = tiny(
+        8,
+        algorithm=scheme(rounds=3, local_steps=2, batch_size=BATCH),
+        medium=Fdma(bandwidth_hz=3e4, allocation=allocation),
+        channel=Channel(fading=fading),
+        layout=Disc(radius_m=2000.0),
+        server=slots(8),
+    )
+    assert_predicted(scenario, rel=1e-6 if fading == NoFading() else 0.15)
+
+
+@pytest.mark.parametrize("scheme", [SplitFedV1, ParallelSL], ids=lambda scheme: scheme.kind)
+def test_what_an_allocation_changes_is_predicted_in_its_direction(scheme: Any) -> None:
+    # Who is through together begins the next leg together: in free steps, quick clients then wait for slow ones.
+    found = []
+    for allocation in Equal(), MinMakespan():
+        scenario = tiny(
+            2,
+            algorithm=scheme(rounds=1, local_steps=3, batch_size=BATCH),
+            medium=Fdma(bandwidth_hz=3e4, allocation=allocation),
+            channel=STEADY,
+            layout=Fixed(distances_m=(20.0, 2000.0)),
+            server=slots(2),
+        )
+        found.append((predict(scenario, dataset(scenario)).seconds, simulated(scenario)[0]))
+    (equal, real_equal), (together, real_together) = found
+    assert together == pytest.approx(real_together, rel=1e-6)
+    assert (together > equal) == (real_together > real_equal)
 
 
 @pytest.mark.parametrize("scheme", [MTSL(**MANY), SplitFedV3(**MANY)], ids=lambda scheme: scheme.kind)

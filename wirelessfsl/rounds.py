@@ -20,6 +20,10 @@ They count as there all the time on a band that is divided, and wait for one ano
 clients at constant rates a flow shop of equal jobs, and exact. Where all begin at once, with d_j to send on the whole
 band, n_k = sum_j d_j / max(d_j, d_k).
 
+Where the shares of a band are such that all get through together (min_makespan; max_min, for messages of one size), the
+others count in proportion to their need: with the share b_k at which all would be through, n_k = (1 - b_k) / b_k + 1 of
+those who begin at once. Other allocations count as equal shares.
+
 Who takes part is a random choice of so many: another is there with the odds of that, and a round ends with the expected
 last of them. Rates are means over as many coherence blocks as a time T meets, 1 + T / coherence time, and a cost is the
 mean over such windows within the first :data:`BLOCKS`: T is a round of the free, and a step of those that wait for each
@@ -41,6 +45,8 @@ import numpy as np
 from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.access import Fdma, MediumSettings, Tdma
+from wirelessfsl.engine.airs import SharedAir
+from wirelessfsl.radio.allocation import Allocation, MaxMin, MinMakespan
 from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.streams import Floats
@@ -133,6 +139,9 @@ class Crew:
         """A round of clients that wait for nobody but in queues."""
         divided, queued = isinstance(self.medium, DIVIDED), isinstance(self.medium, Tdma)
         first, models = (self._air_s(load, self._at_once()).sum(axis=1) for load in (step, transfer))
+        divided, queued = isinstance(self.medium, Fdma), isinstance(self.medium, Tdma)
+        others = self._others(step)
+        first, models = (self._air_s(load, self._at_once(load)).sum(axis=1) for load in (step, transfer))
         flops, own = step.server_flops + step.coding_flops, self._own_s(step).sum(axis=0)
         serving = np.broadcast_to(self.server.seconds(1.0) * flops, first[:1].shape)
         stay = alone_s = np.concatenate([first, serving])  # down, up, at the server
@@ -147,6 +156,8 @@ class Crew:
                 if not isinstance(self.medium, Fdma):  # one channel for both ways
                     company = company + drifted[::-1]
                 alone_s = np.concatenate([self._air_s(step, 1.0 + self.odds * company).sum(axis=1), serving])
+                company = alike[:2] - 1 + _met(stay[:2], cycle) - alike[:2] * stay[:2] / cycle
+                alone_s = np.concatenate([self._air_s(step, 1.0 + self.odds * company * others).sum(axis=1), serving])
             backlog = self.odds * (_met(stay * alone_s, cycle) - alike * stay * alone_s / cycle)
             waiting = np.maximum(backlog - (slots - 1) * alone_s, 0.0) / slots
             waiting[:2] *= queued
@@ -165,7 +176,7 @@ class Crew:
     def in_step(self, step: Load, transfer: Load, steps: int) -> Cost:
         """A round of clients that wait for each other after every leg, and whose batches the server takes at once."""
         seconds = steps * self.taking * self.server.seconds(float(step.server_flops.mean()))
-        airs = [self._air_s(load, self._at_once()) for load in (step, transfer)]
+        airs = [self._air_s(load, self._at_once(load)) for load in (step, transfer)]
         for load, air, times in zip((step, transfer), airs, (steps, 1), strict=True):
             legs = self._own_s(load) + air.sum(axis=0)
             if isinstance(self.medium, Tdma):
@@ -199,13 +210,37 @@ class Crew:
         ways = zip((self.down, self.up), (load.down_bytes, load.up_bytes), sharing, strict=True)
         return np.stack([BITS_PER_BYTE * size[:, None] / way.bit_s(n, self.window) for way, size, n in ways])
 
-    def _at_once(self) -> list[Floats]:
+    def _at_once(self, load: Load) -> list[Floats]:
         """How many share a band, down and up, of those who begin at once."""
         links = self.down, self.up
         if not isinstance(self.medium, DIVIDED):
             return [np.ones((1, 1)) for _ in links]
+        if self._together:
+            return [1.0 + self.odds * (len(self.processors) - 1) * each for each in self._others(load)]
         alone = [1.0 / link.bit_s(np.full((1, 1), float(self.taking)), self.window) for link in links]
         return [1.0 + self.odds * (_met(each, each) - 1.0) for each in alone]
+
+    @property
+    def _together(self) -> Allocation | None:
+        """The allocation, if its shares are such that all get through at once."""
+        allocation = self.medium.allocation if isinstance(self.medium, Fdma) else None
+        return allocation if isinstance(allocation, MinMakespan | MaxMin) else None
+
+    def _others(self, load: Load) -> Floats:
+        """Need of band of the others over one's own, their mean, down and up, shape (2, windows, clients)."""
+        count = len(self.processors)
+        if not self._together or count == 1:
+            return np.ones((2, 1, 1))
+        means = []
+        for link, sizes in (self.down, load.down_bytes), (self.up, load.up_bytes):
+            size = sizes.sum(axis=0)
+            size = size if isinstance(self._together, MinMakespan) and size.all() else np.ones(count)
+            share = np.full((1, count), 1.0 / count)
+            for _ in range(_ITERATIONS):
+                need = size * share / link.bit_s(1.0 / share, self.window)
+                share = need / need.sum(axis=-1, keepdims=True)
+            means.append((1.0 / share - 1.0) / (count - 1))
+        return np.array(means)
 
     def _behind_s(self, air: Floats) -> Floats:
         """Airtime of all others that take part."""
