@@ -77,6 +77,7 @@ TABLE = {
         "numpy",
     ),
     "cutting": row({"learning", "prediction", "scenario"}),
+    "economy": row(BASE | {"cutting", "devices", "networking", "prediction", "scenario"}, "numpy"),
     "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
     "simulation": row(BASE | {"build", "engine", "learning", "network", "scenario"}, "numpy"),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
@@ -87,7 +88,7 @@ TABLE = {
     "results.store": row(FACTS | {"results"}, "numpy pyarrow duckdb"),
     "results.tables": row(FACTS | {"results"}, "numpy rich"),
     # Floor 4, where the wings meet
-    "api": row({"cutting", "scenario", "simulation", "learning.executor", "results"}),
+    "api": row({"economy", "scenario", "simulation", "learning.executor", "results"}),
     "bounding": row({"api", "results", "scenario", "simulation", "survey"}),
     "progress": row({"results", "simulation"}),
     "cli": row(
@@ -100,6 +101,7 @@ TABLE = {
             "codecs.chain",
             "codecs.measure",
             "cutting",
+            "economy",
             "learning.download",
             "progress",
             "scenario",

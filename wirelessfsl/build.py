@@ -10,6 +10,7 @@ from wirelessfsl.codecs.chain import chain
 from wirelessfsl.codecs.measure import sample
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
+from wirelessfsl.devices.economy import FullSpeed
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node
@@ -40,6 +41,8 @@ def build(
 ) -> World:
     """The world of a scenario; its clock stands at 0. ``notice`` is told where its weights come from."""
     s, algorithm = scenario, scenario.algorithm
+    if s.has_clients and not all(isinstance(group.economy, FullSpeed) for group in s.groups):
+        raise ValueError("devices.economy: clocks and powers are not chosen yet; see wirelessfsl.economy.planned")
     world = World(s.seed, executor, log, s.participation)
     networked = bool(algorithm.messages)
     world.server = _node(world, SERVER, -1, s.server if s.has_server else NO_SERVER, networked)

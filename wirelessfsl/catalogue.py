@@ -16,6 +16,7 @@ from wirelessfsl.algorithms.staleness import Staleness
 from wirelessfsl.devices.battery import BatteryModel
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import Jitter, Processor
+from wirelessfsl.devices.economy import Economy
 from wirelessfsl.devices.failures import Failures
 from wirelessfsl.devices.profiles import Profile
 from wirelessfsl.engine.access import MediumSettings
@@ -70,6 +71,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "pretrained": _kinds(Pretrained),
     "devices": dict(PROFILES),
     "processors": _kinds(Processor),
+    "economies": _kinds(Economy),
     "batteries": _kinds(BatteryModel),
     "failures": _kinds(Failures),
     "jitters": _kinds(Jitter),

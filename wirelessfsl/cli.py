@@ -200,10 +200,10 @@ def _bound(args: argparse.Namespace) -> int:
 
 
 def _simulated(args: argparse.Namespace, simulate: Any) -> Any:
-    from wirelessfsl.cutting import chosen
+    from wirelessfsl.economy import planned
     from wirelessfsl.progress import ProgressLine
 
-    scenario, why = chosen(_load(args.scenario, args))
+    scenario, why = planned(_load(args.scenario, args))
     if why:
         print(why, file=sys.stderr)
     with ProgressLine(sys.stderr.isatty()) as progress:

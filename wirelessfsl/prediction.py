@@ -56,7 +56,7 @@ from wirelessfsl.records import (
     MODEL_UPLOAD,
     SERVER,
 )
-from wirelessfsl.rounds import BLOCKS, Crew, Link, Load
+from wirelessfsl.rounds import BLOCKS, Cost, Crew, Link, Load
 from wirelessfsl.scenario import Model, Scenario, broadcasts, cuts_of, model_of
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import BITS_PER_BYTE
@@ -105,6 +105,33 @@ class _Batch(NamedTuple):
     transfer: Load
 
 
+class Turn(NamedTuple):
+    """A crew's turn in a round: the number of its first client, its cost, and the FLOPs of its clients."""
+
+    first: int
+    crew: Crew
+    cost: Cost
+    flops: Floats
+
+
+class Duty(NamedTuple):
+    """A client's part in a round.
+
+    flops: that it computes. sending_s: airtime of what it sends, at each of the powers asked for. others_s: what else
+    fills its turn. turns: how many crews have, one after the other. after_s: the server's time at the end of the round.
+    """
+
+    flops: float
+    sending_s: Floats
+    others_s: float
+    turns: int
+    after_s: float
+
+    def left_s(self, round_s: float) -> float:
+        """Time for computing and sending, if the round is to take so long."""
+        return (round_s - self.after_s) / self.turns - self.others_s
+
+
 def predict(scenario: Scenario, dataset: Dataset) -> Prediction:
     """Cost of a round of a scheme whose clients use a network; where it cuts the model must be chosen.
 
@@ -112,16 +139,8 @@ def predict(scenario: Scenario, dataset: Dataset) -> Prediction:
     """
     s, scheme = scenario, scenario.algorithm
     batch = _batch(s, dataset, None)
-    batches = [batch if each.model is None else _batch(s, dataset, each.model) for each in s.groups]
-    counts = [each.count for each in s.groups]
-    step, transfer = (
-        Load(*(np.repeat(np.stack(each, axis=-1), counts, axis=-1) for each in zip(*loads, strict=True)))
-        for loads in ([each.step for each in batches], [each.transfer for each in batches])
-    )
-    steps, count = getattr(scheme, "local_steps", 1), s.data.clients
-    taking = _taking(s)
-    size = 1 if _pace(s) == "in_turn" else min(count, getattr(scheme, "cluster_size", count))
-    in_step = _pace(s) == "in_step"
+    parameters = [sum(p.numel() for p in stage.module().parameters()) for stage in batch.stages]
+    count, taking = s.data.clients, _taking(s)
     durations, active_j, idle_w = [], [], []
     for first, crew in _crews(s, size, taking, step, transfer):
         own = slice(first, first + size)
@@ -137,15 +156,15 @@ def predict(scenario: Scenario, dataset: Dataset) -> Prediction:
             sent_s = np.minimum(bits * crew.up.air.airtime(crew.up.quality).mean(axis=0), cost.up_s)
             listened_s = cost.down_s + cost.up_s - sent_s
         for cpu, radio, done, *air in zip(crew.processors, crew.radios, flops, listened_s, sent_s, strict=True):
+    for turn in _turns(s, dataset, batch):
+        crew, cost = turn.crew, turn.cost
+        durations.append(cost.seconds)
+        parts = zip(crew.processors, crew.radios, turn.flops, cost.down_s, cost.up_s, strict=True)
+        for cpu, radio, done, *air in parts:
             powers = radio.receive_w - radio.idle_w, radio.transmit_w - radio.idle_w
             active_j.append(cpu.energy_j(done) + sum(power * each for power, each in zip(powers, air, strict=True)))
             idle_w.append(cpu.idle_w + radio.idle_w)
-    seconds = ceil(taking / size) * float(np.mean(durations))
-    parameters = [sum(p.numel() for p in stage.module().parameters()) for stage in batch.stages]
-    if _pace(s) != "in_turn":
-        uploaded = batch.uploaded / getattr(scheme, "interval", 1)
-        replicas = sum(parameters[1::2]) if _pace(s) == "free" else 0
-        seconds += equipment(s.server)[0].seconds(2.0 * taking * (uploaded + replicas))
+    seconds = ceil(taking / _size(s)) * float(np.mean(durations)) + _after_s(s, batch)
     return Prediction(
         cuts=batch.stages[0].cuts,
         client_flops=sum(batch.flops[::2]),
@@ -156,6 +175,60 @@ def predict(scenario: Scenario, dataset: Dataset) -> Prediction:
         seconds=seconds,
         joules=taking / count * float(np.mean(active_j)) + seconds * float(np.mean(idle_w)),
     )
+
+
+def duties(scenario: Scenario, dataset: Dataset, less_db: Floats) -> list[Duty]:
+    """Every client's part in a round.
+
+    less_db: how far below its radio's power a client sends, dB, shape (k,); the first is 0.
+    """
+    s = scenario
+    batch = _batch(s, dataset, None)
+    turns, after_s, found = ceil(_taking(s) / _size(s)), _after_s(s, batch), []
+    for turn in _turns(s, dataset, batch):
+        crew, cost = turn.crew, turn.cost
+        computing_s = [cpu.seconds(done) for cpu, done in zip(crew.processors, turn.flops, strict=True)]
+        waiting_s = max(0.0, cost.seconds - float((computing_s + cost.down_s + cost.up_s).max()))
+        sending_s = cost.up_s * crew.slower(less_db)
+        parts = zip(turn.flops, sending_s.T, waiting_s + cost.down_s, strict=True)
+        found += [Duty(float(done), sending, float(others), turns, after_s) for done, sending, others in parts]
+    return found
+
+
+def _turns(s: Scenario, dataset: Dataset, batch: _Batch) -> Iterator[Turn]:
+    """Of all crews, one after the other."""
+    scheme = s.algorithm
+    batches = [batch if each.model is None else _batch(s, dataset, each.model) for each in s.groups]
+    counts = [each.count for each in s.groups]
+    step, transfer = (
+        Load(*(np.repeat(np.stack(each, axis=-1), counts, axis=-1) for each in zip(*loads, strict=True)))
+        for loads in ([each.step for each in batches], [each.transfer for each in batches])
+    )
+    steps, size, in_step = getattr(scheme, "local_steps", 1), _size(s), _pace(s) == "in_step"
+    for first, crew in _crews(s, size, _taking(s)):
+        own = slice(first, first + size)
+        loads = step.of(own), transfer.of(own)
+        for _ in range(REPEATS):
+            cost = (crew.in_step if in_step else crew.free)(*loads, steps)
+            crew = crew.meeting(cost.seconds / (steps if in_step else 1))
+        flops = steps * loads[0].flops.sum(axis=0) + loads[1].flops.sum(axis=0)
+        yield Turn(first, crew, cost, flops)
+
+
+def _size(s: Scenario) -> int:
+    """Clients of a crew."""
+    count = s.data.clients
+    return 1 if _pace(s) == "in_turn" else min(count, getattr(s.algorithm, "cluster_size", count))
+
+
+def _after_s(s: Scenario, batch: _Batch) -> float:
+    """The server's time for averaging at the end of a round."""
+    if _pace(s) == "in_turn":
+        return 0.0
+    uploaded = batch.uploaded / getattr(s.algorithm, "interval", 1)
+    held = [sum(p.numel() for p in stage.module().parameters()) for stage in batch.stages[1::2]]
+    replicas = sum(held) if _pace(s) == "free" else 0
+    return equipment(s.server)[0].seconds(2.0 * _taking(s) * (uploaded + replicas))
 
 
 def _batch(s: Scenario, dataset: Dataset, model: Model | None) -> _Batch:

@@ -44,7 +44,7 @@ import numpy as np
 
 from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.radio_power import RadioPower
-from wirelessfsl.engine.access import Fdma, MediumSettings, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, MediumSettings, Tdma
 from wirelessfsl.engine.airs import SharedAir
 from wirelessfsl.radio.allocation import Allocation, MaxMin, MinMakespan
 from wirelessfsl.radio.aloha import SlottedAloha
@@ -187,6 +187,18 @@ class Crew:
     def meeting(self, seconds: float) -> Crew:
         """This crew with rates that are means over as many coherence blocks as this time meets."""
         return replace(self, window=1 + round(seconds / self.down.air.next_change_s(0.0)))
+
+    def slower(self, less_db: Floats) -> Floats:
+        """How many times as long clients send with powers that are so much lower, in dB, shape (powers, clients).
+
+        They send at once, on equal parts of a band, and means are over all blocks.
+        """
+        sharing = np.full((1, 1), float(self.taking) if isinstance(self.medium, Fdma) else 1.0)
+        scales = np.ones(1) if isinstance(self.medium, ConstantLink) else 10.0 ** (-less_db / 10.0)
+        rates = [replace(self.up, quality=self.up.quality * scale).bit_s(sharing, BLOCKS)[0] for scale in scales]
+        with np.errstate(divide="ignore"):
+            times: Floats = rates[0] / np.array(rates)
+        return np.broadcast_to(times, (len(less_db), len(self.processors)))
 
     def _last(self, times: Floats) -> Floats:
         """The expected greatest, along the last axis, of those that take part."""

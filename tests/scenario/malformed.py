@@ -226,7 +226,7 @@ MALFORMED = [
     Malformed(
         "text in a list of mappings",
         "devices:\n  - raspberry-pi-4\n",
-        "2:5 devices.0: got 'raspberry-pi-4', must be a mapping with keys of: count, model, profile, processor, radio, battery, failures, compute_jitter",
+        "2:5 devices.0: got 'raspberry-pi-4', must be a mapping with keys of: count, model, profile, processor, radio, economy, battery, failures, compute_jitter",
     ),
     Malformed(
         "name for a kind",

@@ -233,6 +233,17 @@ IDLE = {
         "server": {"processor": {"kind": "cmos"}},
     },
     "other data": {"model": {"name": "mlp", "pretrained": {"kind": "pretrain", "data": {"name": "digits"}}}},
+    "economy without clocks": {
+        "devices": [{"count": 10, "processor": {"kind": "measured"}, "economy": {"kind": "deadline"}}]
+    },
+    "economy without powers": {
+        "network": {"medium": {"kind": "constant"}},
+        "devices": [{"count": 10, "processor": {"kind": "cmos"}, "economy": {"kind": "deadline"}}],
+    },
+    "economy of nothing": {
+        "network": {"channel": {"phy": {"kind": "fixed"}}},
+        "devices": [{"count": 10, "processor": {"kind": "measured"}}],
+    },
     "own hardware": {"server": {"processor": {"kind": "cmos"}, "radio": {"sleep_after_s": 1.0}}},
 }
 """Scenarios in which some knobs have no effect."""

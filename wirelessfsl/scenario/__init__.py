@@ -19,6 +19,7 @@ from wirelessfsl.scenario.derived import (
     pieces_of,
     pinned,
     places_of,
+    rates_depend_on_power,
 )
 from wirelessfsl.scenario.json_schema import describe_fields, schema
 from wirelessfsl.scenario.loading import load_scenario
@@ -65,6 +66,7 @@ __all__ = [
     "pieces_of",
     "pinned",
     "places_of",
+    "rates_depend_on_power",
     "resolve",
     "schema",
     "to_yaml",

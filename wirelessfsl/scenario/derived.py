@@ -52,6 +52,11 @@ def broadcasts(s: Scenario) -> bool:
     return isinstance(s.algorithm, EPSL | SFLGA)
 
 
+def rates_depend_on_power(s: Scenario) -> bool:
+    """Whether a rate depends on a transmit power or on noise: not on constant links, and not with phy fixed."""
+    return s.network.medium.kind != "constant" and s.network.channel.phy.kind != "fixed"
+
+
 def dataset_of(s: Scenario) -> Dataset:
     """The scenario's data set. Raises ValueError if its files are not there."""
     data = s.data

@@ -34,6 +34,7 @@ from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
 from wirelessfsl.devices.battery import BatteryModel, NoBattery
 from wirelessfsl.devices.compute import Jitter, NoJitter, Processor
+from wirelessfsl.devices.economy import Economy, FullSpeed
 from wirelessfsl.devices.failures import Failures, NoFailures
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.access import Fdma, MediumSettings
@@ -182,6 +183,7 @@ class Devices:
     profile: device of the catalogue whose processor and radio they have.
     processor: another processor than the profile's.
     radio: another radio than the profile's.
+    economy: whether the devices compute slowly and send softly where a round may take its time.
     battery: where the energy comes from; a device whose battery is empty drops out for good.
     failures: when the devices fail and come back.
     compute_jitter: random change of the computing time from round to round.
@@ -192,6 +194,7 @@ class Devices:
     profile: str = "raspberry-pi-4"
     processor: Processor | None = None
     radio: RadioPower | None = None
+    economy: Economy = FullSpeed()
     battery: BatteryModel = NoBattery()
     failures: Failures = NoFailures()
     compute_jitter: Jitter = NoJitter()

@@ -7,6 +7,9 @@ from typing import Any
 
 from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.engine.access import Pipes, TraceLinks
+from wirelessfsl.devices.catalogue import PROFILES
+from wirelessfsl.devices.compute import MeasuredProcessor
+from wirelessfsl.devices.economy import UntilDeadline
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.weights import Pretrain
@@ -18,7 +21,7 @@ from wirelessfsl.radio.tr38901.rma import RMa
 from wirelessfsl.radio.tr38901.uma import UMa
 from wirelessfsl.radio.tr38901.umi import UMi
 from wirelessfsl.records import GRADIENTS_OF, MESSAGE_KINDS, MODEL_DOWNLOAD
-from wirelessfsl.scenario.derived import broadcasts, owners_of
+from wirelessfsl.scenario.derived import broadcasts, owners_of, rates_depend_on_power
 from wirelessfsl.scenario.problems import Path, Problem
 from wirelessfsl.scenario.settings import Devices, Model, Scenario
 
@@ -52,6 +55,7 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_peers,
         _of_own_models,
         _of_nodes,
+        _of_economy,
     ):
         for path, why, *reads in of(s):
             yield Problem(path, f"has no effect: {why}; remove it", at_key=True, reads=tuple(reads))
@@ -290,7 +294,7 @@ def _of_own_models(s: Scenario) -> Unused:
 
 
 def _of_nodes(s: Scenario) -> Unused:
-    scheme, medium, channel = s.algorithm, s.network.medium, s.network.channel
+    scheme = s.algorithm
     for owner_path, owner in owners_of(s):
         radio: Path = (*owner_path, "radio")
         if owner.processor is not None and (isinstance(owner, Devices) or not scheme.cuts):
@@ -307,7 +311,26 @@ def _of_nodes(s: Scenario) -> Unused:
         if owner.radio.sleep_after_s is None:
             yield (*radio, "sleep_w"), "the radio never sleeps: sleep_after_s is not given", (*radio, "sleep_after_s")
         if isinstance(medium, Pipes) or (channel.phy.kind == "fixed" and medium.kind != "wifi"):
+        if not rates_depend_on_power(s):
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
+
+
+def _of_economy(s: Scenario) -> Unused:
+    for i, group in enumerate(s.devices if s.has_clients else ()):
+        economy: Path = ("devices", i, "economy")
+        hardware: tuple[Path, Path] = ("devices", i, "processor"), ("devices", i, "profile")
+        processor = group.processor or getattr(PROFILES.get(group.profile), "processor", None)
+        clocked, heard = not isinstance(processor, MeasuredProcessor), rates_depend_on_power(s)
+        one_clock, unheard = "a processor of kind measured has one clock", "no rate depends on power"
+        if not s.algorithm.messages:
+            yield economy, f"{s.algorithm.kind} has no network, and its seconds are not predicted", _ALGORITHM
+        elif not clocked and not heard:
+            yield economy, f"{unheard}, and {one_clock}", _MEDIUM, _PHY, *hardware
+        elif isinstance(group.economy, UntilDeadline):
+            if not clocked:
+                yield (*economy, "lowest_clock"), one_clock, *hardware
+            if not heard:
+                yield (*economy, "power_range_db"), unheard, _MEDIUM, _PHY
 
 
 def _models(s: Scenario) -> list[tuple[Path, Model]]:
