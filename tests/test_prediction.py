@@ -227,15 +227,19 @@ def test_clients_with_a_cut_of_their_own_are_predicted_with_it() -> None:
     assert_predicted(scenario, rel=1e-9)
 
 
-@pytest.mark.parametrize("scheme", [SplitFedV1(**MANY), SplitLearning(**MANY)], ids=lambda scheme: scheme.kind)
-def test_cuts_are_ranked_as_by_simulation(scheme: Any) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "allocation"),
+    [(SplitFedV1(**MANY), Equal()), (SplitFedV1(**MANY), MinMakespan()), (SplitLearning(**MANY), Equal())],
+    ids=lambda each: each.kind,
+)
+def test_cuts_are_ranked_as_by_simulation(scheme: Any, allocation: Any) -> None:
     seconds, joules = [], []
     for cut in "conv1", "conv2", "dense":
         scenario = Scenario(
             data=Data(name="digits", clients=CLIENTS, partition=Iid()),
             model=Model(name="femnist_cnn", cuts=(cut,)),
             algorithm=scheme,
-            network=Network(medium=Fdma(bandwidth_hz=1e6)),
+            network=Network(medium=Fdma(bandwidth_hz=1e6, allocation=allocation)),
         )
         found = predict(scenario, dataset(scenario))
         real = simulated(scenario)

@@ -1,9 +1,10 @@
 """Where to cut the model: every possible cut with what a round then costs, and the best of them.
 
 Follows the idea of choosing the cut layer by delay or energy (Wu et al., IEEE JSAC 41(4), 2023, and others); here every
-possibility is tried in closed form (:mod:`wirelessfsl.prediction`). All clients get the same cut, unless groups of
-devices have their own (splitfed_v1). What a cut does to the accuracy, and how much activations tell of the data, is not
-weighed.
+possibility is tried in closed form (:mod:`wirelessfsl.prediction`), with the shares of the band that the scenario's
+allocation then gives: with ``allocation: min_makespan`` cut and bandwidth are chosen together. All clients get the same
+cut, unless groups of devices have their own (splitfed_v1). What a cut does to the accuracy, and how much activations
+tell of the data, is not weighed.
 """
 
 from __future__ import annotations
