@@ -28,6 +28,7 @@ from wirelessfsl.radio.division import (
     rounded,
     water_filling,
 )
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.phy import FixedEfficiency, Shannon
 from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower
 from wirelessfsl.streams import Floats
@@ -174,6 +175,17 @@ def test_the_least_makespan_equals_that_of_slsqp() -> None:
         seconds, shares = min_makespan(requests, ready_s)
         assert seconds == pytest.approx(found.x[-1], rel=1e-6)
         assert shares == pytest.approx(found.x[:-1], rel=1e-4)
+
+
+def test_the_nr_layer_is_divided_so_that_all_are_through_together() -> None:
+    rng = np.random.default_rng(7)
+    phy = Nr().one_way("uplink")
+    for count in 2, 5, 9:
+        requests = OwnPower(rng.uniform(1e5, 1e6, count), 10.0 ** rng.uniform(-1.0, 3.0, count), phy, 2e7)
+        seconds, shares = min_makespan(requests)
+        assert shares.sum() <= 1.0 + 1e-12
+        assert seconds <= makespan_s(requests, equal(requests)) * (1.0 + 1e-6)
+        assert requests.bits / requests.rate_bit_s(shares) == pytest.approx(np.full(count, seconds), rel=5e-3)
 
 
 def test_dead_links_get_nothing_and_hold_nobody_up() -> None:

@@ -14,7 +14,7 @@ from heapq import heapify, heapreplace
 import numpy as np
 from numpy.typing import NDArray
 
-from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower, table
+from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower
 from wirelessfsl.streams import Floats
 
 _PRECISION = 1e-13
@@ -65,6 +65,7 @@ def min_makespan(requests: Requests, ready_s: Floats | float = 0.0) -> tuple[flo
     ready_s: c, when each can begin, s, shape (k,); by default at once.
 
     Returns T in s, and shares, shape (k,). Dead links are left out: they get nothing, and T is of the others.
+    Where the power of a link is the limit, so that no wider share would help it, a part of the band stays free.
 
     >>> t, b = min_makespan(SpreadPower(np.array([1e6, 2e6, 3e6]), np.array([1e6, 2e6, 6e6])))
     >>> round(t, 9), b.round(9).tolist()
@@ -135,7 +136,7 @@ def proportional_fair(requests: Requests) -> Floats:
     if not isinstance(requests, OwnPower):
         return np.where(alive, 1.0 / alive.sum(), 0.0)
     found = np.zeros(len(alive))
-    snr, of = requests.snr[alive], table(requests.phy)
+    snr, of = requests.snr[alive], requests.table
     found[alive] = snr / of.snr_of(_least(lambda m: float((snr / of.snr_of(m * snr)).sum())) * snr)
     return found / max(1.0, float(found.sum()))
 

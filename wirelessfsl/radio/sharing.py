@@ -15,11 +15,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
 from math import log
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from wirelessfsl.radio.phy import FixedEfficiency, Shannon
+from wirelessfsl.radio.phy import FixedEfficiency, OneWay, Shannon
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import db_to_linear
 
@@ -27,12 +27,6 @@ _SNRS: Floats = np.logspace(-6.0, 12.0, 9001)
 """SNRs in a share at which efficiencies are tabulated."""
 _STEP = float(_SNRS[1] / _SNRS[0])
 _LN2 = log(2.0)
-
-
-class Law(Hashable, Protocol):
-    """A spectral efficiency in bit/s/Hz as a function of the SNR."""
-
-    def efficiency(self, sinr: Floats) -> Floats: ...
 
 
 class Requests(Protocol):
@@ -99,7 +93,7 @@ class OwnPower:
 
     bits: Floats
     snr: Floats
-    phy: Law
+    phy: OneWay
     bandwidth_hz: float
 
     @property
@@ -115,6 +109,11 @@ class OwnPower:
         rate[some] = self.bandwidth_hz * share[some] * self.phy.efficiency(self.snr[some] / share[some])
         return rate
 
+    @property
+    def table(self) -> Table:
+        """The physical layer over the SNR in a share."""
+        return table(cast(Hashable, self.phy))
+
     def share_for(self, rate_bit_s: Floats) -> Floats:
         """Least share of each for a rate R: in closed form for Shannon's law, from a table for others."""
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -124,7 +123,7 @@ class OwnPower:
                 case Shannon(gap_db=gap_db, cap_bit_s_hz=cap):
                     wanted = rate_bit_s / self.bandwidth_hz
                     return np.maximum(shannon_share(wanted, self.snr / db_to_linear(gap_db)), wanted / cap)
-            share = self.snr / table(self.phy).snr_for(rate_bit_s / (self.bandwidth_hz * self.snr))
+            share = self.snr / self.table.snr_for(rate_bit_s / (self.bandwidth_hz * self.snr))
             return np.where(rate_bit_s > 0.0, np.nan_to_num(share, nan=np.inf, posinf=np.inf), 0.0)
 
 
@@ -177,7 +176,7 @@ class Table(NamedTuple):
 
 
 @cache
-def table(phy: Law) -> Table:
+def table(phy: Any) -> Table:
     """The table of a physical layer."""
     efficiency = phy.efficiency(_SNRS.copy())
     slope = np.maximum.accumulate((efficiency / _SNRS)[::-1])[::-1]
