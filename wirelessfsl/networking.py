@@ -80,47 +80,22 @@ def airs(
         "uplink": np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios]),
         "downlink": np.full(len(radios), dbm_to_watt(station.tx_power_dbm)),
     }
+    allocation = medium.allocation if isinstance(medium, Fdma) else Equal()
     wide = {"uplink": medium.bandwidth_hz, "downlink": medium.downlink_bandwidth_hz or medium.bandwidth_hz}
 
     def air(way: str) -> RadioAir | CellularAir:
         phy, spread = channel.phy.one_way(way), way == "downlink"
         if site is not None or not isinstance(cells, Hexagonal):
             links = Links(channel, names, paths, s.seed, way, wide[way], site or Omni())
-            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread)
+            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread, allocation)
         sectors = [Sector(cells, number) for number in range(len(cells.site_of))]
         of_cells = [Links(channel, names, paths, s.seed, way, wide[way] / cells.reuse, sector) for sector in sectors]
         association = Association(of_cells, cells.handover, paths.speed_m_s > 0)
         rise = 1.0 if spread else db_to_linear(cells.noise_rise_db)
-        group = cells.reuse_group.tolist()
-        return CellularAir(
-            of_cells, association, phy, sent[way], heard[way], wide[way], spread, group, cells.load, rise
-        )
+        ends, groups = (sent[way], heard[way]), cells.reuse_group.tolist()
+        return CellularAir(of_cells, association, phy, *ends, wide[way], spread, groups, cells.load, rise, allocation)
 
     return air("uplink"), air("downlink")
-    wide_up, wide_down = medium.bandwidth_hz, medium.downlink_bandwidth_hz or medium.bandwidth_hz
-    station_noise = noise_density_w_hz(channel.noise_density_dbm_hz, station.noise_figure_db)
-    noise = np.array([noise_density_w_hz(channel.noise_density_dbm_hz, radio.noise_figure_db) for radio in radios])
-    power = np.array([dbm_to_watt(radio.tx_power_dbm) for radio in radios])
-    allocation = medium.allocation if isinstance(medium, Fdma) else Equal()
-    up = RadioAir(
-        links=Links(channel, names, paths, s.seed, "uplink", wide_up, site),
-        phy=channel.phy.one_way("uplink"),
-        transmit_w=power,
-        noise_w_hz=np.full(len(radios), station_noise),
-        bandwidth_hz=wide_up,
-        spread=False,
-        allocation=allocation,
-    )
-    down = RadioAir(
-        links=Links(channel, names, paths, s.seed, "downlink", wide_down, site),
-        phy=channel.phy.one_way("downlink"),
-        transmit_w=np.full(len(radios), dbm_to_watt(station.tx_power_dbm)),
-        noise_w_hz=noise,
-        bandwidth_hz=wide_down,
-        spread=True,
-        allocation=allocation,
-    )
-    return up, down
 
 
 def medium_of(s: Scenario, world: World) -> Medium:

@@ -142,20 +142,6 @@ def predict(scenario: Scenario, dataset: Dataset) -> Prediction:
     parameters = [sum(p.numel() for p in stage.module().parameters()) for stage in batch.stages]
     count, taking = s.data.clients, _taking(s)
     durations, active_j, idle_w = [], [], []
-    for first, crew in _crews(s, size, taking, step, transfer):
-        own = slice(first, first + size)
-        loads = step.of(own), transfer.of(own)
-        for _ in range(REPEATS):
-            cost = (crew.in_step if in_step else crew.free)(*loads, steps)
-            crew = crew.meeting(cost.seconds / (steps if in_step else 1))
-        flops = [steps * a + b for a, b in zip(*(each.flops.sum(axis=0) for each in loads), strict=True)]
-        durations.append(cost.seconds)
-        listened_s, sent_s = cost.down_s, cost.up_s
-        if isinstance(crew.up.air, EqualsAir):  # who contends listens, but for its own airtime
-            bits = BITS_PER_BYTE * (steps * loads[0].up_bytes + loads[1].up_bytes).sum(axis=0)
-            sent_s = np.minimum(bits * crew.up.air.airtime(crew.up.quality).mean(axis=0), cost.up_s)
-            listened_s = cost.down_s + cost.up_s - sent_s
-        for cpu, radio, done, *air in zip(crew.processors, crew.radios, flops, listened_s, sent_s, strict=True):
     for turn in _turns(s, dataset, batch):
         crew, cost = turn.crew, turn.cost
         durations.append(cost.seconds)
@@ -205,12 +191,16 @@ def _turns(s: Scenario, dataset: Dataset, batch: _Batch) -> Iterator[Turn]:
         for loads in ([each.step for each in batches], [each.transfer for each in batches])
     )
     steps, size, in_step = getattr(scheme, "local_steps", 1), _size(s), _pace(s) == "in_step"
-    for first, crew in _crews(s, size, _taking(s)):
+    for first, crew in _crews(s, size, _taking(s), step, transfer):
         own = slice(first, first + size)
         loads = step.of(own), transfer.of(own)
         for _ in range(REPEATS):
             cost = (crew.in_step if in_step else crew.free)(*loads, steps)
             crew = crew.meeting(cost.seconds / (steps if in_step else 1))
+        if isinstance(crew.up.air, EqualsAir):  # who contends listens, but for its own airtime
+            bits = BITS_PER_BYTE * (steps * loads[0].up_bytes + loads[1].up_bytes).sum(axis=0)
+            sent_s = np.minimum(bits * crew.up.air.airtime(crew.up.quality).mean(axis=0), cost.up_s)
+            cost = cost._replace(down_s=cost.down_s + cost.up_s - sent_s, up_s=sent_s)
         flops = steps * loads[0].flops.sum(axis=0) + loads[1].flops.sum(axis=0)
         yield Turn(first, crew, cost, flops)
 

@@ -45,7 +45,6 @@ import numpy as np
 from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.engine.access import ConstantLink, Fdma, MediumSettings, Tdma
-from wirelessfsl.engine.airs import SharedAir
 from wirelessfsl.radio.allocation import Allocation, MaxMin, MinMakespan
 from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.wifi import Wifi
@@ -138,8 +137,6 @@ class Crew:
     def free(self, step: Load, transfer: Load, steps: int) -> Cost:
         """A round of clients that wait for nobody but in queues."""
         divided, queued = isinstance(self.medium, DIVIDED), isinstance(self.medium, Tdma)
-        first, models = (self._air_s(load, self._at_once()).sum(axis=1) for load in (step, transfer))
-        divided, queued = isinstance(self.medium, Fdma), isinstance(self.medium, Tdma)
         others = self._others(step)
         first, models = (self._air_s(load, self._at_once(load)).sum(axis=1) for load in (step, transfer))
         flops, own = step.server_flops + step.coding_flops, self._own_s(step).sum(axis=0)
@@ -155,8 +152,6 @@ class Crew:
                 company = alike[:2] - 1 + drifted
                 if not isinstance(self.medium, Fdma):  # one channel for both ways
                     company = company + drifted[::-1]
-                alone_s = np.concatenate([self._air_s(step, 1.0 + self.odds * company).sum(axis=1), serving])
-                company = alike[:2] - 1 + _met(stay[:2], cycle) - alike[:2] * stay[:2] / cycle
                 alone_s = np.concatenate([self._air_s(step, 1.0 + self.odds * company * others).sum(axis=1), serving])
             backlog = self.odds * (_met(stay * alone_s, cycle) - alike * stay * alone_s / cycle)
             waiting = np.maximum(backlog - (slots - 1) * alone_s, 0.0) / slots

@@ -10,6 +10,7 @@ from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.sfl_ga import SFLGA
+from wirelessfsl.engine.access import Pipes
 from wirelessfsl.learning.data import Dataset, load, set_apart
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
@@ -53,8 +54,9 @@ def broadcasts(s: Scenario) -> bool:
 
 
 def rates_depend_on_power(s: Scenario) -> bool:
-    """Whether a rate depends on a transmit power or on noise: not on constant links, and not with phy fixed."""
-    return s.network.medium.kind != "constant" and s.network.channel.phy.kind != "fixed"
+    """Whether a rate depends on a transmit power or on noise: not without a channel, and not with phy fixed."""
+    medium = s.network.medium
+    return not isinstance(medium, Pipes) and (medium.kind == "wifi" or s.network.channel.phy.kind != "fixed")
 
 
 def dataset_of(s: Scenario) -> Dataset:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from wirelessfsl.algorithms.async_sl import AsyncSL
-from wirelessfsl.engine.access import Pipes, TraceLinks
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor
 from wirelessfsl.devices.economy import UntilDeadline
+from wirelessfsl.engine.access import Pipes, TraceLinks
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.weights import Pretrain
@@ -310,7 +310,6 @@ def _of_nodes(s: Scenario) -> Unused:
             yield (*owner_path, "profile"), "processor and radio are both given", (*owner_path, "processor"), radio
         if owner.radio.sleep_after_s is None:
             yield (*radio, "sleep_w"), "the radio never sleeps: sleep_after_s is not given", (*radio, "sleep_after_s")
-        if isinstance(medium, Pipes) or (channel.phy.kind == "fixed" and medium.kind != "wifi"):
         if not rates_depend_on_power(s):
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
 
