@@ -20,8 +20,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from wirelessfsl.cutting import chosen
 from wirelessfsl.economy import planned
-from wirelessfsl.learning.executor import Executor, Sequential
+from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, write_text
 from wirelessfsl.scenario import Scenario, digest, pinned, resolve, to_yaml
 from wirelessfsl.simulation import Progress, Watch, play
@@ -36,6 +37,7 @@ def simulate(
     report: Callable[[Progress], None] = lambda _: None,
     notice: Callable[[str], None] = lambda _: None,
     watch: Watch = lambda *_: None,
+    timing_only: bool = False,
 ) -> Run:
     """Run a scenario into a run folder and open it.
 
@@ -45,6 +47,8 @@ def simulate(
     report: called after every round.
     notice: told in lines what is done before the run begins: where pretrained weights come from.
     watch: looks at the model before the first round and with every evaluation, outside of simulated time.
+    timing_only: whether tensors have shapes and no values: nothing is learnt, and times, bytes and energies are those
+        of the training run, but for what depends on values, which is estimated.
 
     Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made,
     SimulationError if the run fails. A run that fails or is interrupted leaves a folder that can be read, and its
@@ -54,6 +58,8 @@ def simulate(
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
     executor = executor or Sequential()
     scenario = pinned(planned(scenario)[0])
+    executor = ShapesOnly() if timing_only else executor or Sequential()
+    scenario = pinned(chosen(scenario)[0])
     resolved = resolve(scenario)
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -64,11 +70,13 @@ def simulate(
         raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
     begin = perf_counter()
     manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **_provenance(executor)}
+    if timing_only:
+        manifest["timing_only"] = True
     log = RunWriter(folder)
     write_text(folder / "scenario.yaml", to_yaml(resolved))
     write_json(folder / "manifest.json", manifest)
     try:
-        outcome = play(scenario, log, executor, report, notice=notice, watch=watch)
+        outcome = play(scenario, log, executor, report, notice=notice, watch=watch, timing_only=timing_only)
     except BaseException as error:
         manifest["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         manifest["error"] = f"{type(error).__name__}: {error}"
@@ -77,7 +85,8 @@ def simulate(
         manifest["status"] = outcome.status
         if outcome.pretrained is not None:
             manifest["pretrained"] = outcome.pretrained
-        outcome.save(folder)
+        if not timing_only:
+            outcome.save(folder)
         manifest["batch_widths"] = {"1": outcome.kernels}
         host = {
             "wall_s": outcome.wall_s,

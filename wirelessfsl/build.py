@@ -12,13 +12,14 @@ from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.economy import FullSpeed
 from wirelessfsl.engine.coding import Coding
+from wirelessfsl.engine.estimated import EstimatedCoding
 from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
-from wirelessfsl.learning.data import ClientData, Dataset
+from wirelessfsl.learning.data import BlankData, ClientData, Dataset
 from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.executor import Executor
-from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
+from wirelessfsl.learning.stage import Part, Stage, blank_parts, initial_parts, split
 from wirelessfsl.learning.weights import WeightsFile, fitting, load_weights, pretrain, weights_of_file
 from wirelessfsl.networking import NO_RADIO, NOBODY, equipment, medium_of
 from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
@@ -38,8 +39,13 @@ def build(
     executor: Executor,
     log: Log,
     notice: Callable[[str], None] = lambda _: None,
+    timing_only: bool = False,
 ) -> World:
-    """The world of a scenario; its clock stands at 0. ``notice`` is told where its weights come from."""
+    """The world of a scenario; its clock stands at 0.
+
+    notice: told where its weights come from.
+    timing_only: whether samples, weights and payloads have sizes and no values; no samples are dealt then.
+    """
     s, algorithm = scenario, scenario.algorithm
     if s.has_clients and not all(isinstance(group.economy, FullSpeed) for group in s.groups):
         raise ValueError("devices.economy: clocks and powers are not chosen yet; see wirelessfsl.economy.planned")
@@ -51,6 +57,10 @@ def build(
         world.clients = tuple(_node(world, f"client-{i}", i, owner, networked) for i, owner in enumerate(owners))
         for client, owner in zip(world.clients, owners, strict=True):
             world.watch(client, owner.compute_jitter, owner.failures)
+    if timing_only:
+        blank = BlankData(dataset.shape, dataset.inputs.dtype)
+        world.data = dict.fromkeys(world.clients or (world.server,), blank)
+    elif s.has_clients:
         world.data = {
             client: ClientData(dataset.inputs[own], dataset.labels[own], client.name, s.seed)
             for client, own in zip(world.clients, deal(s, dataset), strict=True)
@@ -64,14 +74,19 @@ def build(
             for relay in s.network.topology.relays
         )
         world.medium = medium_of(s, world)
-        coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages})
+        chains = {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages}
+        coding = EstimatedCoding(s.seed, chains) if timing_only else Coding(s.seed, chains)
         world.messages = Messages(world.env, world.journal, world.medium, coding, s.network.transport)
     pieces, cuts = pieces_of(s, dataset), cuts_of(s, dataset)
     kinds = dict(zip(cuts, GRADIENTS_OF, strict=False))
     world.stages = split(model_of(s, dataset), pieces)
     world.crossings = tuple(kinds.get(name, "") for name in pieces)
-    world.initial, world.pretrained = _initial(s, dataset, world.stages, notice)
-    own = {owner: _own(s, dataset, owner.model, world, notice) for owner in s.groups if owner.model is not None}
+
+    def initial(s: Scenario, stages: tuple[Stage, ...]) -> tuple[tuple[Part, ...], dict[str, Any] | None]:
+        return (blank_parts(stages), None) if timing_only else _initial(s, dataset, stages, notice)
+
+    world.initial, world.pretrained = initial(s, world.stages)
+    own = {owner: _own(s, dataset, owner.model, world, initial) for owner in s.groups if owner.model is not None}
     for client, owner in zip(world.clients, owners, strict=True):
         if owner in own:
             world.own_stages[client], world.own_initial[client] = own[owner]
@@ -79,13 +94,13 @@ def build(
 
 
 def _own(
-    s: Scenario, dataset: Dataset, model: Model, world: World, notice: Callable[[str], None]
+    s: Scenario, dataset: Dataset, model: Model, world: World, initial: Callable[..., Any]
 ) -> tuple[tuple[Stage, ...], tuple[Part, ...]]:
     """Stages and initial values of clients with a model of their own: of all of it, or of the piece before the cut."""
     other_cuts = getattr(s.algorithm, "own", "") == "cuts"
     own = replace(s, model=replace(s.model, cuts=model.cuts) if other_cuts else model)
     stages = split(model_of(own, dataset), cuts_of(own, dataset))
-    parts, _ = _initial(own, dataset, stages, notice)
+    parts, _ = initial(own, stages)
     if other_cuts:
         return stages, parts
     return (stages[0], *world.stages[1:]), (parts[0], *world.initial[1:])

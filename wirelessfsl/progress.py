@@ -24,9 +24,11 @@ class ProgressLine:
 
     def __call__(self, at: Progress) -> None:
         left_s = (perf_counter() - self.begin) / at.round * (at.rounds - at.round)
-        accuracy = "not known yet" if isnan(at.accuracy) else f"{at.accuracy:.3f}"
+        accuracy = ""
+        if at.accuracy is not None:
+            accuracy = f"  accuracy {'not known yet' if isnan(at.accuracy) else f'{at.accuracy:.3f}'}"
         line = (
-            f"round {at.round}/{at.rounds}  simulated {said('s', at.time_s)}  accuracy {accuracy}"
+            f"round {at.round}/{at.rounds}  simulated {said('s', at.time_s)}{accuracy}"
             f"  energy {said('J', at.energy_j)}  host time left {left_s:.0f} s"
         )
         print(f"\r{line}\x1b[K" if self.live else line, end="" if self.live else "\n", file=sys.stderr, flush=True)

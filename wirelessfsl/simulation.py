@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,9 +17,9 @@ import numpy as np
 from wirelessfsl.build import build
 from wirelessfsl.engine.band import Stalled
 from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationError, World
-from wirelessfsl.learning.data import Dataset
+from wirelessfsl.learning.data import ClientData, Dataset
 from wirelessfsl.learning.evaluate import Mixture, evaluate
-from wirelessfsl.learning.executor import Executor, Sequential, keep_freed_memory, torch_threads
+from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly, keep_freed_memory, torch_threads
 from wirelessfsl.learning.partition import deal_test, test_of_parts
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.learning.weights import save_weights
@@ -48,13 +49,13 @@ def calm_collector() -> Iterator[None]:
 
 
 class Progress(NamedTuple):
-    """Where a run stands after a round; accuracy and loss are of the last evaluation."""
+    """Where a run stands after a round; accuracy and loss are of the last evaluation, None where nothing is learnt."""
 
     round: int
     rounds: int
     time_s: float
-    loss: float
-    accuracy: float
+    loss: float | None
+    accuracy: float | None
     energy_j: float
 
 
@@ -106,6 +107,32 @@ Watch = Callable[[World, tuple[Part, ...]], None]
 """Looks at the world and the parts of its model between rounds, outside of simulated time, and changes nothing."""
 
 
+class _Accountant:
+    """In place of evaluations, where nothing is learnt: appends what each round has cost so far."""
+
+    def __init__(self, log: Log, report: Callable[[Progress], None]) -> None:
+        self.log, self.report = log, report
+        self.host_s, self.rounds = 0.0, 0
+        self.parts: tuple[Part, ...] = ()
+        self.models: dict[str, tuple[Part, ...] | Mixture] = {}
+
+    def prepare(self, world: World) -> None: ...
+
+    def __call__(self, world: World, *_: Any) -> None:
+        self.rounds = world.round
+        now, energy_j, uplink_bytes, downlink_bytes = _costs(world)
+        self.log.metric(Metric(world.round, now, None, "test", nan, None, energy_j, uplink_bytes, downlink_bytes))
+        self.report(Progress(world.round, world.rounds_planned, now, None, None, energy_j))
+
+
+def _costs(world: World) -> tuple[float, float, int, int]:
+    """Simulated time (s), energy of all nodes (J), bytes up and down so far."""
+    energy_j = sum(node.energy_j for node in world.nodes)
+    uplink_bytes = sum(node.uplink_bytes for node in world.clients)
+    downlink_bytes = sum(node.downlink_bytes for node in world.clients)
+    return world.now, energy_j, uplink_bytes, downlink_bytes
+
+
 class _Evaluator:
     """Evaluates between rounds, outside of simulated time, and appends the metrics."""
 
@@ -126,7 +153,7 @@ class _Evaluator:
             dealt = deal(self.scenario, data)
             self.owner = test_of_parts(dealt, data.parts.numpy(), data.test_parts.numpy())
         else:
-            train = [world.data[client].labels.numpy() for client in world.clients]
+            train = [own.labels.numpy() for k in world.clients if isinstance(own := world.data[k], ClientData)]
             rng = stream(self.scenario.seed, "test-partition")
             by_class = getattr(self.scenario.data.partition, "deal_test", deal_test)
             self.owner = by_class(train, data.test_labels.numpy(), data.classes, rng)
@@ -139,10 +166,7 @@ class _Evaluator:
             self.models = {k.name: own if isinstance(own, Mixture) else tuple(own) for k, own in model.items()}
         else:
             self.parts = tuple(model)
-        energy_j = sum(node.energy_j for node in world.nodes)
-        uplink_bytes = sum(node.uplink_bytes for node in world.clients)
-        downlink_bytes = sum(node.downlink_bytes for node in world.clients)
-        now = world.env.now
+        now, energy_j, uplink_bytes, downlink_bytes = _costs(world)
         if any(losses.values()):
             mean = float(np.mean([np.mean(each) for each in losses.values() if each]))
             self.log.metric(Metric(world.round, now, None, "train", mean, None, energy_j, uplink_bytes, downlink_bytes))
@@ -194,21 +218,24 @@ def play(
     dataset: Dataset | None = None,
     notice: Callable[[str], None] = lambda _: None,
     watch: Watch = lambda *_: None,
+    timing_only: bool = False,
 ) -> Outcome:
     """Run a scenario to its end.
 
     log: receives every event and metric. executor: where kernels run; one after another by default. report: called
     after every round. dataset: samples to use instead of those that the scenario names. notice:
     told in lines where pretrained weights come from. watch: called before the first round and with every evaluation.
+    timing_only: whether nothing is learnt, and times, bytes and energies are all that there is to know; executor and
+    watch have no part in it.
 
     Raises SimulationError when something fails inside the simulation.
     """
-    executor = executor or Sequential()
+    executor = ShapesOnly() if timing_only else executor or Sequential()
     keep_freed_memory()
     with torch_threads(scenario.host.torch_threads):
         dataset = dataset or dataset_of(scenario)
-        world = build(scenario, dataset, executor, log, notice)
-        evaluator = _Evaluator(scenario, dataset, log, report, watch)
+        world = build(scenario, dataset, executor, log, notice, timing_only)
+        evaluator = _Accountant(log, report) if timing_only else _Evaluator(scenario, dataset, log, report, watch)
         evaluator.prepare(world)
         world.on_round = evaluator
         main = world.env.process(scenario.algorithm.train(world))

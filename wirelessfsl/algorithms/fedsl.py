@@ -122,7 +122,7 @@ class FedSL:
                 here = [k for k in world.clients if k in holders]
                 kept = [plan.flown(parts[k].weights) for k in here]
                 of = world.shares(here, self.weighting)
-                shown = client_part.load(plan.unpack(average(kept, of)))
+                shown = client_part.load(plan.unpack(world.aside(average, kept, of)))
             if done:
                 halves = [replica.weights for _, replica, _, _ in done.values()]
                 server_part = server_part.load((yield from server.compute(average, halves, shares)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wirelessfsl.codecs.chain import Chain, WayBack
 from wirelessfsl.codecs.codec import Memory
@@ -20,13 +20,13 @@ from wirelessfsl.streams import key
 if TYPE_CHECKING:
     from torch import Tensor, dtype
 
-_ACTIVATIONS_OF = {gradients: activations for activations, gradients in GRADIENTS_OF.items()}
+ACTIVATIONS_OF = {gradients: activations for activations, gradients in GRADIENTS_OF.items()}
 
 
 class Sealed(NamedTuple):
-    """A payload, and what making it costs the sender in FLOPs."""
+    """A payload (or, in a run without values, what stands for it), and what making it costs the sender in FLOPs."""
 
-    payload: Payload
+    payload: Any
     flops: float
 
 
@@ -60,7 +60,7 @@ class Coding:
         that came last.
         """
         chain, flops = self._chains[kind], 0.0
-        if way := self._far.pop((receiver, sender, _ACTIVATIONS_OF.get(kind, "")), None):
+        if way := self._far.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None):
             tensors, flops = way(tensors), way.flops
         if not chain:
             return Sealed(chain.encode(tensors)[0], flops)
@@ -80,7 +80,7 @@ class Coding:
             flops = chain.decode_flops(*_described(tensors))
         if chain and kind in GRADIENTS_OF:
             self._far[sender, receiver, kind] = way
-        if back := self._near.pop((receiver, sender, _ACTIVATIONS_OF.get(kind, "")), None):
+        if back := self._near.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None):
             return Unsealed(back(tensors), flops + back.flops)
         return Unsealed(tensors, flops)
 

@@ -17,6 +17,7 @@ from simpy import Environment, Interrupt
 
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.custody import check, claim
+from wirelessfsl.engine.estimated import EstimatedCoding
 from wirelessfsl.engine.flight import Delivery, Flight, Relayed
 from wirelessfsl.engine.journal import Journal
 from wirelessfsl.engine.journey import Journey
@@ -35,7 +36,7 @@ class Broadcast:
 
     sender: Node
     kind: str
-    payload: bytes
+    payload: Any
     single: bool
     flight: Flight | None = None
 
@@ -44,7 +45,7 @@ class Messages:
     """All that is sent between nodes."""
 
     def __init__(
-        self, env: Environment, journal: Journal, medium: Medium, coding: Coding, transport: Transport
+        self, env: Environment, journal: Journal, medium: Medium, coding: Coding | EstimatedCoding, transport: Transport
     ) -> None:
         self.env, self.journal, self.medium = env, journal, medium
         self.coding, self.transport = coding, transport

@@ -26,9 +26,10 @@ from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.sessions import Exhausted, Sessions
 from wirelessfsl.engine.transport import Lost, Skipped
-from wirelessfsl.learning.data import ClientData
+from wirelessfsl.learning.data import BlankData, ClientData
 from wirelessfsl.learning.evaluate import Mixture
 from wirelessfsl.learning.executor import Executor
+from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.records import IDLE, Log
 from wirelessfsl.records import Event as Fact
@@ -77,7 +78,7 @@ class World:
         self.pretrained: Mapping[str, Any] | None = None
         self.own_stages: dict[Node, tuple[Stage, ...]] = {}
         self.own_initial: dict[Node, tuple[Part, ...]] = {}
-        self.data: Mapping[Node, ClientData] = {}
+        self.data: Mapping[Node, ClientData | BlankData] = {}
         self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]], Cut], None] = lambda *_: None
         self._jitter: dict[Node, Jitter] = {}
         self._back: Event | None = None
@@ -173,6 +174,10 @@ class World:
         claim(client.name, batch)
         self.client_steps += 1
         return batch
+
+    def aside(self, kernel: Kernel, *args: Any) -> Any:
+        """Result of a kernel that no node computes, for evaluation: outside of simulated time and at no cost."""
+        return self.executor.submit(kernel, *args).result()
 
     # Sessions
 

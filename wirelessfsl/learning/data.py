@@ -80,6 +80,26 @@ class ClientData:
         return torch.from_numpy(stream(self.seed, "batches", self.name, epoch).permutation(len(self.labels)))
 
 
+class BlankData:
+    """Stands for one client's samples in a run that is about time alone: batches of the right shapes without numbers.
+
+    sample: shape of one sample. dtype: of the inputs.
+    """
+
+    key = 0
+
+    def __init__(self, sample: tuple[int, ...], dtype: torch.dtype) -> None:
+        self.sample, self.dtype = sample, dtype
+
+    def __len__(self) -> int:
+        return 1
+
+    def batch(self, step: int, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of any batch."""
+        inputs = torch.empty((batch_size, *self.sample), dtype=self.dtype, device="meta")
+        return inputs, torch.empty(batch_size, dtype=torch.int64, device="meta")
+
+
 def load(
     name: str,
     root: str | None,

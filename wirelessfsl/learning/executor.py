@@ -72,6 +72,46 @@ class Sequential:
         return _Later(self, kernel, args)
 
 
+class ShapesOnly:
+    """For runs that are about time alone: nothing is computed, results have the right shapes and no numbers.
+
+    A kernel says by its outline what comes out. Tensors without numbers take no memory, whatever their shape.
+    """
+
+    def __init__(self) -> None:
+        self.busy_s = 0.0
+        self.kernels = 0
+
+    def submit(self, kernel: Kernel, *args: Any) -> Work:
+        return _Outlined(self, kernel, args)
+
+
+class _Outlined:
+    __slots__ = ("args", "executor", "kernel")
+
+    def __init__(self, executor: ShapesOnly, kernel: Kernel, args: tuple[Any, ...]) -> None:
+        self.executor, self.kernel, self.args = executor, kernel, args
+
+    def result(self) -> Any:
+        if self.kernel.outline is None:
+            raise ValueError(f"kernel {self.kernel.name} has no outline, which a timing-only run needs; give it one")
+        self.executor.kernels += 1
+        return _anew(self.kernel.outline(*self.args))
+
+    def cancel(self) -> None:
+        self.args = ()
+
+
+def _anew(value: Any) -> Any:
+    """The same with tensors of its own, as a computation returns them: who holds a tensor is marked on it."""
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    if isinstance(value, tuple):
+        items = [_anew(item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return value
+
+
 class _Later:
     __slots__ = ("args", "executor", "kernel")
 

@@ -29,23 +29,47 @@ _ROUNDING = 2**32
 
 @dataclass(frozen=True)
 class Kernel:
-    """A computation: what it does (``run``), its phase in the log, and its cost in FLOPs for the same arguments."""
+    """A computation: what it does (``run``), its phase in the log, and its cost in FLOPs for the same arguments.
+
+    ``outline`` returns for them what ``run`` does, but for the numbers: tensors of the same shapes, most without values
+    (on the meta device) and losses that are not a number. Runs that are about time alone take it instead.
+    """
 
     name: str
     phase: str
     run: Callable[..., Any]
     flops: Callable[..., float]
+    outline: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any) -> Any:
         return self.run(*args)
 
 
-def kernel(phase: str, flops: Callable[..., float]) -> Callable[[Callable[..., Any]], Kernel]:
-    """Make a module-level function a :class:`Kernel` of the given phase and cost."""
-    return lambda run: Kernel(run.__name__, phase, run, flops)
+def kernel(
+    phase: str, flops: Callable[..., float], outline: Callable[..., Any]
+) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make a module-level function a :class:`Kernel` of the given phase, cost and outline."""
+    return lambda run: Kernel(run.__name__, phase, run, flops, outline)
 
 
-@kernel("client_forward", flops=lambda stage, part, x: part.work * stage.flops(len(x)).forward)
+def _blank(*shape: int) -> Tensor:
+    return torch.empty(shape, device="meta")
+
+
+def _loss(*shape: int) -> Tensor:
+    return torch.full(shape, torch.nan)
+
+
+def _after(stage: Stage, x: Tensor) -> Tensor:
+    """Output of a stage."""
+    return _blank(len(x), *stage.output_shape())
+
+
+@kernel(
+    "client_forward",
+    flops=lambda stage, part, x: part.work * stage.flops(len(x)).forward,
+    outline=lambda stage, part, x: (part, _after(stage, x), ()),
+)
 def forward(stage: Stage, part: Part, x: Tensor) -> tuple[Part, Tensor, tuple[Tensor, ...]]:
     """Client's forward pass in training mode: part (with new buffers), smashed data, and the tape for ``backward``."""
     output, *rest = halves(stage, x.shape, x.dtype)[0](part.key, *part.params, *part.buffers, x)
@@ -60,7 +84,11 @@ def _backward_flops(
     return part.work * stage.flops(len(x)).backward + per_parameter * sum(p.numel() for p in part.params)
 
 
-@kernel("client_backward", flops=_backward_flops)
+@kernel(
+    "client_backward",
+    flops=_backward_flops,
+    outline=lambda stage, optimizer, part, tape, x, gradient, bits=None: part,
+)
 def backward(
     stage: Stage,
     optimizer: Optimizer,
@@ -81,7 +109,11 @@ def backward(
     return _step(optimizer, part, gradients if bits is None else rounded(gradients, bits, subkey(part.key, _ROUNDING)))
 
 
-@kernel("server_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))
+@kernel(
+    "server_step",
+    flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()),
+    outline=lambda stage, optimizer, part, x, y: (part, x, _loss()),
+)
 def serve(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor, Tensor]:
     """Server's forward, loss, backward and optimiser step: part, gradient of the smashed data, mean loss."""
     loss, part, (gradient, *gradients) = _whole(stage, part, x, y)
@@ -95,7 +127,11 @@ def _all_flops(
     return flops.forward + flops.backward
 
 
-@kernel("server_step", flops=_all_flops)
+@kernel(
+    "server_step",
+    flops=_all_flops,
+    outline=lambda stage, optimizer, part, xs, ys, loss="pooled": (part, tuple(xs), _loss(len(xs))),
+)
 def serve_all(
     stage: Stage,
     optimizer: Optimizer,
@@ -136,7 +172,16 @@ def _aggregated_flops(
     return stage.flops(samples).forward + virtual.forward + virtual.backward + own.backward
 
 
-@kernel("server_step", flops=_aggregated_flops)
+@kernel(
+    "server_step",
+    flops=_aggregated_flops,
+    outline=lambda stage, optimizer, part, xs, ys, count: (
+        part,
+        xs[0][:count],
+        tuple(x[count:] for x in xs),
+        _loss(len(xs)),
+    ),
+)
 def serve_aggregated(
     stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor], count: int
 ) -> tuple[Part, Tensor, tuple[Tensor, ...], Tensor]:
@@ -168,13 +213,17 @@ def _some_as_one(values: Tensor, count: int) -> Tensor:
     return torch.cat([values[:, :count].mean(0), values[:, count:].flatten(0, 1)])
 
 
-@kernel("client_backward", flops=lambda *pieces: 0.0)
+@kernel("client_backward", flops=lambda *pieces: 0.0, outline=lambda *pieces: torch.cat(pieces))
 def joined(*pieces: Tensor) -> Tensor:
     """Gradients of consecutive samples as one tensor."""
     return torch.cat(pieces)
 
 
-@kernel("client_step", flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()))
+@kernel(
+    "client_step",
+    flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()),
+    outline=lambda stage, optimizer, part, x, y: (part, _loss()),
+)
 def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor]:
     """One step of training a whole model on one batch: part, mean loss."""
     loss, part, gradients = _whole(stage, part, x, y)
@@ -190,6 +239,7 @@ train_there = replace(train, name="train_there", phase="server_step")
     flops=lambda stage, optimizer, part, anchor, mu, x, y: (
         sum(vars(stage.flops(len(x))).values()) + (3.0 * sum(p.numel() for p in part.params) if mu else 0.0)
     ),
+    outline=lambda stage, optimizer, part, anchor, mu, x, y: (part, _loss()),
 )
 def train_near(
     stage: Stage, optimizer: Optimizer, part: Part, anchor: tuple[Tensor, ...], mu: float, x: Tensor, y: Tensor
@@ -201,7 +251,11 @@ def train_near(
     return _step(optimizer, part, gradients), loss
 
 
-@kernel("client_forward", flops=lambda stage, parts, shares, x, y: len(parts) * stage.flops(len(x)).forward)
+@kernel(
+    "client_forward",
+    flops=lambda stage, parts, shares, x, y: len(parts) * stage.flops(len(x)).forward,
+    outline=lambda stage, parts, shares, x, y: (_blank(len(x), len(parts)), torch.tensor(shares)),
+)
 def responsibilities(
     stage: Stage, parts: Sequence[Part], shares: Sequence[float], x: Tensor, y: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -218,6 +272,7 @@ def responsibilities(
 @kernel(
     "client_step",
     flops=lambda stage, optimizer, parts, x, y, q: len(parts) * sum(vars(stage.flops(len(x))).values()),
+    outline=lambda stage, optimizer, parts, x, y, q: (tuple(parts), _loss()),
 )
 def train_mixture(
     stage: Stage, optimizer: Optimizer, parts: Sequence[Part], x: Tensor, y: Tensor, q: Tensor
@@ -234,7 +289,11 @@ def train_mixture(
     return tuple(stepped), total
 
 
-@kernel("client_backward", flops=lambda stage, part, tape, x, gradient: part.work * stage.flops(len(x)).backward)
+@kernel(
+    "client_backward",
+    flops=lambda stage, part, tape, x, gradient: part.work * stage.flops(len(x)).backward,
+    outline=lambda stage, part, tape, x, gradient: part.weights,
+)
 def gradient_of(stage: Stage, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
     """Client's backward pass from the cut gradient: gradients of the parameters, and the new buffers behind them."""
     return (*halves(stage, x.shape, x.dtype)[1](part.key, *tape, gradient), *part.buffers)
@@ -248,7 +307,11 @@ finish = replace(serve, name="finish", phase="client_step")
 """A client's pass of the model's end, where the labels are: its part, gradient of the smashed data, mean loss."""
 
 
-@kernel("client_forward", flops=lambda stage, part, x: stage.flops(len(x)).forward)
+@kernel(
+    "client_forward",
+    flops=lambda stage, part, x: stage.flops(len(x)).forward,
+    outline=lambda stage, part, x: _after(stage, x),
+)
 def infer(stage: Stage, part: Part, x: Tensor) -> Tensor:
     """Output of a stage that is not trained, in evaluation mode: the same for the same input, whenever."""
     return activations(stage, part, x)
@@ -258,14 +321,22 @@ infer_there = replace(infer, name="infer_there", phase="server_step")
 """Output of a stage in the middle that is not trained, at the server."""
 
 
-@kernel("aggregation", flops=lambda optimizer, part, update: 2.0 * sum(p.numel() for p in part.params))
+@kernel(
+    "aggregation",
+    flops=lambda optimizer, part, update: 2.0 * sum(p.numel() for p in part.params),
+    outline=lambda optimizer, part, update: part,
+)
 def step(optimizer: Optimizer, part: Part, update: tuple[Tensor, ...]) -> Part:
     """The optimiser's step with what ``gradient_of`` returned, here or as an average."""
     count = len(part.params)
     return _step(optimizer, part._replace(buffers=tuple(update[count:])), update[:count])
 
 
-@kernel("aggregation", flops=lambda weights, shares: 2.0 * len(weights) * sum(t.numel() for t in weights[0]))
+@kernel(
+    "aggregation",
+    flops=lambda weights, shares: 2.0 * len(weights) * sum(t.numel() for t in weights[0]),
+    outline=lambda weights, shares: weights[0],
+)
 def average(weights: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> tuple[Tensor, ...]:
     """Weighted mean of models, sum_k shares_k w_k / sum_k shares_k; integers (batch counts) are rounded."""
     total = sum(shares)
@@ -277,19 +348,37 @@ def average(weights: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> t
     return tuple(mean)
 
 
-@kernel("aggregation", flops=lambda after, before: float(sum(t.numel() for t in after)))
+@kernel(
+    "aggregation",
+    flops=lambda after, before: float(sum(t.numel() for t in after)),
+    outline=lambda after, before: after,
+)
 def difference(after: tuple[Tensor, ...], before: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Change of a model, tensor by tensor."""
     return tuple(a - b for a, b in zip(after, before, strict=True))
 
 
-@kernel("aggregation", flops=lambda weights, change: float(sum(t.numel() for t in weights)))
+@kernel(
+    "aggregation",
+    flops=lambda weights, change: float(sum(t.numel() for t in weights)),
+    outline=lambda weights, change: weights,
+)
 def changed(weights: tuple[Tensor, ...], change: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """A model after a change."""
     return tuple(w + c for w, c in zip(weights, change, strict=True))
 
 
-@kernel("aggregation", flops=lambda plan, sparsity, weights, importance: 2.0 * sum(t.numel() for t in weights))
+def _pruned_evenly(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], importance: tuple[Tensor, ...]) -> Plan:
+    """As many weights or filters as are to go, drawn at random."""
+    random = torch.Generator().manual_seed(0)
+    return plan.raised(sparsity, tuple(torch.rand(w.shape, generator=random) for w in weights[: plan.parameters]))
+
+
+@kernel(
+    "aggregation",
+    flops=lambda plan, sparsity, weights, importance: 2.0 * sum(t.numel() for t in weights),
+    outline=_pruned_evenly,
+)
 def prune(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], importance: tuple[Tensor, ...]) -> Plan:
     """The plan of a higher sparsity.
 

@@ -191,6 +191,12 @@ def initial_parts(stages: tuple[Stage, ...], seed: int) -> tuple[Part, ...]:
     return tuple(Part(tuple(p.detach() for p in each.parameters()), tuple(each.buffers())) for each in pieces)
 
 
+def blank_parts(stages: tuple[Stage, ...]) -> tuple[Part, ...]:
+    """Parts of a model's stages that have shapes and no values (on the meta device)."""
+    modules = [stage.module() for stage in stages]
+    return tuple(Part(tuple(p.detach() for p in each.parameters()), tuple(each.buffers())) for each in modules)
+
+
 @cache
 def tensor_names(model: ModelSpec, cuts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """What the uncut model calls the weights of each stage's part: parameters, then buffers."""

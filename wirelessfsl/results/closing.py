@@ -17,7 +17,7 @@ def closing(run: Run) -> str:
     found = run.summary
     energy, sent, final, best = (found[key] for key in ("energy_j", "bytes", "final", "best"))
     total, devices, server = (said("J", energy[key]) for key in ("total", "devices", "server"))
-    accuracy = "no evaluation"
+    accuracy = "none, for this run is timing-only" if run.timing_only else "no evaluation"
     if final["accuracy"] is not None:
         accuracy = f"{final['accuracy']:.4f} (best {best['accuracy']:.4f} in round {best['round']})"
     lines = [
@@ -31,7 +31,7 @@ def closing(run: Run) -> str:
         labels = sent["by_phase"].get(LABELS)
         where = "stayed at the clients" if labels is None else f"left the clients ({said('B', labels)})"
         lines.append(f"  labels          {where}")
-    for target, seconds in found["time_to_accuracy_s"].items():
+    for target, seconds in () if run.timing_only else found["time_to_accuracy_s"].items():
         joules = found["energy_to_accuracy_j"][target]
         cost = "not reached" if seconds is None else f"{said('s', seconds)}, {said('J', joules)}"
         lines.append(f"  to accuracy {target:<4} {cost}")
@@ -42,7 +42,7 @@ def closing(run: Run) -> str:
     drops = dropped(facts)
     if drops.left:
         lines.append(f"  dropped         {drops.left} of {drops.client_rounds} client-rounds were dropped")
-    if diverged(run.evaluations):
+    if not run.timing_only and diverged(run.evaluations):
         lines.append("the loss is not a number: the training failed; a smaller learning rate may help")
     lines.append(f"run folder: {run.path}")
     lines.append(f"figures:    wirelessfsl plot {run.path}")

@@ -186,6 +186,8 @@ def _groups(runs: Sequence[Run]) -> list[Group]:
 
 def _curve(run: Run) -> metrics.Curve:
     curve = metrics.convergence(run.evaluations)
+    if run.timing_only:
+        raise ValueError(f"{run.path}: a timing-only run, which has no accuracy; run it without --timing-only")
     if not curve.accuracy.size:
         raise ValueError(f"{run.path}: no evaluation in the run; let it go on to its first (evaluation.every_rounds)")
     return curve

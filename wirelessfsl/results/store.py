@@ -158,13 +158,18 @@ class Run:
         """Whether the run came to its end: all rounds, or no client left."""
         return self.manifest.get("status") in ("completed", "exhausted")
 
+    @property
+    def timing_only(self) -> bool:
+        """Whether nothing was learnt: the run is about times, bytes and energies."""
+        return bool(self.manifest.get("timing_only", False))
+
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Content of ``summary.json``; computed from what there is where the run did not come to write it."""
         path = self.path / "summary.json"
         if path.exists():
             return _read_json(path)
-        return summarise(
+        found = summarise(
             self.facts,
             self.evaluations,
             name=self.name,
@@ -173,6 +178,7 @@ class Run:
             rounds=int(self.facts.round[self.facts.activity.among(IDLE)].max(initial=0)),
             targets=self.scenario.get("evaluation", {}).get("target_accuracy", ()),
         )
+        return found | ({"timing_only": True} if self.timing_only else {})
 
     @cached_property
     def events(self) -> pa.Table:

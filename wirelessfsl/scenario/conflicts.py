@@ -37,8 +37,11 @@ _MEDIUM: Path = ("network", "medium", "kind")
 _PRETRAINED: Path = ("model", "pretrained")
 
 
-def conflicts(s: Scenario) -> Iterator[Problem]:
-    """What cannot be together, cheap checks first: the last ones load the data and build the model."""
+def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
+    """What cannot be together, cheap checks first: the last ones load the data and build the model.
+
+    timing_only: whether no samples are dealt to clients, who may then be more than there are.
+    """
     for path, owner in owners_of(s):
         if owner.profile not in PROFILES:
             known = f"allowed: {', '.join(PROFILES)}{near(owner.profile, PROFILES)}"
@@ -68,7 +71,7 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
     if s.network.medium.kind in ("wifi", "aloha"):
         yield from _of_contention(s)
     yield from _of_codecs(s)
-    yield from _of_learning(s)
+    yield from _of_learning(s, timing_only)
 
 
 def _of_cells(s: Scenario) -> Iterator[Problem]:
@@ -212,7 +215,7 @@ def _of_codecs(s: Scenario) -> Iterator[Problem]:
             yield Problem(("codecs", message, at), text)
 
 
-def _of_learning(s: Scenario) -> Iterator[Problem]:
+def _of_learning(s: Scenario, timing_only: bool) -> Iterator[Problem]:
     data = s.data
     fields = (
         "name",
@@ -230,11 +233,12 @@ def _of_learning(s: Scenario) -> Iterator[Problem]:
     except (ValueError, OSError) as error:
         yield Problem(("data", "name" if data.root is None else "root"), str(error), reads=source)
         return
-    if s.has_clients and data.clients > len(dataset.labels):
+    deals = s.has_clients and not timing_only
+    if deals and data.clients > len(dataset.labels):
         text = f"got {data.clients} clients, {data.name} has {len(dataset.labels)} training samples"
         yield Problem(("data", "clients"), text, reads=source)
     yield from of_clients(s)
-    if s.has_clients and data.clients <= len(dataset.labels):
+    if deals and data.clients <= len(dataset.labels):
         try:
             deal(s, dataset)
         except ValueError as error:

@@ -23,7 +23,11 @@ from wirelessfsl.scenario.words import problem
 
 
 def load_scenario(
-    path: str | File, sets: Sequence[str] = (), seed: int | None = None, allow_code: bool = False
+    path: str | File,
+    sets: Sequence[str] = (),
+    seed: int | None = None,
+    allow_code: bool = False,
+    timing_only: bool = False,
 ) -> Scenario:
     """The scenario in a YAML file; its device groups are written out if the file has none.
 
@@ -31,6 +35,7 @@ def load_scenario(
     sets: changes ``path=value``, as on the command line; values are YAML, null takes a key out.
     seed: replaces the file's seed.
     allow_code: whether import paths, ``kind: my_pkg.mod:Name``, may run code from outside.
+    timing_only: whether it is for a run without values, so that there may be more clients than samples.
 
     Raises ScenarioError with every problem found.
     """
@@ -47,7 +52,7 @@ def load_scenario(
         found.add(scenario)
         _stand_in(document.data)
     found.add(each for each in unused(scenario) if given(document.data, each.path, null=False))
-    found.add(conflicts(scenario))
+    found.add(conflicts(scenario, timing_only))
     messages = [*(document.message(each) for each in sorted(found.problems, key=document.order)), *document.messages]
     if messages:
         raise ScenarioError(messages)

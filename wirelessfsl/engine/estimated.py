@@ -1,0 +1,52 @@
+"""Coding without values, for runs that are about time alone: as :mod:`wirelessfsl.engine.coding`, by estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from wirelessfsl.codecs.chain import Chain
+from wirelessfsl.codecs.estimate import Envelope, Estimate, Spec
+from wirelessfsl.engine.coding import ACTIVATIONS_OF, Sealed, Unsealed
+from wirelessfsl.records import ACTIVATIONS, GRADIENTS_OF
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class EstimatedCoding:
+    """As :class:`wirelessfsl.engine.coding.Coding`, of tensors without values."""
+
+    def __init__(self, seed: int, chains: Mapping[str, Chain]) -> None:
+        self._seed, self._chains = seed, chains
+        self._estimates: dict[tuple[str, Spec, Estimate | None], Estimate] = {}
+        self._near: dict[tuple[str, str, str], Estimate] = {}
+        self._far: dict[tuple[str, str, str], Estimate] = {}
+
+    def evaluated(self, activations: Tensor, kind: str = ACTIVATIONS) -> Tensor:
+        """Nothing is evaluated where there are no values."""
+        raise NotImplementedError
+
+    def seal(self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...]) -> Sealed:
+        answered = self._far.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None)
+        spec = tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors)
+        made = self._estimates.get((kind, spec, answered))
+        if made is None:
+            made = Estimate(self._chains[kind], kind, self._seed, spec, answered)
+            self._estimates[kind, spec, answered] = made
+        if made.chain and kind in GRADIENTS_OF:
+            self._near[sender, receiver, kind] = made
+        return Sealed(Envelope(made, tensors), made.encode_flops)
+
+    def unseal(self, sender: str, receiver: str, kind: str, payload: Envelope) -> Unsealed:
+        made, flops = payload.estimate, payload.estimate.decode_flops
+        if made.chain and kind in GRADIENTS_OF:
+            self._far[sender, receiver, kind] = made
+        if answered := self._near.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None):
+            flops += answered.near.flops
+        return Unsealed(tuple(tensor.detach() for tensor in payload.tensors), flops)
+
+    def way_back(self, sender: str, receiver: str) -> tuple[Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]], float]:
+        near, far = (way.pop((sender, receiver, ACTIVATIONS), None) for way in (self._near, self._far))
+        flops = (far.far.flops if far else 0.0) + (near.near.flops if near else 0.0)
+        return lambda tensors: tuple(tensor.detach() for tensor in tensors), flops
