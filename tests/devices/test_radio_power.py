@@ -43,7 +43,7 @@ def test_three_decibels_more_double_the_amplifier_share_only() -> None:
 
 def test_sleeping_above_idle_is_refused() -> None:
     with pytest.raises(ValueError, match=r"sleep_w: got 0\.5, must be <= idle_w 0\.1"):
-        RadioPower(idle_w=0.1, sleep_w=0.5)
+        RadioPower(idle_w=0.1, sleep_w=0.5, sleep_after_s=1.0)
 
 
 @pytest.mark.parametrize(

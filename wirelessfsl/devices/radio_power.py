@@ -34,7 +34,7 @@ class RadioPower:
     sleep_after_s: idle time in s after which the radio sleeps, >= 0; None for never.
     noise_figure_db: noise figure of the receiver in dB, 0 to 40 (3GPP TR 38.901 sec. 7.8: handset 9).
 
-    Raises ValueError where sleeping would draw more than idling.
+    Raises ValueError where it sleeps and would draw more than idling.
 
     >>> round(RadioPower(tx_power_dbm=20.0, amplifier_efficiency=0.25, circuit_w=0.5).transmit_w, 3)
     0.9
@@ -50,7 +50,7 @@ class RadioPower:
     noise_figure_db: NoiseFigureDb = 9.0
 
     def __post_init__(self) -> None:
-        if self.sleep_w > self.idle_w:
+        if self.sleep_after_s is not None and self.sleep_w > self.idle_w:
             raise ValueError(f"RadioPower.sleep_w: got {self.sleep_w!r}, must be <= idle_w {self.idle_w!r}")
 
     @property
