@@ -50,6 +50,7 @@ from wirelessfsl.scenario import (
     Server,
     describe_fields,
 )
+from wirelessfsl.scenario.presets import MARKS, PRESETS, Preset
 from wirelessfsl.settings import bounds
 
 
@@ -83,6 +84,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "media": _kinds(MediumSettings),
     "allocations": _kinds(Allocation),
     "participations": _kinds(Choice),
+    "presets": dict(PRESETS),
     "sections": {
         "codecs": Codecs,
         "data": Data,
@@ -128,12 +130,16 @@ def describe(name: str) -> str:
 def _headline(thing: Any) -> str:
     if isinstance(thing, Profile):
         return thing.description
+    if isinstance(thing, Preset):
+        return thing.headline
     return (getdoc(thing) or "").split("\n")[0]
 
 
 def _text(thing: Any) -> str:
     if isinstance(thing, Profile):
         return _device(thing)
+    if isinstance(thing, Preset):
+        return _preset(thing)
     if isinstance(thing, type):
         return _settings(thing)
     return _docs(thing)
@@ -201,4 +207,14 @@ def _device(profile: Profile) -> str:
             source = profile.sources.get(f"{title}.{field.name}")
             shown = _value(getattr(part, field.name))
             lines.append(f"  {field.name}: {shown}" + (f"   [{source.status}] {source.text}" if source else ""))
+    return "\n".join(lines)
+
+
+def _preset(preset: Preset) -> str:
+    lines = [preset.headline, "", f"Source: {preset.source}.", f"Left out: {preset.left_out}", ""]
+    lines += [f"{mark}: {text}" for mark, text in MARKS.items()]
+    lines += ["", "Values, which a scenario's own keys override:"]
+    for path, value in preset.values.items():
+        shown = f"{value.value!r}{' a client' if value.per_client else ''}"
+        lines.append(f"  {path}: {shown}   [{value.mark}]{f' {value.text}' if value.text else ''}")
     return "\n".join(lines)

@@ -34,7 +34,7 @@ def cite(resolved: dict[str, Any]) -> str:
 
     resolved: the scenario as plain data, without what has no effect.
     """
-    used = {EVERYWHERE, resolved["data"]["name"], resolved["model"]["name"], *_kinds(resolved)}
+    used = {EVERYWHERE, resolved.get("preset"), resolved["data"]["name"], resolved["model"]["name"], *_kinds(resolved)}
     return "\n\n".join(entry.text for entry in references() if entry.keywords & used)
 
 

@@ -132,7 +132,9 @@ MALFORMED = [
     ),
     Malformed("no count", "devices: [{profile: phone-mid}]\n", "1:11 devices.0.count: missing, must be given"),
     # Keys
-    Malformed("unknown key", "sede: 1\n", "1:1 sede: unknown key, allowed: name, seed, ..., host (did you mean seed?)"),
+    Malformed(
+        "unknown key", "sede: 1\n", "1:1 sede: unknown key, allowed: name, preset, seed, ..., host (did you mean seed?)"
+    ),
     Malformed(
         "unknown key below",
         "data: {name: blobs, client: 4}\ndevices: [{count: 4}]\n",

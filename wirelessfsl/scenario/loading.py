@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path as File
 from typing import Any
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from wirelessfsl.scenario.conflicts import conflicts
 from wirelessfsl.scenario.document import Document
+from wirelessfsl.scenario.presets import PRESETS, fill
 from wirelessfsl.scenario.problems import Path, Problem, ScenarioError
 from wirelessfsl.scenario.settings import Scenario
 from wirelessfsl.scenario.shape import adapter, drop, given, load_code
@@ -44,6 +46,9 @@ def load_scenario(
         document.set(change)
     if seed is not None:
         document.set(f"seed={seed}", "--seed")
+    own = deepcopy(document.data)
+    if (name := own.get("preset")) in PRESETS:
+        fill(document.data, PRESETS[name])
     found = _Findings(document.data)
     found.add(document.problems)
     if not allow_code:
@@ -51,7 +56,8 @@ def load_scenario(
     while isinstance(scenario := _validated(document.data), list):
         found.add(scenario)
         _stand_in(document.data)
-    found.add(each for each in unused(scenario) if given(document.data, each.path, null=False))
+    there = (own, document.data)  # a preset's knob that has no effect is no mistake of the scenario's
+    found.add(each for each in unused(scenario) if all(given(data, each.path, null=False) for data in there))
     found.add(conflicts(scenario, timing_only))
     messages = [*(document.message(each) for each in sorted(found.problems, key=document.order)), *document.messages]
     if messages:

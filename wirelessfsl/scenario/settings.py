@@ -47,6 +47,7 @@ from wirelessfsl.network.layout import Disc, Layout
 from wirelessfsl.network.mobility import Mobility, Static
 from wirelessfsl.network.topology import Direct, Topology
 from wirelessfsl.radio.link import Channel
+from wirelessfsl.scenario.presets import PresetName
 from wirelessfsl.settings import Kinds, OrWord, settings
 from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
 
@@ -266,6 +267,8 @@ class Scenario:
     """One experiment.
 
     name: name of the run folder: letters, digits, dot, dash and underscore.
+    preset: settings of a study of the literature, which a scenario file begins with and its own keys override; by
+        default none (wirelessfsl list presets).
     seed: seed of every named random stream, >= 0.
     data: samples and their partition.
     model: network and cuts.
@@ -280,6 +283,7 @@ class Scenario:
     """
 
     name: str = "scenario"
+    preset: PresetName | None = None
     seed: Annotated[int, Ge(0), Lt(2**63)] = 1
     data: Data
     model: Model
