@@ -80,6 +80,8 @@ TABLE = {
     "economy": row(BASE | {"cutting", "devices", "networking", "prediction", "scenario"}, "numpy"),
     "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
     "simulation": row(BASE | {"build", "engine", "learning", "network", "scenario"}, "numpy"),
+    "calibration": row({"learning", "scenario"}),
+    "simulation": row(BASE | {"build", "engine", "learning", "scenario"}, "numpy"),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing
     "results": row(FACTS | {"results"}, "numpy"),
@@ -96,6 +98,7 @@ TABLE = {
             "api",
             "bounding",
             "build",
+            "calibration",
             "catalogue",
             "citing",
             "codecs.chain",

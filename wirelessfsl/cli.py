@@ -117,6 +117,18 @@ def _parser() -> argparse.ArgumentParser:
     cuts.add_argument("scenario", metavar="SCENARIO", type=Path)
     _scenario_options(cuts)
 
+    calibrate = command("calibrate", _calibrate, "time a model's pieces on this machine and write a device profile")
+    calibrate.add_argument("model", metavar="MODEL")
+    calibrate.add_argument(
+        "--cuts", metavar="CUT", nargs="+", help="cuts whose client pieces the speed is of (default the whole model)"
+    )
+    calibrate.add_argument("--batch-size", metavar="N", type=_count, default=16, help="samples a batch (default 16)")
+    calibrate.add_argument("--shape", metavar="N,N,...", type=_shape, help="of a sample (default 3,32,32; of text 80)")
+    calibrate.add_argument("--classes", metavar="N", type=_count, help="classes (default 10; of text 80 characters)")
+    calibrate.add_argument("--repeats", metavar="N", type=_count, default=20, help="runs of each pass (default 20)")
+    calibrate.add_argument("--threads", metavar="N", type=_count, help="torch threads (default what torch takes)")
+    calibrate.add_argument("--out", metavar="FILE", type=Path, help="profile (default MODEL-profile.yaml)")
+
     cite = command("cite", _cite, "references (BibTeX) of everything that a scenario uses")
     cite.add_argument("what", metavar="SCENARIO|RUN", type=Path)
     _scenario_options(cite)
@@ -161,6 +173,12 @@ def _share(text: str) -> float:
         value = math.nan
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"got {text!r}, must be a number from 0 to 1")
+    return value
+
+
+def _count(text: str) -> int:
+    if (value := _whole(text)) < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, must be at least 1")
     return value
 
 
@@ -364,6 +382,32 @@ def _cuts(args: argparse.Namespace) -> int:
     print(aligned(cells(scenario)), end="")
     print("FLOPs and bytes are of one batch of a client, bytes after the codecs; s and J are predicted, of a round and"
           " of a client in it")  # fmt: skip
+    return 0
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from wirelessfsl.calibration import calibrate, cells, document, spec, threads_of_torch
+    from wirelessfsl.results.store import write_text
+    from wirelessfsl.results.tables import aligned
+
+    out = args.out or Path(f"{args.model}-profile.yaml")
+    if out.suffix not in (".yaml", ".yml"):
+        raise ValueError(f"calibrate: --out: got {out}, must end in .yaml")
+    if out.exists():
+        raise ValueError(f"calibrate: {out} is there already; give another file with --out")
+    model = spec(args.model, args.shape, args.classes)
+    threads = args.threads or threads_of_torch()
+    profile, times = calibrate(model, args.cuts, args.batch_size, max(args.repeats, 2), threads)
+    try:
+        write_text(out, document(profile, str(out)))
+    except OSError as error:
+        raise ValueError(f"calibrate: {out}: cannot be written: {error.strerror}") from error
+    print(aligned(cells(times)), end="")
+    print(f"{profile['measured']['cpu']}, {threads} torch threads: {profile['processor']['flops_per_s']:.4g} FLOP/s;"
+          " joules are not measured")  # fmt: skip
+    if (spread := max(each.spread_s / each.seconds for each in times)) > 0.2:
+        print(f"times spread by up to {spread:.0%}: calibrate again when nothing else runs here", file=sys.stderr)
+    print(f"profile: {out}")
     return 0
 
 

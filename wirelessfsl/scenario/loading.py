@@ -18,6 +18,7 @@ from wirelessfsl.scenario.conflicts import conflicts
 from wirelessfsl.scenario.document import Document
 from wirelessfsl.scenario.presets import PRESETS, fill
 from wirelessfsl.scenario.problems import Path, Problem, ScenarioError
+from wirelessfsl.scenario.profile_files import expand
 from wirelessfsl.scenario.settings import Scenario
 from wirelessfsl.scenario.shape import adapter, drop, given, load_code
 from wirelessfsl.scenario.unused_knobs import unused
@@ -50,7 +51,7 @@ def load_scenario(
     if (name := own.get("preset")) in PRESETS:
         fill(document.data, PRESETS[name])
     found = _Findings(document.data)
-    found.add(document.problems)
+    found.add([*document.problems, *expand(document.data)])
     if not allow_code:
         found.add(_code(document.data))
     while isinstance(scenario := _validated(document.data), list):

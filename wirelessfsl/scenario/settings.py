@@ -181,7 +181,7 @@ class Devices:
     count: number of devices.
     model: another network than the scenario's, of which these devices hold the piece before the cut (for schemes whose
         client parts are private), or the same network at other cuts (for splitfed_v1, which averages all of it).
-    profile: device of the catalogue whose processor and radio they have.
+    profile: device of the catalogue whose processor and radio they have, or a file that wirelessfsl calibrate wrote.
     processor: another processor than the profile's.
     radio: another radio than the profile's.
     economy: whether the devices compute slowly and send softly where a round may take its time.
@@ -205,7 +205,7 @@ class Devices:
 class Server:
     """The server: one node, never failing, on mains power.
 
-    profile: device of the catalogue whose processor and radio it has.
+    profile: device of the catalogue whose processor and radio it has, or a file that wirelessfsl calibrate wrote.
     processor: another processor than the profile's.
     radio: another radio than the profile's.
     """
