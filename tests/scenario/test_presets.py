@@ -123,3 +123,21 @@ def test_presets_are_listed_described_with_marks_and_cited(tmp_path: Path, capsy
     cited = cite(resolve(load_scenario(written(tmp_path, preset="yang-2021"))))
     assert "yang2021energy" in cited
     assert "chen2021joint" not in cited
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [("preset", ["yang-2021"]), ("data", None), ("devices", None), ("server", 3), ("network", "x"), ("algorithm", 1),
+     ("data", {"name": "digits", "clients": "many"})],
+)  # fmt: skip
+def test_what_is_malformed_beside_a_preset_is_told_as_without(section: str, value: Any, tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=rf"\b{section}\b"):
+        load_scenario(written(tmp_path, **({"preset": "yang-2021"} | {section: value})))
+
+
+@pytest.mark.parametrize("kind", ["centralised", "local_only", "fedavg"])
+def test_every_scheme_takes_of_a_preset_what_it_uses(kind: str, tmp_path: Path) -> None:
+    for name in PRESETS:
+        algorithm = {"kind": kind, "rounds": 1}
+        scenario = load_scenario(written(tmp_path, preset=name, algorithm=algorithm))
+        assert ("network" in resolve(scenario)) == (kind == "fedavg")

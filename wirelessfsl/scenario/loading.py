@@ -48,7 +48,7 @@ def load_scenario(
     if seed is not None:
         document.set(f"seed={seed}", "--seed")
     own = deepcopy(document.data)
-    if (name := own.get("preset")) in PRESETS:
+    if isinstance(name := own.get("preset"), str) and name in PRESETS:
         fill(document.data, PRESETS[name])
     found = _Findings(document.data)
     found.add([*document.problems, *expand(document.data)])

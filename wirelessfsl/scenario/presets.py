@@ -215,13 +215,16 @@ def fill(data: dict[str, Any], preset: Preset) -> None:
     Where the scenario chooses another kind than the preset, all that the preset has of that slot is left out; so are
     its figures of a device, or of the server, that names a profile.
     """
-    count = data.get("data", {}).get("clients", preset.values.get("data.clients", Value(10, "ours")).value)
+    held = data.get("data")
+    count = preset.values.get("data.clients", Value(10, "ours")).value
+    count = held.get("clients", count) if isinstance(held, dict) else count
     more = _tree(preset, count if isinstance(count, int) else 1)
     device = more.pop("devices", {})
     for section in [name for name in ("algorithm", "server") if not _open(data.get(name, {}), name)]:
         more.pop(section, None)
     _merge(data, more)
-    for group in data.setdefault("devices", [{"count": count}] if device else []):
+    groups = data.setdefault("devices", [{"count": count}] if device else [])
+    for group in groups if isinstance(groups, list) else ():
         if isinstance(group, dict) and "profile" not in group:
             _merge(group, device)
 
