@@ -22,7 +22,10 @@ from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign
+from wirelessfsl.engine.access import ConstantLink, Tdma
+from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.estimated import EstimatedCoding
+from wirelessfsl.engine.flight import Flight
 from wirelessfsl.learning import kernels
 from wirelessfsl.learning.executor import ShapesOnly
 from wirelessfsl.learning.kernels import Kernel
@@ -139,3 +142,22 @@ def test_a_timing_only_run_says_so_and_has_no_accuracy(tmp_path: Path, capsys: p
     assert "a timing-only run, which has no accuracy" in capsys.readouterr().err
     assert main(["plot", str(out), "--kind", "energy", "--format", "png"]) == 0
     assert main(["run", str(QUICK), *options[1:], "--set", "devices.0.count=1500"]) == 2  # to train is another matter
+
+
+@pytest.mark.parametrize("medium", [Tdma(), ConstantLink()], ids=lambda medium: medium.kind)
+def test_a_long_line_is_not_looked_through_for_every_message(medium: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    lane = Band._lane
+
+    def counted(band: Band, flight: Flight) -> int:
+        nonlocal looks
+        looks += 1
+        return lane(band, flight)
+
+    monkeypatch.setattr(Band, "_lane", counted)
+    each = []
+    for clients in 50, 200:
+        looks = 0
+        events(tiny(clients, medium=medium), True)
+        each.append(looks / clients)
+    assert each[1] < 1.2 * each[0]

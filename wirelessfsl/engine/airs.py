@@ -46,6 +46,11 @@ class Air(Protocol):
     def next_change_s(self, time_s: float) -> float:
         """First instant after ``time_s`` at which qualities or rates change by themselves, s."""
 
+    @property
+    def lanes(self) -> int:
+        """How many such queues there are."""
+        return 1
+
     def lane(self, link: int) -> int:
         """Number of the queue that messages over a link stand in, where not all can be in the air at once."""
         return 0

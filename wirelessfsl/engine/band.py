@@ -66,7 +66,7 @@ class Band:
 
     def send(self, flight: Flight) -> None:
         """Put a flight in line; it takes off at this instant's re-plan if there is room. It is lost if the line is."""
-        free = len(self._waiting) + len(self._flying) < self.width
+        free = len(self._waiting) + len(self._flying) < self.width or self._queue_bytes == inf
         if not free and sum(each.size_bytes for each in self._waiting) + flight.size_bytes > self._queue_bytes:
             flight.succeed(flight.lose())
             return
@@ -211,6 +211,8 @@ class Band:
         if self.width == inf:
             return self._waiting.popleft()
         crowd = Counter(map(self._lane, self._flying))
+        if len(crowd) == self.air.lanes and min(crowd.values()) >= self.width:
+            return None
         for flight in self._waiting:
             if crowd[self._lane(flight)] < self.width:
                 self._waiting.remove(flight)

@@ -109,6 +109,10 @@ class CellularAir(SharedAir):
         self._load, self._every = load, np.arange(len(transmit_w))
         self._now_s, self._snr, self._serving = -1.0, np.empty((0, 0)), np.empty(0, np.intp)
 
+    @property
+    def lanes(self) -> int:
+        return len(self._links)
+
     def lane(self, link: int) -> int:
         """The cell that serves a device now."""
         return int(self._serving[link])
