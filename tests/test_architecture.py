@@ -81,7 +81,6 @@ TABLE = {
     "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
     "simulation": row(BASE | {"build", "engine", "learning", "network", "scenario"}, "numpy"),
     "calibration": row({"learning", "scenario"}),
-    "simulation": row(BASE | {"build", "engine", "learning", "scenario"}, "numpy"),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing
     "results": row(FACTS | {"results"}, "numpy"),

@@ -20,7 +20,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from wirelessfsl.cutting import chosen
 from wirelessfsl.economy import planned
 from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, write_text
@@ -56,10 +55,8 @@ def simulate(
     """
     if not isinstance(scenario, Scenario):
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
-    executor = executor or Sequential()
-    scenario = pinned(planned(scenario)[0])
     executor = ShapesOnly() if timing_only else executor or Sequential()
-    scenario = pinned(chosen(scenario)[0])
+    scenario = pinned(planned(scenario)[0])
     resolved = resolve(scenario)
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

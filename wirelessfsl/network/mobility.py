@@ -104,7 +104,7 @@ class Between:
 
 @settings
 class Static:
-    """Nobody moves.
+    """Nobody moves: devices stay where the layout puts them, and links keep their mean gain.
 
     >>> Static().paths(["a"], np.array([[3.0, 4.0]]), seed=1).next_change_s(0.0)
     inf

@@ -28,10 +28,10 @@ class InH:
     """Indoor office of 3GPP: sites at the ceiling.
 
     With f in GHz and d3D in m, in line of sight PL = 32.4 + 17.3 lg d3D + 20 lg f; without, the greater of that and
-    17.3 + 38.3 lg d3D + 24.9 lg f, or of that and the optional 32.4 + 31.9 lg d3D + 20 lg f. Line of sight in a mixed
-    office: P = 1 up to 1.2 m, exp(-(d - 1.2)/4.7) up to 6.5 m, 0.32 exp(-(d - 6.5)/32.6) beyond; in an open one: 1 up
-    to 5 m, exp(-(d - 5)/70.8) up to 49 m, 0.54 exp(-(d - 49)/211.7) beyond. Below 1 m as at 1 m; beyond 150 m the slope
-    goes on.
+    17.3 + 38.3 lg d3D + 24.9 lg f, or of that and the optional 32.4 + 31.9 lg d3D + 20 lg f. The
+    probability of line of sight in a mixed office is 1 up to 1.2 m, exp(-(d - 1.2)/4.7) up to 6.5 m, and beyond
+    0.32 exp(-(d - 6.5)/32.6); in an open one 1 up to 5 m, exp(-(d - 5)/70.8) up to 49 m, and beyond
+    0.54 exp(-(d - 49)/211.7). Below 1 m as at 1 m; beyond 150 m the slope goes on.
 
     3GPP TR 38.901, Tables 7.4.1-1 and 7.4.2-1; carriers of 0.5 to 100 GHz.
 
