@@ -1,8 +1,8 @@
 """How far a run reaches: simulated seconds per host second, and peak memory, against the number of devices.
 
 One round of a scheme on the quickstart's model, codecs and devices, one batch a client, on each rung of the network:
-links of constant rate, shared Shannon bands (FDMA, TDMA), and 3GPP's urban macro cell with devices that walk. Every row
-is a process of its own, so that its peak memory is its own; memory a device is what is above that of a single device.
+links of constant rate, shared Shannon bands (FDMA, TDMA), NR, and 3GPP's urban macro cell with devices that walk. Every
+row is a process of its own, so that its peak memory is its own; memory a device is what is above that of a single one.
 By default nothing is learnt (``--timing-only``); ``--trained`` learns, with up to as many clients as there are samples.
 
     python benchmarks/scaling.py                                  # 10 to 10,000 devices on every rung: some minutes
@@ -29,6 +29,7 @@ RUNGS: dict[str, list[str]] = {
     "constant": ["network={medium: {kind: constant}}"],
     "fdma": [],
     "tdma": ["network.medium={kind: tdma}"],
+    "nr": ["network.channel.phy={kind: nr}"],
     "uma": ["network.channel.path_loss={kind: uma}", "network.mobility={kind: random_waypoint}"],
 }
 """Changes to the quickstart's scenario."""
