@@ -18,7 +18,7 @@ import numpy as np
 
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.streams import stream
-from wirelessfsl.units import Count, Ge, Gt, Le, NonNegative, Positive, PositiveFraction
+from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, NonNegative, Positive, PositiveFraction
 
 ClockHz = Annotated[float, Ge(1e5), Le(1e11)]
 Kappa = Annotated[float, Ge(1e-32), Le(1e-20)]
@@ -217,4 +217,25 @@ class LogNormalJitter:
         return float(np.exp(self.sigma * z - self.sigma**2 / 2))
 
 
-Jitter = Annotated[NoJitter | LogNormalJitter, Kinds()]
+@settings
+class ExponentialJitter:
+    """Compute time of a node varies from round to round by a shifted exponential factor m + (1 - m) E of mean 1.
+
+    E is exponential with mean 1 from the stream ("compute-jitter", node, round): stragglers as theory has them. With
+    m = 0 the last of n equal nodes is expected after H_n = 1 + 1/2 + ... + 1/n times the mean.
+
+    Lee et al., "Speeding Up Distributed Machine Learning Using Codes", IEEE Trans. Inf. Theory 64(3), 2018, sec. II.
+
+    minimum: m, the least factor there is, 0 to 1; 1 is no jitter.
+    """
+
+    kind: Literal["exponential"] = "exponential"
+    minimum: Fraction = 0.5
+
+    def factor(self, seed: int, node: str, round: int) -> float:
+        """Factor > 0 on the compute time of ``node`` in ``round``; a pure function of its arguments."""
+        e = stream(seed, "compute-jitter", node, round).standard_exponential()
+        return float(self.minimum + (1.0 - self.minimum) * e)
+
+
+Jitter = Annotated[NoJitter | LogNormalJitter | ExponentialJitter, Kinds()]
