@@ -171,7 +171,8 @@ class Table(NamedTuple):
     def snr_of(self, wanted: Floats) -> Floats:
         """x at which the fairness is as wanted, shape (k,)."""
         some = self.fairness > 0.0
-        snr: Floats = np.exp(np.interp(np.log(wanted), np.log(self.fairness[some]), np.log(_SNRS[some])))
+        with np.errstate(divide="ignore"):  # no fairness is the least there is
+            snr: Floats = np.exp(np.interp(np.log(wanted), np.log(self.fairness[some]), np.log(_SNRS[some])))
         return snr
 
 
