@@ -30,6 +30,7 @@ from wirelessfsl.network.traces import Direction
 from wirelessfsl.radio.allocation import Equal
 from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
+from wirelessfsl.radio.shadowing import Correlated
 from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.scenario import Devices, Scenario, Server, places_of
 from wirelessfsl.streams import Floats
@@ -146,11 +147,16 @@ def _bands(s: Scenario, world: World) -> Choice:
 
 
 def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, paths: Paths, sender: Node, receiver: Node) -> Band:
-    """A band between two clients: as wide as the uplink's, over the distance from one to the other, at least 1 m."""
+    """A band between two clients: as wide as the uplink's, over the distance from one to the other, at least 1 m.
+
+    Shadowing that neighbours share is another for every pair.
+    """
     channel, apart = s.network.channel, Between(paths, sender.link, receiver.link)
     noise = noise_density_w_hz(channel.noise_density_dbm_hz, receiver.radio.power.noise_figure_db)
+    pair = f"{sender.name} {receiver.name}"
+    site = Omni(pair) if isinstance(channel.shadowing, Correlated) else Omni()
     air = PairAir(
-        links=Links(channel, [f"{sender.name} {receiver.name}"], apart, s.seed, "sidelink"),
+        links=Links(channel, [pair], apart, s.seed, "sidelink", settings.bandwidth_hz, site),
         phy=channel.phy.one_way("uplink"),
         transmit_w=np.array([dbm_to_watt(sender.radio.power.tx_power_dbm)]),
         noise_w_hz=np.array([noise]),

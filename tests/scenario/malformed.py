@@ -1033,4 +1033,44 @@ MALFORMED = [
         "server: {profile: edge-gpu, processor: {kind: cmos}, radio: {}}\n",
         "1:10 server.profile: has no effect: processor and radio are both given; remove it",
     ),
+    Malformed(
+        "dropped in cells that are not there",
+        "network: {layout: {kind: cells}}\n",
+        "1:26 network.layout.kind: got 'cells', must be another: there is one cell; or set network.cells: {kind: hexagonal}",
+    ),
+    Malformed(
+        "cells on constant links",
+        "network: {medium: {kind: constant}, cells: {kind: hexagonal}}\n",
+        "...network.cells: has no effect: medium constant needs no positions and no channel; remove it",
+    ),
+    Malformed(
+        "handover of those who stand still",
+        "network: {cells: {kind: hexagonal, handover: {hysteresis_db: 1}}}\n",
+        "1:36 network.cells.handover: has no effect: nobody moves; remove it",
+    ),
+    Malformed(
+        "sites without wires",
+        "network: {cells: {kind: hexagonal}, topology: {kind: graph}}\n",
+        "...network.topology.wires: got none at site-1, site-2, site-3, site-4, site-5, site-6, must join all 7 sites of network.cells",
+    ),
+    Malformed(
+        "broadcast over wires",
+        "algorithm: {kind: sfl_ga}\nnetwork: {topology: {kind: graph}}\n",
+        "...network.topology.kind: got 'graph', must be direct: sfl_ga broadcasts, which is one hop",
+    ),
+    Malformed(
+        "relay of an unknown make",
+        "network: {topology: {kind: graph, relays: [{name: r, at_m: [1, 2], profile: phone}]}}\n",
+        "...network.topology.relays.0.profile: got 'phone', allowed: ...",
+    ),
+    Malformed(
+        "wire to nowhere",
+        "network: {topology: {kind: graph, wires: [{ends: [site-0, edge]}]}}\n",
+        "1:42 network.topology.wires: got none at 'cloud', must join 'site-0' and the server 'cloud'",
+    ),
+    Malformed(
+        "peers under a street canyon",
+        "algorithm: {kind: split_learning, hand_over: peer}\nnetwork: {channel: {path_loss: {kind: umi}}}\n",
+        "2:39 network.channel.path_loss.kind: got 'umi', must be a law of distance: umi is for a site, and clients hand over as peers",
+    ),
 ]

@@ -9,7 +9,7 @@ from pathlib import Path as File
 import numpy as np
 
 from wirelessfsl.devices.catalogue import PROFILES
-from wirelessfsl.engine.access import Fdma, Tdma, TraceLinks
+from wirelessfsl.engine.access import Fdma, Pipes, Tdma, TraceLinks
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
@@ -25,6 +25,11 @@ from wirelessfsl.radio.fading import Nakagami, Rayleigh, Rician, doppler_hz
 from wirelessfsl.radio.nr.numerology import resource_blocks
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.taps import Taps
+from wirelessfsl.radio.tr38901.inf import InF
+from wirelessfsl.radio.tr38901.inh import InH
+from wirelessfsl.radio.tr38901.rma import RMa
+from wirelessfsl.radio.tr38901.uma import UMa
+from wirelessfsl.radio.tr38901.umi import UMi
 from wirelessfsl.records import GRADIENTS_OF, LABELS
 from wirelessfsl.scenario.derived import broadcasts, cuts_of, dataset_of, deal, model_of, other_of, owners_of, places_of
 from wirelessfsl.scenario.problems import Path, Problem, near
@@ -70,6 +75,10 @@ def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
     yield from _of_fading(s)
     if s.network.medium.kind in ("wifi", "aloha"):
         yield from _of_contention(s)
+    law = s.network.channel.path_loss
+    if getattr(s.algorithm, "hand_over", "server") == "peer" and isinstance(law, UMa | UMi | RMa | InH | InF):
+        text = f"got {law.kind!r}, must be a law of distance: {law.kind} is for a site, and clients hand over as peers"
+        yield Problem(("network", "channel", "path_loss", "kind"), text, reads=(("algorithm", "hand_over"),))
     yield from _of_codecs(s)
     yield from _of_learning(s, timing_only)
 
@@ -82,7 +91,7 @@ def _of_cells(s: Scenario) -> Iterator[Problem]:
             text = "got 'cells', must be another: there is one cell; or set network.cells: {kind: hexagonal}"
             yield Problem(("network", "layout", "kind"), text, reads=(where,))
         return
-    if not isinstance(s.network.medium, Fdma | Tdma):
+    if not isinstance(s.network.medium, Fdma | Tdma | Pipes):
         text = f"got 'hexagonal', must be single with medium {s.network.medium.kind}"
         yield Problem(where, text, reads=(("network", "medium", "kind"),))
     if broadcasts(s):

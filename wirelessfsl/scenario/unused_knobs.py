@@ -144,8 +144,8 @@ def _of_air(s: Scenario) -> Unused:
             yield ("network", part), f"medium {medium.kind} needs no positions and no channel", _MEDIUM
         if s.network.topology.kind == "graph":
             yield ("network", "topology", "relays"), f"medium {medium.kind} needs no positions and no relays", _MEDIUM
-    elif channel.phy.kind == "fixed" and medium.kind != "wifi":
-        for part in "layout", "mobility":
+    elif channel.phy.kind == "fixed" and medium.kind != "wifi" and s.network.cells.kind == "single":
+        for part in ("layout", "mobility") if not s.network.topology.relays else ():
             yield ("network", part), "phy fixed has the same rate everywhere", _PHY
         for part in "carrier_hz", "path_loss", "shadowing", "fading", "noise_density_dbm_hz", "antenna_gain_db":
             yield ("network", "channel", part), "phy fixed has the same rate everywhere", _PHY
