@@ -28,12 +28,13 @@ from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.network.layout import Disc, Fixed
+from wirelessfsl.network.topology import Graph, Wire
 from wirelessfsl.prediction import predict
 from wirelessfsl.radio.allocation import Equal, MaxMin, MinMakespan
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.radio.wifi import Wifi
-from wirelessfsl.scenario import Codecs, Data, Devices, Model, Network, Scenario
+from wirelessfsl.scenario import Codecs, Data, Devices, Model, Network, Scenario, broadcasts
 
 CLIENTS, ROUNDS = 3, 2
 MANY = {"rounds": ROUNDS, "local_steps": 2, "batch_size": BATCH}
@@ -77,6 +78,15 @@ def test_equal_clients_and_constant_rates_are_predicted_exactly(scheme: Any, med
     scenario = tiny(CLIENTS, algorithm=scheme, medium=medium, server=slots(CLIENTS), channel=STEADY)
     # Models that fly every second round in turn: a mean round is not the mean of the rounds.
     assert_predicted(scenario, rel=0.02 if scheme.kind == "fedsl" and medium is TDMA else 1e-9)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.kind)
+def test_wires_behind_the_air_are_predicted_exactly_where_nobody_queues_for_them(scheme: Any) -> None:
+    wires = Wire(ends=("site-0", "edge"), rate_bit_s=1e5, delay_s=0.3), Wire(ends=("edge", "cloud"), rate_bit_s=1e6)
+    scenario = tiny(1, algorithm=scheme, medium=CONSTANT, server=slots(1))
+    scenario = replace(scenario, network=replace(scenario.network, topology=Graph(wires=wires)))
+    if not broadcasts(scenario):
+        assert_predicted(scenario, rel=1e-9)
 
 
 @pytest.mark.parametrize("count", [1, 2])

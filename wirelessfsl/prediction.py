@@ -16,9 +16,11 @@ other may change places.
 Left out: jitter, failures, batteries, deadlines and lost messages; that participants may be chosen by energy or channel
 (they are taken to be a random choice of as many); radios that sleep; messages between clients; passes that epsl saves;
 pruning; freezing of more than the front; that a step with two cuts stands in the line of a TDMA band twice; how
-messages change in training; of a channel that all contend for, that the server is one station beside those that send
-to it, and the airtime of collisions: rounds on Wi-Fi came within 12 % where clients fade, and up to half too long where
-they are equal and little but send. Of async_sl it is the round of clients that upload once each.
+messages change in training; lines in front of wires; relays; interference by other messages (cells are predicted with
+their load alone, and clients spread over them as at the beginning); of a channel that all contend for, that the server
+is one station beside those that send to it, and the airtime of collisions: rounds on Wi-Fi came within 12 % where
+clients fade, and up to half too long where they are equal and little but send. Of async_sl it is the round of clients
+that upload once each.
 """
 
 from __future__ import annotations
@@ -320,11 +322,14 @@ def _crews(s: Scenario, size: int, taking: int, *loads: Load) -> Iterator[tuple[
         links = _contended(s, medium, radios, station, *loads)
     else:
         links = [Link(air, _qualities(air.expected, air)) for air in reversed(airs(s, medium, radios, station))]
+    wires = s.network.topology.wires_to_server
+    medium = replace(medium, latency_s=medium.latency_s + sum(wire.delay_s for wire in wires))
+    wire_s_per_byte = sum(BITS_PER_BYTE / wire.rate_bit_s for wire in wires)
     for first in range(0, len(owners), size):
         own = slice(first, first + size)
         down, up = (replace(link, quality=link.quality[:, own]) for link in links)
         many = min(taking, len(owners[own]))
-        yield first, Crew(processors[own], radios[own], server, down, up, medium, many)
+        yield first, Crew(processors[own], radios[own], server, down, up, medium, many, wire_s_per_byte=wire_s_per_byte)
 
 
 def _contended(

@@ -117,7 +117,7 @@ class Link:
 class Crew:
     """Clients that can be at work at once, of which ``taking`` take part in a round.
 
-    window: coherence blocks that a rate is the mean of.
+    window: coherence blocks that a rate is the mean of. wire_s_per_byte: what a byte takes on wires behind the air.
     """
 
     processors: Sequence[Processor]
@@ -128,6 +128,7 @@ class Crew:
     medium: MediumSettings
     taking: int
     window: int = BLOCKS
+    wire_s_per_byte: float = 0.0
 
     @property
     def odds(self) -> float:
@@ -207,9 +208,10 @@ class Crew:
         return ceil(times * self.taking / self.server.slots) * self.server.seconds(float(flops.mean()))
 
     def _own_s(self, load: Load) -> Floats:
-        """Time of a client's computing and latencies in every leg, shape (legs, 1, clients)."""
+        """Time of a client's computing, latencies and wires in every leg, shape (legs, 1, clients)."""
         speeds = np.array([each.seconds(1.0) for each in self.processors])
-        own: Floats = (speeds * load.flops + self.medium.latency_s * load.messages)[:, None]
+        wires_s = self.wire_s_per_byte * (load.down_bytes + load.up_bytes)
+        own: Floats = (speeds * load.flops + self.medium.latency_s * load.messages + wires_s)[:, None]
         return own
 
     def _air_s(self, load: Load, sharing: Sequence[Floats] | Floats) -> Floats:

@@ -75,6 +75,11 @@ class Direct:
         """Where the server is: at the site."""
         return SITE
 
+    @property
+    def wires_to_server(self) -> list[Wire]:
+        """None."""
+        return []
+
     def path(self, start: str, end: str) -> list[tuple[str, str]]:
         """No wires."""
         return []
@@ -143,6 +148,11 @@ class Graph:
 
         nodes = networkx.shortest_path(self.wired, start, end, weight="seconds")
         return list(pairwise(nodes))
+
+    @property
+    def wires_to_server(self) -> list[Wire]:
+        """The wires from the first site to the server, in turn."""
+        return [self.wire(*ends) for ends in self.path(SITE, self.server)]
 
     def wire(self, start: str, end: str) -> Wire:
         """The wire between two neighbours."""
