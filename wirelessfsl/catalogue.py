@@ -19,6 +19,7 @@ from wirelessfsl.devices.compute import Jitter, Processor
 from wirelessfsl.devices.economy import Economy
 from wirelessfsl.devices.failures import Failures
 from wirelessfsl.devices.profiles import Profile
+from wirelessfsl.devices.radio_power import RadioModel
 from wirelessfsl.engine.access import MediumSettings
 from wirelessfsl.engine.participation import Choice, Participation
 from wirelessfsl.engine.transport import Outage, Transport
@@ -73,6 +74,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "devices": dict(PROFILES),
     "processors": _kinds(Processor),
     "economies": _kinds(Economy),
+    "radios": _kinds(RadioModel),
     "batteries": _kinds(BatteryModel),
     "failures": _kinds(Failures),
     "jitters": _kinds(Jitter),

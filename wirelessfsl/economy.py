@@ -88,11 +88,15 @@ def _thrifty(owner: Devices, duty: Duty, less_db: Floats, shorter: float) -> Dev
         for less, sending_s in zip(less_db, duty.sending_s, strict=True):
             if less > economy.power_range_db:
                 return
+            try:
+                soft = replace(radio, tx_power_dbm=radio.tx_power_dbm - float(less))
+            except ValueError:  # no radio of its kind sends as softly
+                return
             left_s = duty.left_s(shorter * economy.round_s) - sending_s
             slow = slowed(processor, duty.flops, left_s, economy.lowest_clock)
             if slow.seconds(duty.flops) <= left_s * (1.0 + 1e-9):
-                soft = replace(radio, tx_power_dbm=radio.tx_power_dbm - float(less))
-                joules = slow.energy_j(duty.flops) + sending_s * (soft.transmit_w - soft.idle_w)
+                sending_w = soft.states.transmit_w - soft.states.silent[0].power_w
+                joules = slow.energy_j(duty.flops) + sending_s * sending_w
                 yield joules, replace(owner, processor=slow, radio=soft, economy=FullSpeed())
 
     return min(tried(), key=lambda each: each[0], default=(0.0, replace(owner, economy=FullSpeed())))[1]

@@ -13,7 +13,7 @@ from wirelessfsl.contending import contended_air
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor, Processor
-from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.radio_power import RadioModel, RadioPower
 from wirelessfsl.engine.access import ConstantLink, Fdma, Pipes, Tdma, TraceLinks
 from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir, TraceAir
 from wirelessfsl.engine.band import Band
@@ -44,7 +44,7 @@ Choice = Callable[[Node, "Node | None"], Band]
 """The band from a node to another, or to many."""
 
 
-def equipment(owner: Devices | Server) -> tuple[Processor, RadioPower]:
+def equipment(owner: Devices | Server) -> tuple[Processor, RadioModel]:
     """Processor and radio of a group of devices or of the server: its own, else its profile's."""
     profile = PROFILES[owner.profile]
     return owner.processor or profile.processor, owner.radio or profile.radio
@@ -59,8 +59,8 @@ def ways_of(s: Scenario) -> Paths:
 def airs(
     s: Scenario,
     medium: Fdma | Tdma,
-    radios: Sequence[RadioPower],
-    station: RadioPower,
+    radios: Sequence[RadioModel],
+    station: RadioModel,
     names: Sequence[str] | None = None,
     paths: Paths | None = None,
     site: Site | None = None,

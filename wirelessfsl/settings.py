@@ -66,10 +66,11 @@ class Kinds:
     object.
 
     words: whether the value of ``kind`` may also stand alone, ``equal`` for ``{kind: equal}``.
+    default: the kind that a node without ``kind`` is of, if there is one.
     """
 
-    def __init__(self, words: bool = False) -> None:
-        self.words = words
+    def __init__(self, words: bool = False, default: str | None = None) -> None:
+        self.words, self.default = words, default
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> dict[str, Any]:
         def load(node: dict[str, Any], info: Any) -> Any:
@@ -97,7 +98,14 @@ class Kinds:
                 "function": {"type": "with-info", "function": lambda word, info: load({"kind": word}, info)},
                 "json_schema_input_schema": path["schema"],
             }
-        return {"type": "tagged-union", "choices": choices, "discriminator": _worded if self.words else _choice}
+        return {"type": "tagged-union", "choices": choices, "discriminator": self._choice}
+
+    def _choice(self, node: Any) -> str | None:
+        """Which of the choices a node of a scenario (or, when a default is written down, an object) takes."""
+        if self.words and isinstance(node, str):
+            return _WORD + (_CODE if ":" in node else node)
+        kind = node.get("kind", self.default) if isinstance(node, dict) else getattr(node, "kind", None)
+        return None if not isinstance(kind, str) else _CODE if ":" in kind else kind
 
 
 class OrWord:
@@ -128,17 +136,6 @@ class OrWord:
 
 _CODE = "code"
 _WORD = "word "
-
-
-def _choice(node: Any) -> str | None:
-    """Which of the choices a node of a scenario (or, when a default is written down, an object) takes."""
-    kind = node.get("kind") if isinstance(node, dict) else getattr(node, "kind", None)
-    return None if not isinstance(kind, str) else _CODE if ":" in kind else kind
-
-
-def _worded(node: Any) -> str | None:
-    """As :func:`_choice`, of a node that may be a word."""
-    return _WORD + (_CODE if ":" in node else node) if isinstance(node, str) else _choice(node)
 
 
 @cache

@@ -16,8 +16,10 @@ from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.devices.compute import OperatingPoint
+from wirelessfsl.devices.earth import EarthStation
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.wifi_radio import WifiRadio
 from wirelessfsl.engine.access import TraceLinks
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
@@ -86,6 +88,8 @@ GIVEN: dict[type, dict[str, Any]] = {
     OtherData: {"name": "images"},
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
+    WifiRadio: {"sleep_after_s": 1.0},
+    EarthStation: {"sleep_after_s": 1.0},
     MTSL: {"newcomers": 1},
     UMa: {"indoor_share": 0.5, "car_share": 0.25, "building": "high_loss"},
     UMi: {"indoor_share": 0.5, "car_share": 0.25, "building": "high_loss"},
@@ -226,6 +230,14 @@ IDLE = {
     "known loss": {"network": {"channel": {"path_loss": {"kind": "log_distance", "reference_loss_db": 40.0}}}},
     "no line of sight": {"network": {"channel": {"fading": {"kind": "clarke", "speed_m_s": 1.0}}}},
     "no sleep": {"devices": [{"count": 4}, {"count": 6, "radio": {}}], "server": {"radio": {}}},
+    "sleepless radios": {
+        "devices": [
+            {"count": 4, "radio": {"kind": "wifi_radio"}},
+            {"count": 6, "radio": {"kind": "nr_ue", "frequency_range": "fr2"}},
+        ],
+        "server": {"radio": {"kind": "earth"}},
+    },
+    "no tail": {"devices": [{"count": 10, "radio": {"kind": "lte_phone", "tail_s": 0.0}}]},
     "way back": {"codecs": {"gradients": [{"kind": "dropout"}], "model_upload": [{"kind": "cast"}, {"kind": "top_k"}]}},
     "serial": {
         "algorithm": {"kind": "fedavg"},

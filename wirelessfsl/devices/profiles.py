@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from wirelessfsl.devices.compute import Processor
-from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.radio_power import RadioModel
 
 Status = Literal["measured", "datasheet", "estimate"]
 DeviceKind = Literal["mcu", "phone", "sbc", "mini-pc", "embedded-gpu", "edge-server", "gpu"]
@@ -52,7 +52,7 @@ class Profile:
     kind: DeviceKind
     description: str
     processor: Processor
-    radio: RadioPower
+    radio: RadioModel
     sources: Sources
 
 

@@ -1,19 +1,23 @@
-"""What a radio draws from its supply in each state: transmitting, receiving, idle, asleep.
+"""What a radio draws from its supply, by kind of radio; ``linear`` is the one that a scenario means without a kind.
 
 The states are powers at the supply, not at the antenna. Energy is their integral over the time spent in each, which the
-engine takes. Left out: the energy of switching states and the dependence of reception on the data rate. The same
-linear form serves both ends: P = P_out / eta + P_circuit for a device, and P = P_0 + Delta_p P_out for a base station
-(EARTH; Auer et al., IEEE Wireless Communications 18(5), 2011) with eta = 1 / Delta_p and P_circuit = P_0.
+engine takes. The linear form of this module serves both ends: P = P_out / eta + P_circuit for a device, and
+P = P_0 + Delta_p P_out for a base station (EARTH; Auer et al., IEEE Wireless Communications 18(5), 2011) with
+eta = 1 / Delta_p and P_circuit = P_0. Left out of it: the energy of switching states and the dependence on the data
+rate, which ``nr_ue`` and ``lte_phone`` have.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from wirelessfsl.settings import settings
-from wirelessfsl.units import Ge, Le, NonNegative, PositiveFraction, PowerDbm, dbm_to_watt
-
-NoiseFigureDb = Annotated[float, Ge(0), Le(40)]
+from wirelessfsl.devices.earth import EarthStation
+from wirelessfsl.devices.lte_phone import LtePhone
+from wirelessfsl.devices.nr_ue import NrUe
+from wirelessfsl.devices.power_states import NoiseFigureDb, PowerStates, resting
+from wirelessfsl.devices.wifi_radio import WifiRadio
+from wirelessfsl.settings import Kinds, settings
+from wirelessfsl.units import NonNegative, PositiveFraction, PowerDbm, dbm_to_watt
 
 
 @settings
@@ -40,6 +44,7 @@ class RadioPower:
     0.9
     """
 
+    kind: Literal["linear"] = "linear"
     tx_power_dbm: PowerDbm = 23.0
     amplifier_efficiency: PositiveFraction = 0.0678
     circuit_w: NonNegative = 1.774
@@ -57,3 +62,15 @@ class RadioPower:
     def transmit_w(self) -> float:
         """Supply power while transmitting in W."""
         return dbm_to_watt(self.tx_power_dbm) / self.amplifier_efficiency + self.circuit_w
+
+    @property
+    def states(self) -> PowerStates:
+        """What the radio draws, state by state; sending and receiving at once draw the sum of both."""
+        return PowerStates(
+            silent=resting(self.idle_w, self.sleep_w, self.sleep_after_s),
+            transmit_w=self.transmit_w,
+            receive_w=self.receive_w,
+        )
+
+
+RadioModel = Annotated[RadioPower | NrUe | LtePhone | WifiRadio | EarthStation, Kinds(default="linear")]

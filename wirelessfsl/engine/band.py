@@ -38,7 +38,8 @@ class Band:
     ``_bits`` has, first of all, what the flights in the air have still to fly, in the order of their take-off; the
     other ``_columns`` are about the same flights. ``_rate`` is what they have had since the last plan. Where they
     contend for the channel, ``_used`` is the airtime (s) and the attempts of each, and ``_using`` both per second.
-    The latency, s, of what lands may be a function of the instant.
+    ``_by_rate`` counts the flights that have to be told their rates. The latency, s, of what lands may be a function of
+    the instant.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Band:
         self._rate = self._qualities = np.empty(0)
         self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
         self._timer: Event | None = None
-        self._blocks = 0
+        self._blocks = self._by_rate = 0
 
     def send(self, flight: Flight) -> None:
         """Put a flight in line; it takes off at this instant's re-plan if there is room. It is lost if the line is."""
@@ -153,6 +154,9 @@ class Band:
                 self._contend(self._contended.contended(flying, now))
                 self._changes_s = self.air.next_change_s(now)
             self._ends_s = now + (bits / self._rate).min().item()
+            if self._by_rate:
+                for flight, rate in zip(self._flying, self._rate.tolist(), strict=True):
+                    flight.flow(rate)
             if (next_s := min(self._ends_s, self._changes_s)) < inf:
                 self._wake_at(next_s)
 
@@ -237,12 +241,13 @@ class Band:
         self._flying.append(flight)
         self._blocks = 0
         flight.take_off(self._contended is not None)
+        self._by_rate += flight.by_rate
 
     def _remove(self, at: int) -> None:
         count = len(self._flying)
         for column in self._columns:
             column[at : count - 1] = column[at + 1 : count]
-        del self._flying[at]
+        self._by_rate -= self._flying.pop(at).by_rate
 
     @property
     def _columns(self) -> tuple[NDArray[Any], ...]:

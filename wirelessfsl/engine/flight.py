@@ -47,7 +47,8 @@ class Flight(Event):
     A broadcast has several receivers, and the rate of the one that has the lowest. ``via`` is the link of the band
     and ``uplink`` whether it goes towards the server, if they are not those of the client at an end. Where messages
     contend for the channel, sender and receivers all listen, and what the sender transmits in between is entered at
-    the landing.
+    the landing. ``by_rate`` says whether a radio in it has a power that depends on the rate: the band tells such a
+    flight of every :meth:`flow`.
     """
 
     relayed: Sequence[Relayed] = ()
@@ -68,7 +69,9 @@ class Flight(Event):
         self.start_s = inf
         self.delivery: Delivery | None = None
         self.heard_j: dict[Node, float] = {}
+        self.by_rate = False
         self._hearing: dict[Node, float] = {}
+        self._rate_bit_s = self._flown_bits = 0.0
 
     def link(self, qualities: Floats) -> int:
         """The link that its rate depends on: the worst of the receivers'."""
@@ -79,21 +82,39 @@ class Flight(Event):
 
     def take_off(self, contends: bool) -> None:
         """The first bit goes on the air, or begins to contend for it."""
-        self.start_s = self.env.now
+        self.start_s = self._since_s = self.env.now
         self._own = self.sender.radio.receiver if contends else self.sender.radio.transmitter
         self._transmit = self.sender.begin(self._own)
         self._hearing = {node: node.begin(node.radio.receiver) for node in self.receivers}
+        chains = self.sender.radio.transmitter, *(node.radio.receiver for node in self.receivers)
+        self.by_rate = any(chain.j_per_bit for chain in chains)
+
+    def flow(self, rate_bit_s: float) -> None:
+        """Its rate from now on."""
+        change_bit_s = rate_bit_s - self._rate_bit_s
+        self._flown_bits += self._rate_bit_s * (self.env.now - self._since_s)
+        self._rate_bit_s, self._since_s = rate_bit_s, self.env.now
+        self.sender.flow(self.sender.radio.transmitter, change_bit_s)
+        for node in self.receivers:
+            node.flow(node.radio.receiver, change_bit_s)
 
     def end(self, receiver: Node) -> None:
         """A receiver stops listening."""
-        self.heard_j[receiver] = receiver.end(receiver.radio.receiver, self._hearing.pop(receiver))
+        chain = receiver.radio.receiver
+        receiver.flow(chain, -self._rate_bit_s)
+        flown_bits = self._flown_bits + self._rate_bit_s * (self.env.now - self._since_s)
+        shared_j = receiver.end(chain, self._hearing.pop(receiver))
+        self.heard_j[receiver] = shared_j + chain.j_per_bit * flown_bits
 
     def land(
         self, latency_s: float, sent_bytes: int, arrived: bool, airtime_s: float = 0.0, attempts: float = 1.0
     ) -> Delivery:
         """The last bit has left the air, after so many attempts with so much airtime between listening."""
+        if self.by_rate:
+            self.flow(0.0)
         transmit_j = self.sender.end(self._own, self._transmit)
-        transmit_j += airtime_s * self.sender.radio.transmitter.power_w
+        chain = self.sender.radio.transmitter
+        transmit_j += airtime_s * chain.power_w + chain.j_per_bit * self._flown_bits
         for receiver in self.receivers:
             self.end(receiver)
         end_s, receive_j = self.env.now + latency_s, sum(self.heard_j.values())

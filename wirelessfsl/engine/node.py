@@ -16,9 +16,9 @@ from simpy import Environment, Event
 
 from wirelessfsl.devices.battery import BatteryModel
 from wirelessfsl.devices.compute import Processor
-from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.radio_power import RadioModel
 from wirelessfsl.engine.custody import check, claim
-from wirelessfsl.engine.power import BUSY, IDLE, OFF, SLEEP, Chain, Meter, Radio
+from wirelessfsl.engine.power import BUSY, IDLE, OFF, Chain, Meter, Radio
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.records import COMPUTE, WAIT
 
@@ -32,7 +32,7 @@ class Node:
     """A device or a server. ``link`` is its row in the radio's arrays of links (devices only)."""
 
     def __init__(
-        self, world: World, name: str, link: int, processor: Processor, radio: RadioPower, battery: BatteryModel
+        self, world: World, name: str, link: int, processor: Processor, radio: RadioModel, battery: BatteryModel
     ) -> None:
         self.world, self.name, self.link = world, name, link
         self.env: Environment = world.env
@@ -148,9 +148,15 @@ class Node:
         self._radio_changed()
         return energy_j
 
+    def flow(self, chain: Chain, change_bit_s: float) -> None:
+        """The rate of a transfer on that chain changes; some radios draw more the quicker it is."""
+        if chain.j_per_bit and change_bit_s:
+            chain.flow_bit_s += change_bit_s
+            self._radio_changed()
+
     def contend(self, airtime: float) -> None:
         """Transmit for a share of the time, and listen in the rest of it."""
-        self.radio.contend(self.env.now, airtime)
+        self.radio.airtime = airtime
         self._radio_changed()
 
     # Power
@@ -178,8 +184,8 @@ class Node:
 
     def take_idle_j(self) -> float:
         """Idle energy since the last call: idle power of the processor while on, and of the silent radio."""
-        times, silent = self.meter.time_s, self.radio.meter.energy_j
-        total = self.processor.idle_w * (times[IDLE] + times[BUSY]) + silent[IDLE] + silent[SLEEP]
+        times = self.meter.time_s
+        total = sum(self.radio.silent_j, self.processor.idle_w * (times[IDLE] + times[BUSY]))
         new, self._idle_reported_j = total - self._idle_reported_j, total
         return new
 
@@ -205,14 +211,14 @@ class Node:
         self.settle()
         left_j = self._capacity_j - self.energy_j
         power_w = self.meter.power_w + self.radio.meter.power_w
-        sleeps_in_s = self.radio.next_change_s - self.env.now
+        changes_in_s = self.radio.next_change_s - self.env.now
         lasts_s = left_j / power_w if power_w else inf
-        delay_s = min(lasts_s, sleeps_in_s)
+        delay_s = min(lasts_s, changes_in_s)
         self._empty = None
         if delay_s < inf:
             self._empty = alarm = self.env.event()
             alarm.callbacks.append(self._alarm)
-            alarm._ok, alarm._value = True, lasts_s <= sleeps_in_s
+            alarm._ok, alarm._value = True, lasts_s <= changes_in_s
             self.env.schedule(alarm, delay=max(delay_s, 0.0))
 
     def _alarm(self, alarm: Event) -> None:
@@ -221,5 +227,5 @@ class Node:
         if alarm.value:
             self.gone = True
             self.world.sessions.fell(self, "battery")
-        else:  # the radio falls asleep: from here on the battery lasts longer
+        else:  # the silent radio changes its state: from here on the battery lasts longer
             self._watch()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from math import inf
 
-from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.radio_power import RadioModel
 
 IDLE, BUSY, TRANSMIT, RECEIVE, DUPLEX, SLEEP, OFF = "idle", "busy", "transmit", "receive", "duplex", "sleep", "off"
 
@@ -23,8 +23,8 @@ class Meter:
 
     __slots__ = ("airtime", "airtime_w", "energy_j", "power_w", "since_s", "state", "time_s")
 
-    def __init__(self, power_w: float) -> None:
-        self.state, self.power_w, self.since_s, self.airtime, self.airtime_w = IDLE, power_w, 0.0, 0.0, 0.0
+    def __init__(self, power_w: float, state: str = IDLE) -> None:
+        self.state, self.power_w, self.since_s, self.airtime, self.airtime_w = state, power_w, 0.0, 0.0, 0.0
         self.time_s: dict[str, float] = defaultdict(float)
         self.energy_j: dict[str, float] = defaultdict(float)
 
@@ -49,80 +49,112 @@ class Meter:
 class Chain:
     """Transmitter or receiver of a radio: its power is shared equally by the transfers under way.
 
-    ``begin`` and ``end`` read the integral of power per transfer, so a transfer's energy is the difference.
+    ``begin`` and ``end`` read the integral of power per transfer, so a transfer's energy is the difference. What every
+    bit takes besides is the transfer's own; ``flow_bit_s`` is the rate of all of them together.
     """
 
-    __slots__ = ("active", "power_w", "share_j", "since_s")
+    __slots__ = ("active", "flow_bit_s", "j_per_bit", "power_w", "share_j", "since_s")
 
-    def __init__(self, power_w: float) -> None:
-        self.power_w, self.active, self.share_j, self.since_s = power_w, 0, 0.0, 0.0
+    def __init__(self, power_w: float, j_per_bit: float = 0.0) -> None:
+        self.power_w, self.j_per_bit = power_w, j_per_bit
+        self.active, self.flow_bit_s, self.share_j, self.since_s = 0, 0.0, 0.0, 0.0
 
-    def settle(self, now: float) -> None:
-        """Book the energy since the last change."""
+    def _settle(self, now: float) -> None:
         if self.active:
             self.share_j += (now - self.since_s) * self.power_w / self.active
         self.since_s = now
 
+    def change(self, now: float, power_w: float) -> None:
+        """From now on another power."""
+        if power_w != self.power_w:
+            self._settle(now)
+            self.power_w = power_w
+
     def begin(self, now: float) -> float:
-        self.settle(now)
+        self._settle(now)
         self.active += 1
         return self.share_j
 
     def end(self, now: float, begun_j: float) -> float:
-        self.settle(now)
+        self._settle(now)
         self.active -= 1
+        if not self.active:
+            self.flow_bit_s = 0.0
         return self.share_j - begun_j
+
+    def drawn_w(self, airtime: float = 1.0) -> float:
+        """Power of all transfers under way, if the chain is on for this share of the time."""
+        return airtime * self.power_w + self.j_per_bit * self.flow_bit_s
 
 
 class Radio:
-    """A node's radio: two chains; while both are silent idle power or, after ``sleep_after_s``, sleep power.
+    """A node's radio: two chains; while both are silent the states of its model, one after the other.
 
-    ``airtime`` is the share of the time in which it transmits between listening, where it contends for a channel.
+    ``next_change_s`` is when a silent radio enters its next state if nothing happens; inf if it will not. ``airtime``
+    is the share of the time in which it transmits between listening, where it contends for a channel.
     """
 
-    __slots__ = ("_sleeps_s", "_up", "airtime", "meter", "power", "receiver", "transmitter")
+    __slots__ = (
+        "_next",
+        "_silent_s",
+        "airtime",
+        "meter",
+        "next_change_s",
+        "power",
+        "receiver",
+        "states",
+        "transmitter",
+    )
 
-    def __init__(self, power: RadioPower) -> None:
-        self.power = power
-        self.transmitter, self.receiver = Chain(power.transmit_w), Chain(power.receive_w)
-        self.meter = Meter(power.idle_w)
-        self.airtime = 0.0
-        self._up = True
-        self._sleeps_s = inf if power.sleep_after_s is None else power.sleep_after_s
+    def __init__(self, power: RadioModel) -> None:
+        self.power, self.states = power, power.states
+        self.transmitter = Chain(self.states.transmit_w, self.states.transmit_j_per_bit)
+        self.receiver = Chain(self.states.receive_w, self.states.receive_j_per_bit)
+        self.meter = Meter(self.states.silent[0].power_w, self.states.silent[0].state)
+        self.airtime, self.next_change_s = 0.0, inf
+        self._fall_silent(0.0)
 
     @property
-    def next_change_s(self) -> float:
-        """When the radio will fall asleep if nothing happens; inf if it will not."""
-        return self._sleeps_s
+    def silent_j(self) -> list[float]:
+        """Energy of each state in which the radio was on and silent, or off."""
+        return [joules for state, joules in self.meter.energy_j.items() if state not in (TRANSMIT, RECEIVE, DUPLEX)]
 
     def settle(self, now: float) -> None:
-        if now >= self._sleeps_s:
-            self.meter.change(self._sleeps_s, SLEEP, self.power.sleep_w)
-            self._sleeps_s = inf
+        while now >= self.next_change_s:
+            begun = self.states.silent[self._next]
+            self.meter.change(self.next_change_s, begun.state, begun.power_w)
+            self._look_ahead(self._next + 1)
         self.meter.settle(now)
-
-    def contend(self, now: float, airtime: float) -> None:
-        """Listen, but for a share of the time in which it transmits; to be followed by :meth:`update`."""
-        self.receiver.settle(now)
-        self.receiver.power_w = self.power.receive_w * (1.0 - airtime)
-        self.airtime = airtime
 
     def update(self, now: float, up: bool) -> None:
         """Enter the state that the chains (or a switched-off node) demand."""
-        if now >= self._sleeps_s:
+        if now >= self.next_change_s:
             self.settle(now)
         sending, receiving = self.transmitter.active > 0, self.receiver.active > 0
-        self._sleeps_s = inf
+        once_w = self.states.shared_w / 2 if sending and receiving else 0.0
+        self.transmitter.change(now, self.states.transmit_w - once_w)
+        self.receiver.change(now, self.states.receive_w * (1.0 - self.airtime) - once_w)
+        self.next_change_s = inf
         if not up:
             self.meter.change(now, OFF, 0.0)
         elif sending and receiving:
-            self.meter.change(now, DUPLEX, self.transmitter.power_w + self.receiver.power_w)
+            self.meter.change(now, DUPLEX, self.transmitter.drawn_w() + self.receiver.drawn_w())
         elif sending:
-            self.meter.change(now, TRANSMIT, self.transmitter.power_w)
+            self.meter.change(now, TRANSMIT, self.transmitter.drawn_w())
         elif receiving:
-            airtime_w = self.airtime * self.transmitter.power_w
-            self.meter.change(now, RECEIVE, self.receiver.power_w + airtime_w, self.airtime, airtime_w)
+            sent_w = self.transmitter.drawn_w(self.airtime)
+            self.meter.change(now, RECEIVE, self.receiver.drawn_w() + sent_w, self.airtime, sent_w)
         else:
-            self.meter.change(now, IDLE, self.power.idle_w)
-            if self.power.sleep_after_s is not None:
-                self._sleeps_s = now + self.power.sleep_after_s
+            self._fall_silent(now)
+
+    def _fall_silent(self, now: float) -> None:
+        first = self.states.silent[0]
+        self.meter.change(now, first.state, first.power_w)
+        self._silent_s = now
+        self._look_ahead(1)
+
+    def _look_ahead(self, number: int) -> None:
+        """The state of this number, if there is one, is the next."""
+        silent = self.states.silent
+        self._next = number
+        self.next_change_s = self._silent_s + silent[number].after_s if number < len(silent) else inf

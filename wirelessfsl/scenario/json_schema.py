@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from wirelessfsl.scenario.settings import Scenario
-from wirelessfsl.scenario.shape import adapter
+from wirelessfsl.scenario.shape import adapter, meant_without_kind, sections
 
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a scenario, with descriptions from the docstrings, defaults, ranges and kinds."""
     made = adapter(Scenario).json_schema()
-    for section in (made, *made["$defs"].values()):
+    meant = {cls.__name__ for _, section in sections() for cls in meant_without_kind(section)}
+    for title, section in (("", made), *made["$defs"].items()):
         text = section.pop("description", "")
         lines = describe_fields(text)
         for name, field in section.get("properties", {}).items():
@@ -19,7 +20,7 @@ def schema() -> dict[str, Any]:
             if name in lines:
                 field["description"] = lines[name]
         section["description"] = text.partition("\n")[0]
-        if "const" in section.get("properties", {}).get("kind", {}):
+        if "const" in section.get("properties", {}).get("kind", {}) and title not in meant:
             section["required"] = ["kind", *section.get("required", ())]
     for field in made["$defs"]["Codecs"]["properties"].values():
         listed = {key: field.pop(key) for key in ("type", "items")} | {"minItems": 1}

@@ -63,7 +63,8 @@ def _cmos(where: str, frequency: Value, kappa: Value, flops_per_cycle: Value) ->
 
 def _radiating(where: str, power: Value) -> dict[str, Value]:
     """A radio that draws what it radiates."""
-    own = {"tx_power_dbm": power, "amplifier_efficiency": Value(1.0, "ours", _RADIATED)}
+    own = {"kind": Value("linear", "ours"), "tx_power_dbm": power}
+    own |= {"amplifier_efficiency": Value(1.0, "ours", _RADIATED)}
     own |= {name: Value(0.0, "ours", _RADIATED) for name in ("circuit_w", "receive_w", "idle_w")}
     return {f"{where}.radio.{name}": value for name, value in own.items()}
 

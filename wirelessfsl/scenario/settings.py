@@ -36,7 +36,7 @@ from wirelessfsl.devices.battery import BatteryModel, NoBattery
 from wirelessfsl.devices.compute import Jitter, NoJitter, Processor
 from wirelessfsl.devices.economy import Economy, FullSpeed
 from wirelessfsl.devices.failures import Failures, NoFailures
-from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.radio_power import RadioModel
 from wirelessfsl.engine.access import Fdma, MediumSettings
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
@@ -194,7 +194,7 @@ class Devices:
     model: Model | None = None
     profile: str = "raspberry-pi-4"
     processor: Processor | None = None
-    radio: RadioPower | None = None
+    radio: RadioModel | None = None
     economy: Economy = FullSpeed()
     battery: BatteryModel = NoBattery()
     failures: Failures = NoFailures()
@@ -212,7 +212,7 @@ class Server:
 
     profile: str = "edge-gpu"
     processor: Processor | None = None
-    radio: RadioPower | None = None
+    radio: RadioModel | None = None
 
 
 @settings

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from wirelessfsl.scenario.problems import Path
 from wirelessfsl.scenario.settings import Scenario
+from wirelessfsl.settings import Kinds
 
 
 class Slot(NamedTuple):
@@ -74,6 +75,13 @@ def classes(hint: Hashable) -> tuple[type, ...]:
     if isinstance(hint, type) and is_dataclass(hint):
         return (hint,)
     return tuple(found for part in get_args(hint) for found in classes(part))
+
+
+def meant_without_kind(cls: type) -> list[type]:
+    """Settings classes that a node is of, in one of the slots of a class, if it has no ``kind``."""
+    slots = (part for hint in types(cls).values() for part in (hint, *get_args(hint)))
+    marked = ((part, mark) for part in slots for mark in getattr(part, "__metadata__", ()) if isinstance(mark, Kinds))
+    return [choice for part, mark in marked for choice in classes(part) if kind(choice) == mark.default]
 
 
 def kind(cls: type) -> str:

@@ -8,7 +8,12 @@ from typing import Any
 from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor
+from wirelessfsl.devices.earth import EarthStation
 from wirelessfsl.devices.economy import UntilDeadline
+from wirelessfsl.devices.lte_phone import LtePhone
+from wirelessfsl.devices.nr_ue import NrUe
+from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.wifi_radio import WifiRadio
 from wirelessfsl.engine.access import Pipes, TraceLinks
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS
@@ -308,8 +313,16 @@ def _of_nodes(s: Scenario) -> Unused:
             continue
         if owner.processor is not None:
             yield (*owner_path, "profile"), "processor and radio are both given", (*owner_path, "processor"), radio
-        if owner.radio.sleep_after_s is None:
-            yield (*radio, "sleep_w"), "the radio never sleeps: sleep_after_s is not given", (*radio, "sleep_after_s")
+        match owner.radio:
+            case RadioPower(sleep_after_s=None) | EarthStation(sleep_after_s=None) | WifiRadio(sleep_after_s=None):
+                asleep = "sleep_a" if isinstance(owner.radio, WifiRadio) else "sleep_w"
+                why = "the radio never sleeps: sleep_after_s is not given"
+                yield (*radio, asleep), why, (*radio, "sleep_after_s"), (*radio, "kind")
+            case NrUe(frequency_range="fr2"):
+                for knob in "bandwidth_hz", "two_antennas", "between":
+                    yield (*radio, knob), "it is for fr1: fr2 has one power", (*radio, "frequency_range")
+            case LtePhone(tail_s=0.0):
+                yield (*radio, "tail_w"), "there is no tail: tail_s is 0", (*radio, "tail_s")
         if not rates_depend_on_power(s):
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
 
