@@ -7,13 +7,13 @@ Microcontrollers and NVIDIA modules were measured, or are specified, without a r
 from __future__ import annotations
 
 from wirelessfsl.devices.compute import DvfsProcessor, OperatingPoint
-from wirelessfsl.devices.profiles import HPL, ONE_JOB, TRAINING, DeviceKind, Profile, Source
+from wirelessfsl.devices.profiles import HPL, ONE_JOB, TRAINING, DeviceKind, Profile, Source, Status
 from wirelessfsl.devices.radios import ESP32_WIFI, WIFI, Radio
 
 
 def _beside_wifi(wall_w: float) -> float:
     """Power of a board without its Wi-Fi module, which was idle when the wall meter was read."""
-    return round(wall_w - WIFI.power.idle_w, 3)
+    return round(wall_w - WIFI.power.states.silent[0].power_w, 3)
 
 
 def _clocked(
@@ -26,12 +26,13 @@ def _clocked(
     power: Source,
     idle: Source,
     cores: str,
+    counted: Status = "datasheet",
 ) -> Profile:
     """Profile of a device whose total power at one or more clocks is known."""
     sources = {
         "processor.operating_points": power,
         "processor.operating_point": Source("estimate", "our choice: the fastest in the table"),
-        "processor.flops_per_cycle": Source("datasheet", cores),
+        "processor.flops_per_cycle": Source(counted, cores),
         "processor.efficiency": TRAINING,
         "processor.slots": ONE_JOB,
         "processor.idle_w": idle,
@@ -58,6 +59,7 @@ def _board(
     idle: Source,
     kind: DeviceKind = "sbc",
     efficiency: float = 0.25,
+    counted: Status = "datasheet",
 ) -> Profile:
     """Profile of a board with Wi-Fi from wall powers under HPL, by clock in Hz, and at idle."""
     points = tuple(OperatingPoint(frequency_hz=f, power_w=_beside_wifi(w)) for f, w in wall_w.items())
@@ -75,6 +77,7 @@ def _board(
         processor,
         WIFI,
         cores=cores,
+        counted=counted,
         power=Source("measured", f"{HPL}: {power}; less the Wi-Fi module's idle power"),
         idle=Source(idle.status, f"{idle.text}; less the Wi-Fi module's idle power"),
     )
@@ -165,6 +168,29 @@ MICROCONTROLLERS_AND_BOARDS = (
         idle=Source("estimate", "ours: 6 W, board without display; no measurement at hand"),
         kind="mini-pc",
     ),
+    _board(
+        "mac-mini-m4",
+        "Apple Mac mini with M4 (four performance cores at 4.4 GHz, six efficiency cores at 2.9 GHz)",
+        {4.4e9: 39.6},
+        5.0,
+        191.0,
+        cores="ours: 4 x 32 + 6 x 16 x 2.9/4.4 FP32 FLOPs a cycle of the faster cores (NEON)",
+        counted="estimate",
+        power="39.6 W",
+        idle=Source("estimate", "ours: 5 W, without display; no measurement at hand"),
+        kind="mini-pc",
+    ),
+    _board(
+        "ryzen-5-5600x",
+        "AMD Ryzen 5 5600X desktop (six Zen 3 cores, 4.6 GHz)",
+        {4.6e9: 196.0},
+        60.0,
+        192.0,
+        cores="6 cores x 32 FP32 FLOPs a cycle (AVX2, two FMA units) at the datasheet's maximum clock",
+        power="196 W",
+        idle=Source("estimate", "ours: 60 W, desktop with a graphics card; no measurement at hand"),
+        kind="mini-pc",
+    ),
 )
 
 EMBEDDED_GPUS = (
@@ -177,6 +203,42 @@ EMBEDDED_GPUS = (
         power=Source("datasheet", "Jetson Linux Developer Guide, nvpmodel: budgets 5 W at 640 and 10 W at 921.6 MHz"),
         idle=Source("estimate", "ours: module and memory, 1.9 W"),
         cores="128 CUDA cores x 2 FLOPs a cycle: 236 GFLOP/s at 921.6 MHz",
+    ),
+    _clocked(
+        "jetson-tx2",
+        "embedded-gpu",
+        "NVIDIA Jetson TX2 (256 CUDA cores, 15 W mode; 7.5 W mode as operating point 0)",
+        DvfsProcessor(
+            operating_points=(
+                OperatingPoint(frequency_hz=0.85e9, power_w=7.5),
+                OperatingPoint(frequency_hz=1.3e9, power_w=15.0),
+            ),
+            operating_point=1,
+            flops_per_cycle=512.0,
+            idle_w=2.5,
+        ),
+        WIFI,
+        power=Source("datasheet", "NVIDIA: budgets 7.5 W at 0.85 and 15 W at 1.3 GHz; as commonly quoted"),
+        idle=Source("estimate", "ours: module and memory, 2.5 W"),
+        cores="256 CUDA cores x 2 FLOPs a cycle: 665 GFLOP/s at 1.3 GHz; as commonly quoted",
+    ),
+    _clocked(
+        "jetson-xavier-nx",
+        "embedded-gpu",
+        "NVIDIA Jetson Xavier NX (384 CUDA cores, 20 W mode; 10 W mode as operating point 0)",
+        DvfsProcessor(
+            operating_points=(
+                OperatingPoint(frequency_hz=0.8e9, power_w=10.0),
+                OperatingPoint(frequency_hz=1.1e9, power_w=20.0),
+            ),
+            operating_point=1,
+            flops_per_cycle=768.0,
+            idle_w=4.0,
+        ),
+        WIFI,
+        power=Source("datasheet", "NVIDIA: budgets 10 W at 0.8 and 20 W at 1.1 GHz; as commonly quoted"),
+        idle=Source("estimate", "ours: module and memory, 4 W"),
+        cores="384 CUDA cores x 2 FLOPs a cycle: 0.84 TFLOP/s at 1.1 GHz; as commonly quoted",
     ),
     _clocked(
         "jetson-orin-nano",

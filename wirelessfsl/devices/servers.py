@@ -1,4 +1,7 @@
-"""Profiles of edge and data-centre servers behind a micro cell: speed and joules per FLOP above idle.
+"""Profiles of edge and data-centre servers behind a base station: speed and joules per FLOP above idle.
+
+All stand behind the same micro cell, so that swapping servers compares processors; an edge-gpu stands behind each of
+EARTH's cells, too, so that swapping these compares cells.
 
 Power of a GPU is the card's alone, without its host. A GPU serves one job at a time, since one training step of it can
 fill the card; a server of many cores has several slots. Left out: tensor cores (TF32, FP16), batching gains.
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 from wirelessfsl.devices.compute import MeasuredProcessor
 from wirelessfsl.devices.profiles import HPL, ONE_JOB, TRAINING, DeviceKind, Profile, Source
-from wirelessfsl.devices.radios import MICRO_CELL
+from wirelessfsl.devices.radios import EARTH_CELLS, MICRO_CELL, Radio
 
 _NVIDIA_POWER = Source("datasheet", "NVIDIA datasheet, board power")
 
@@ -32,8 +35,9 @@ def _server(
     efficiency: float = 0.3,
     slots: int = 1,
     sharing: Source = ONE_JOB,
+    radio: Radio = MICRO_CELL,
 ) -> Profile:
-    """Profile of a server behind a micro cell; peak and powers are of the whole, each slot has an equal part."""
+    """Profile of a server behind a base station; peak and powers are of the whole, each slot has an equal part."""
     return Profile(
         name=name,
         kind=kind,
@@ -45,7 +49,7 @@ def _server(
             slots=slots,
             idle_w=idle_w,
         ),
-        radio=MICRO_CELL.power,
+        radio=radio.power,
         sources={
             "processor.flops_per_s": Source("datasheet", peak),
             "processor.joules_per_flop": Source(
@@ -56,7 +60,23 @@ def _server(
             "processor.slots": sharing,
             "processor.idle_w": Source("estimate", idle),
         }
-        | dict(MICRO_CELL.sources),
+        | dict(radio.sources),
+    )
+
+
+def _edge_gpu(name: str, radio: Radio, where: str) -> Profile:
+    """Profile of the edge server with a T4, behind a base station."""
+    return _server(
+        name,
+        "gpu",
+        f"NVIDIA T4 edge server (2560 CUDA cores, 8.1 TFLOP/s, 70 W){where}",
+        8.141e12,
+        70.0,
+        10.0,
+        peak="NVIDIA T4 datasheet: 2560 cores x 2 x 1.59 GHz",
+        power=_NVIDIA_POWER,
+        idle="ours: 10 W, as nvidia-smi usually shows in state P8",
+        radio=radio,
     )
 
 
@@ -75,16 +95,18 @@ SERVERS = (
         slots=4,
         sharing=Source("estimate", "our choice: four jobs at once, 16 cores each"),
     ),
+    _edge_gpu("edge-gpu", MICRO_CELL, ""),
+    *(_edge_gpu(f"edge-gpu-{cell}", radio, f", behind a {cell} cell of EARTH") for cell, radio in EARTH_CELLS.items()),
     _server(
-        "edge-gpu",
+        "rtx-3090",
         "gpu",
-        "NVIDIA T4 edge server (2560 CUDA cores, 8.1 TFLOP/s, 70 W)",
-        8.141e12,
-        70.0,
-        10.0,
-        peak="NVIDIA T4 datasheet: 2560 cores x 2 x 1.59 GHz",
+        "NVIDIA GeForce RTX 3090 workstation (10496 CUDA cores, 35.6 TFLOP/s, 350 W)",
+        35.58e12,
+        350.0,
+        20.0,
+        peak="NVIDIA Ampere whitepaper: 10496 cores x 2 x 1.695 GHz; as commonly quoted",
         power=_NVIDIA_POWER,
-        idle="ours: 10 W, as nvidia-smi usually shows in state P8",
+        idle="ours: 20 W, card without display load; no measurement at hand",
     ),
     _server(
         "rtx-4090",
@@ -107,5 +129,16 @@ SERVERS = (
         peak="NVIDIA A100 datasheet: FP32 19.5 TFLOP/s (TF32 tensor cores: 156)",
         power=_NVIDIA_POWER,
         idle="ours: 50 W, card with no job; no measurement at hand",
+    ),
+    _server(
+        "h100",
+        "gpu",
+        "NVIDIA H100 SXM server (16896 CUDA cores, 67 TFLOP/s FP32 without TF32, 700 W)",
+        66.9e12,
+        700.0,
+        70.0,
+        peak="NVIDIA H100 datasheet: FP32 67 TFLOP/s, 16896 cores x 2 x 1.98 GHz; as commonly quoted",
+        power=_NVIDIA_POWER,
+        idle="ours: 70 W, card with no job; no measurement at hand",
     ),
 )
