@@ -29,8 +29,10 @@ from tests.worlds import (
     world_of,
 )
 from wirelessfsl.devices.battery import Battery
-from wirelessfsl.devices.radio_power import RadioPower
-from wirelessfsl.engine.access import ConstantLink
+from wirelessfsl.devices.lte_phone import LtePhone
+from wirelessfsl.devices.nr_ue import NrUe
+from wirelessfsl.devices.radio_power import RadioModel
+from wirelessfsl.engine.access import ConstantLink, Fdma
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.records import DROP, SERVER
@@ -40,7 +42,7 @@ NEAR = {"abs": 1e-9, "rel": 0}
 Session = Callable[[World, Node], Generator[Any, Any, Any]]
 
 
-def lives(capacity_j: float, session: Session, radio: RadioPower = RADIO) -> tuple[float, Node, ListLog]:
+def lives(capacity_j: float, session: Session, radio: RadioModel = RADIO) -> tuple[float, Node, ListLog]:
     """When a client with this battery died in a session, while a second one outlived it."""
     devices = (replace(DEVICE, radio=radio, battery=Battery(capacity_j=capacity_j)), DEVICE)
     # 1,000 bytes a second each way.
@@ -131,6 +133,62 @@ def test_while_the_radio_wakes_and_sleeps_by_turns() -> None:
     spent_j = 2.5 + 2 * 2.1 + 2 * 5.0 + 2.5
     died, _, _ = lives(spent_j + 4.0 * 2.1, session, replace(RADIO, sleep_after_s=1.0))
     assert died == pytest.approx(10.0, **NEAR)
+
+
+SLOW_LTE = LtePhone(
+    uplink_w_per_mbit_s=125.0, downlink_w_per_mbit_s=50.0, base_w=2.0, tail_w=1.0, tail_s=3.0, idle_w=0.1
+)
+"""At 8 kbit/s: 1 W more while it sends, 0.4 W more while it receives."""
+
+
+def test_in_a_tail_and_after_it() -> None:
+    died, mortal, _ = lives(2 * 3.0, wait, SLOW_LTE)
+    assert died == pytest.approx(2.0, **NEAR)
+    died, mortal, _ = lives(3 * 3.0 + 4 * 2.1, wait, SLOW_LTE)
+    assert died == pytest.approx(7.0, **NEAR)
+    assert dict(mortal.radio.meter.time_s) == pytest.approx({"tail": 3.0, "idle": 4.0, "off": 43.0}, **NEAR)
+
+
+@pytest.mark.parametrize(("up", "radio_w"), [(True, 3.0), (False, 2.4)])
+def test_while_the_power_depends_on_the_rate(up: bool, radio_w: float) -> None:
+    def session(world: World, node: Node) -> Generator[Any, Any, Any]:
+        yield world.medium.transmit(*((node, world.server) if up else (world.server, node)), 9000)
+
+    died, mortal, _ = lives(4.0 * (2.0 + radio_w), session, SLOW_LTE)
+    assert died == pytest.approx(4.0, **NEAR)
+    assert mortal.radio.meter.energy_j["transmit" if up else "receive"] == pytest.approx(4.0 * radio_w)
+
+
+def test_while_the_rate_changes() -> None:
+    # 8 kbit/s alone for 2 s, half of it while another message shares the band, alone again when that one has flown.
+    medium = Fdma(bandwidth_hz=8e3, latency_s=0.0)  # 1 bit/s/Hz
+    spent_j = 2 * (2.0 + 3.0) + 2 * (2.0 + 2.5) + 3 * (2.0 + 3.0)
+    devices = (replace(DEVICE, radio=SLOW_LTE, battery=Battery(capacity_j=spent_j)), DEVICE)
+    world, log = world_of(tiny(devices=devices, medium=medium))
+    mortal, other = world.clients
+
+    def sending() -> Generator[Any, Any, Any]:
+        yield world.medium.transmit(mortal, world.server, 50_000)
+
+    def disturbing() -> Generator[Any, Any, Any]:
+        yield world.env.timeout(2.0)
+        yield world.medium.transmit(other, world.server, 1000)  # 2 s at half the band
+        yield world.env.timeout(10.0)
+
+    one_round(world, {mortal: sending(), other: disturbing()})
+    (drop,) = log.rows(activity=DROP)
+    assert drop.end_s == pytest.approx(7.0, **NEAR)
+    assert mortal.energy_j == pytest.approx(spent_j, rel=1e-12)
+
+
+def test_on_the_way_into_sleep() -> None:
+    # 1 W a unit: 100 W for 0.5 s, then 23.5 W for 20 ms (1 W of deep sleep and 0.45 J over 20 ms), then 1 W.
+    modem = NrUe(unit_w=1.0, deep_sleep_w=1.0, deep_sleep_after_s=0.5)
+    died, mortal, _ = lives(0.5 * 102.0 + 0.01 * 25.5, wait, modem)
+    assert died == pytest.approx(0.51, **NEAR)
+    assert mortal.radio.meter.energy_j["transition"] == pytest.approx(0.235)
+    died, _, _ = lives(0.5 * 102.0 + 0.02 * 25.5 + 6 * 3.0, wait, modem)
+    assert died == pytest.approx(6.52, **NEAR)
 
 
 def test_a_dead_client_stays_out_and_the_rounds_go_on_with_the_others() -> None:

@@ -14,6 +14,8 @@ from tests.worlds import DEVICE, RADIO, ListLog, assert_tiled, played, tiny, wor
 from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.devices.battery import Battery
 from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.devices.lte_phone import LtePhone
+from wirelessfsl.devices.wifi_radio import WifiRadio
 from wirelessfsl.engine.flight import Delivery
 from wirelessfsl.engine.power import IDLE, RECEIVE, TRANSMIT
 from wirelessfsl.engine.transport import Transport
@@ -176,15 +178,23 @@ def test_energy_is_of_the_time_on_the_air_with_collisions_and_of_listening(mode:
 
 
 @pytest.mark.parametrize("mode", ["fluid", "slots"])
-def test_attempts_and_joules_of_a_message_by_hand(mode: str) -> None:
+@pytest.mark.parametrize(
+    ("radio", "transmit_w", "receive_w", "joules_per_mbit"),
+    [(RADIO, 3.0, 1.5, 0.0), (WifiRadio(tx_power_dbm=30.0), 1.14, 0.939, 0.0), (LtePhone(), 1.28804, 1.28804, 0.43839)],
+    ids=["linear", "wifi_radio", "lte_phone"],
+)
+def test_attempts_and_joules_of_a_message_by_hand(
+    radio: Any, transmit_w: float, receive_w: float, joules_per_mbit: float, mode: str
+) -> None:
     # Alone, 20,000 bytes are 14 frames in one access; the backoff is 7.5 slots in the mean.
-    world = air(replace(WIFI, mode=mode), (NEAR_M,))
+    world = air(replace(WIFI, mode=mode), (NEAR_M,), devices=(replace(DEVICE, radio=radio),))
     (sent,) = saturate(world, 1.0)
     _, (data_s,) = WIFI.accesses(np.array([8.0 * SIZE]), WIFI.rate_bit_s(np.array([1e9])))
     for each in sent:
         span_s = each.end_s - each.start_s
         assert each.attempts == 1
-        assert each.transmit_j == pytest.approx(data_s * RADIO.transmit_w + (span_s - data_s) * RADIO.receive_w)
+        listening_s, bits_j = span_s - data_s, joules_per_mbit * 8e-6 * SIZE
+        assert each.transmit_j == pytest.approx(data_s * transmit_w + listening_s * receive_w + bits_j)
         assert each.receive_j == pytest.approx(span_s * RADIO.receive_w)
     assert np.mean([each.end_s - each.start_s for each in sent]) == pytest.approx(
         data_s + WIFI.rules.success_s + 7.5 * 9e-6, rel=1e-9 if mode == "fluid" else 0.01

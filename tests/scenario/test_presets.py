@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from wirelessfsl.citing import cite, references
 from wirelessfsl.cli import main
 from wirelessfsl.devices.compute import CmosProcessor, MeasuredProcessor
+from wirelessfsl.devices.nr_ue import NrUe
 from wirelessfsl.engine.access import ConstantLink, Tdma
 from wirelessfsl.scenario import ScenarioError, load_scenario, resolve, to_yaml
 from wirelessfsl.scenario.presets import MARKS, PRESETS, PresetName
@@ -76,8 +77,10 @@ def test_own_keys_override_and_what_is_not_given_stays_the_presets(tmp_path: Pat
 
 
 def test_of_a_slot_with_another_kind_nothing_of_the_preset_is_left(tmp_path: Path) -> None:
-    medium = load_scenario(written(tmp_path, preset="yang-2021", network={"medium": {"kind": "tdma"}})).network.medium
-    assert medium == Tdma()
+    other = {"network": {"medium": {"kind": "tdma"}}, "devices": [{"count": 50, "radio": {"kind": "nr_ue"}}]}
+    scenario = load_scenario(written(tmp_path, preset="yang-2021", **other))
+    assert scenario.network.medium == Tdma()
+    assert scenario.devices[0].radio == NrUe()
 
 
 def test_what_an_own_key_makes_idle_of_a_preset_is_no_mistake_and_not_written(tmp_path: Path) -> None:
