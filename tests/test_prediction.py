@@ -24,6 +24,7 @@ from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import TopK
 from wirelessfsl.devices.compute import MeasuredProcessor
+from wirelessfsl.devices.lte_phone import LtePhone
 from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.learning.partition import Iid
@@ -87,6 +88,13 @@ def test_wires_behind_the_air_are_predicted_exactly_where_nobody_queues_for_them
     scenario = replace(scenario, network=replace(scenario.network, topology=Graph(wires=wires)))
     if not broadcasts(scenario):
         assert_predicted(scenario, rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", [FedAvg(**MANY), SplitFedV1(**MANY)], ids=lambda scheme: scheme.kind)
+def test_a_radio_whose_bits_cost_energy_and_that_has_a_tail_is_predicted_exactly(scheme: Any) -> None:
+    phone = LtePhone(uplink_w_per_mbit_s=3.0, downlink_w_per_mbit_s=2.0, tail_s=1e3)
+    devices = (replace(DEVICE, count=CLIENTS, radio=phone),)
+    assert_predicted(tiny(devices=devices, algorithm=scheme, medium=CONSTANT, server=slots(CLIENTS)), rel=1e-9)
 
 
 @pytest.mark.parametrize("count", [1, 2])

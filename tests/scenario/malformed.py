@@ -477,6 +477,28 @@ MALFORMED = [
         "1:51 server.processor.operating_point: got 2, must be an index into the 2 operating_points (the first is 0)",
     ),
     Malformed(
+        "no such radio",
+        "server: {radio: {kind: nr}}\n",
+        "1:24 server.radio.kind: got 'nr', allowed: linear, nr_ue, lte_phone, wifi_radio, earth",
+    ),
+    Malformed(
+        "knob of another radio",
+        "server: {radio: {tail_s: 3}}\n",
+        "1:18 server.radio.tail_s: unknown key, allowed: tx_power_dbm, amplifier_efficiency, circuit_w, receive_w,"
+        " idle_w, sleep_w, sleep_after_s, noise_figure_db (tail_s is a knob of lte_phone, not of linear)",
+    ),
+    Malformed(
+        "deep sleep on the way to a light one",
+        "server: {radio: {kind: nr_ue, light_sleep_after_s: 0.1, deep_sleep_after_s: 0.1}}\n",
+        "1:77 server.radio.deep_sleep_after_s: got 0.1, must be >= 0.106: before it a lighter sleep begins, or the"
+        " transition to one is under way",
+    ),
+    Malformed(
+        "a cell that sleeps at more than it needs awake",
+        "server: {radio: {kind: earth, fixed_w: 50, sleep_after_s: 1}}\n",
+        "1:17 server.radio.sleep_w: got 75.0, must be <= fixed_w 50.0",
+    ),
+    Malformed(
         "sleep above idle",
         "server: {radio: {sleep_w: 2, idle_w: 1, sleep_after_s: 1}}\n",
         "1:27 server.radio.sleep_w: got 2.0, must be <= idle_w 1.0",
@@ -876,6 +898,26 @@ MALFORMED = [
         "sleep power without sleep",
         "server: {radio: {sleep_w: 0.1}}\n",
         "1:18 server.radio.sleep_w: has no effect: the radio never sleeps: sleep_after_s is not given; remove it",
+    ),
+    Malformed(
+        "sleep current without sleep",
+        "server: {radio: {kind: wifi_radio, sleep_a: 0.01}}\n",
+        "1:36 server.radio.sleep_a: has no effect: the radio never sleeps: sleep_after_s is not given; remove it",
+    ),
+    Malformed(
+        "bandwidth part of millimetre waves",
+        "server: {radio: {kind: nr_ue, frequency_range: fr2, bandwidth_hz: 50e6}}\n",
+        "1:53 server.radio.bandwidth_hz: has no effect: it is for fr1: fr2 has one power; remove it",
+    ),
+    Malformed(
+        "between the powers of a report that has this one",
+        "server: {radio: {kind: nr_ue, between: decibel}}\n",
+        "1:31 server.radio.between: has no effect: tx_power_dbm is not between 0 and 23; remove it",
+    ),
+    Malformed(
+        "tail of no length",
+        "server: {radio: {kind: lte_phone, tail_s: 0, tail_w: 1}}\n",
+        "1:46 server.radio.tail_w: has no effect: there is no tail: tail_s is 0; remove it",
     ),
     Malformed(
         "channel of a pipe",

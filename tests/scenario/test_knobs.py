@@ -18,6 +18,7 @@ from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.devices.compute import OperatingPoint
 from wirelessfsl.devices.earth import EarthStation
 from wirelessfsl.devices.failures import FailAt
+from wirelessfsl.devices.nr_ue import NrUe
 from wirelessfsl.devices.radio_power import RadioPower
 from wirelessfsl.devices.wifi_radio import WifiRadio
 from wirelessfsl.engine.access import TraceLinks
@@ -89,6 +90,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     Devices: {"count": 10},
     RadioPower: {"sleep_after_s": 1.0},
     WifiRadio: {"sleep_after_s": 1.0},
+    NrUe: {"tx_power_dbm": 10.0},
     EarthStation: {"sleep_after_s": 1.0},
     MTSL: {"newcomers": 1},
     UMa: {"indoor_share": 0.5, "car_share": 0.25, "building": "high_loss"},
@@ -236,6 +238,14 @@ IDLE = {
             {"count": 6, "radio": {"kind": "nr_ue", "frequency_range": "fr2"}},
         ],
         "server": {"radio": {"kind": "earth"}},
+    },
+    "radios at one rate": {
+        "network": {"medium": {"kind": "constant"}},
+        "devices": [
+            {"count": 4, "radio": {"kind": "wifi_radio"}},
+            {"count": 6, "radio": {"kind": "nr_ue", "tx_power_dbm": -5.0}},
+        ],
+        "server": {"radio": {"kind": "lte_phone"}},
     },
     "no tail": {"devices": [{"count": 10, "radio": {"kind": "lte_phone", "tail_s": 0.0}}]},
     "way back": {"codecs": {"gradients": [{"kind": "dropout"}], "model_upload": [{"kind": "cast"}, {"kind": "top_k"}]}},

@@ -96,7 +96,7 @@ SERVERS = (
         sharing=Source("estimate", "our choice: four jobs at once, 16 cores each"),
     ),
     _edge_gpu("edge-gpu", MICRO_CELL, ""),
-    *(_edge_gpu(f"edge-gpu-{cell}", radio, f", behind a {cell} cell of EARTH") for cell, radio in EARTH_CELLS.items()),
+    *(_edge_gpu(f"edge-gpu-{cell}", radio, f", behind EARTH's {cell} cell") for cell, radio in EARTH_CELLS.items()),
     _server(
         "rtx-3090",
         "gpu",

@@ -321,10 +321,17 @@ def _of_nodes(s: Scenario) -> Unused:
             case NrUe(frequency_range="fr2"):
                 for knob in "bandwidth_hz", "two_antennas", "between":
                     yield (*radio, knob), "it is for fr1: fr2 has one power", (*radio, "frequency_range")
+            case NrUe(tx_power_dbm=power_dbm) if power_dbm <= 0 or power_dbm == 23:
+                why = "tx_power_dbm is not between 0 and 23"
+                yield (*radio, "between"), why, (*radio, "tx_power_dbm")
             case LtePhone(tail_s=0.0):
                 yield (*radio, "tail_w"), "there is no tail: tail_s is 0", (*radio, "tail_s")
         if not rates_depend_on_power(s):
             yield (*radio, "noise_figure_db"), "no rate depends on noise", _MEDIUM, _PHY
+            match owner.radio:
+                case LtePhone() | WifiRadio() | NrUe(frequency_range="fr2"):
+                    why = f"neither a rate nor the power of {owner.radio.kind} depends on it"
+                    yield (*radio, "tx_power_dbm"), why, _MEDIUM, _PHY, (*radio, "kind")
 
 
 def _of_economy(s: Scenario) -> Unused:
