@@ -1,4 +1,4 @@
-"""Compute time and energy against hand calculations and the closed forms of the three energy models."""
+"""Compute time and energy against hand calculations and the closed forms of the energy models."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from wirelessfsl.devices.compute import (
     NoJitter,
     OperatingPoint,
     Processor,
+    VoltagePoint,
+    VoltageProcessor,
 )
 
 CMOS = CmosProcessor(frequency_hz=1.5e9, flops_per_cycle=8.0, kappa=2e-28, efficiency=0.25, idle_w=0.5)
@@ -25,7 +27,14 @@ TABLE = (
 )
 DVFS = DvfsProcessor(operating_points=TABLE, operating_point=2, flops_per_cycle=32.0, efficiency=0.25, idle_w=2.7)
 MEASURED = MeasuredProcessor(flops_per_s=8e12, joules_per_flop=2.5e-11, efficiency=0.3, slots=4, idle_w=10.0)
-KINDS = pytest.mark.parametrize("processor", [CMOS, DVFS, MEASURED], ids=lambda p: p.kind)
+VOLTAGE = VoltageProcessor(
+    operating_points=(VoltagePoint(frequency_hz=0.5e9, voltage_v=0.75), VoltagePoint(frequency_hz=2e9, voltage_v=1.0)),
+    operating_point=0,
+    capacitance_f=2e-9,
+    flops_per_cycle=8.0,
+    efficiency=0.25,
+)
+KINDS = pytest.mark.parametrize("processor", [CMOS, DVFS, VOLTAGE, MEASURED], ids=lambda p: p.kind)
 
 
 def busy_w(processor: Processor) -> float:
@@ -72,6 +81,28 @@ def test_dvfs_power_does_not_depend_on_efficiency_but_energy_does() -> None:
     poor = replace(DVFS, efficiency=DVFS.efficiency / 2)
     assert busy_w(poor) == pytest.approx(busy_w(DVFS), rel=1e-12)
     assert poor.energy_j(1e9) == pytest.approx(2 * DVFS.energy_j(1e9), rel=1e-12)
+
+
+def test_voltage_matches_hand_calculation() -> None:
+    # 0.5 GHz x 8 x 0.25 = 1 GFLOP/s; 2 nF x 0.5625 V^2 x 0.5 GHz = 0.5625 W
+    assert VOLTAGE.seconds(4e9) == pytest.approx(4.0, rel=1e-12)
+    assert VOLTAGE.energy_j(4e9) == pytest.approx(4 * 0.5625, rel=1e-12)
+
+
+def test_voltage_in_proportion_to_the_clock_is_the_cmos_model() -> None:
+    volt_per_hz = 0.5e-9
+    for frequency_hz in (0.8e9, 1.6e9):
+        point = VoltagePoint(frequency_hz=frequency_hz, voltage_v=volt_per_hz * frequency_hz)
+        processor = replace(VOLTAGE, operating_points=(point,))
+        cmos = replace(CMOS, frequency_hz=frequency_hz, kappa=VOLTAGE.capacitance_f * volt_per_hz**2)
+        assert processor.energy_j(1e9) == pytest.approx(cmos.energy_j(1e9), rel=1e-12)
+
+
+def test_voltage_that_hardly_falls_makes_one_kappa_wrong_at_low_clocks() -> None:
+    fast = replace(VOLTAGE, operating_point=1)
+    kappa = busy_w(fast) / 2e9**3
+    slow = replace(CMOS, frequency_hz=0.5e9, kappa=kappa)
+    assert busy_w(VOLTAGE) / busy_w(slow) == pytest.approx((0.75 / 0.25) ** 2)  # 0.75 V where kappa says 0.25 V
 
 
 def test_dvfs_table_of_a_cubic_law_is_the_cmos_model() -> None:
@@ -141,6 +172,9 @@ def test_slots_do_not_change_what_one_job_costs(processor: Processor) -> None:
         (MeasuredProcessor, "slots", 0),
         (MeasuredProcessor, "idle_w", -0.1),
         (OperatingPoint, "power_w", 0.0),
+        (VoltagePoint, "voltage_v", 0.0),
+        (VoltageProcessor, "operating_point", 2),
+        (VoltageProcessor, "capacitance_f", 0.0),
         (LogNormalJitter, "sigma", 0.0),
     ],
 )

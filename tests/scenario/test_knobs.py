@@ -15,7 +15,7 @@ from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.codecs.cast import Cast
-from wirelessfsl.devices.compute import OperatingPoint
+from wirelessfsl.devices.compute import OperatingPoint, VoltagePoint
 from wirelessfsl.devices.earth import EarthStation
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.devices.nr_ue import NrUe
@@ -135,7 +135,9 @@ def made(knob: Knob, value: Any = ...) -> Scenario:
         if inner is not None:
             listed = get_origin(types(cls)[field]) is tuple
             # The default operating point is the second.
-            given[field] = (inner,) * (2 if isinstance(inner, OperatingPoint) else 1) if listed else inner
+            given[field] = (
+                (inner,) * (2 if isinstance(inner, OperatingPoint | VoltagePoint) else 1) if listed else inner
+            )
         elif value is not ...:
             given[knob.name] = value
         inner = cls(**given)

@@ -1,13 +1,14 @@
 """What a computation costs: FLOPs to seconds and joules.
 
-A processor is one of three kinds, one per way of knowing its energy: ``cmos`` (the kappa f^2 of most papers), ``dvfs``
-(a table of clocks and measured powers) and ``measured`` (joules per FLOP). Each kind derives its speed from the same
+A processor is one of four kinds, one per way of knowing its energy: ``cmos`` (the kappa f^2 of most papers), ``dvfs``
+(a table of clocks and measured powers), ``voltage`` (C V^2 f with a table of clocks and voltages) and ``measured``
+(joules per FLOP). Each kind derives its speed from the same
 figures as its energy, so the two cannot contradict. One FLOP is an FP32 multiplication or addition, so that a
 multiply-accumulate is 2. The peak is what the maker promises; ``efficiency`` is the share of it that training sustains.
 
 All energies are *above idle*: a processor draws ``idle_w`` at every instant, and each busy slot adds its own power on
 top. Left out: memory limits, thermal throttling and wake-up times. Follows Tran et al. (INFOCOM 2019) for ``cmos``;
-a single kappa can misjudge a phone severalfold (arXiv 2605.27601), which is why the other two kinds exist.
+a single kappa can misjudge a phone severalfold (arXiv 2605.27601), which is why the other kinds exist.
 """
 
 from __future__ import annotations
@@ -144,6 +145,79 @@ class DvfsProcessor:
 
 
 @settings
+class VoltagePoint:
+    """A clock and the voltage that the processor needs at it.
+
+    frequency_hz: clock f in Hz, 1e5 to 1e11.
+    voltage_v: supply voltage V in V, > 0.
+
+    >>> VoltagePoint(frequency_hz=1.8e9, voltage_v=0.9).voltage_v
+    0.9
+    """
+
+    frequency_hz: ClockHz = 1e9
+    voltage_v: Positive = 0.8
+
+
+@settings
+class VoltageProcessor:
+    """Processor whose busy slot draws C V^2 f above idle, with V and f of the chosen operating point.
+
+    t = flops / (f * flops_per_cycle * efficiency) and E = C V^2 f t. With V in proportion to f this is the kind cmos;
+    where voltages hardly fall at low clocks a single kappa is wrong (arXiv 2605.27601). Clusters of unlike cores are
+    left out: the table is of the one that computes. Defaults: round figures of ours for a four-core board, 4.5 W above
+    idle at 1.8 GHz.
+
+    operating_points: clocks and voltages to choose from, at least one.
+    operating_point: index of the chosen one, from 0.
+    capacitance_f: effective switched capacitance C (activity times capacitance) in F, > 0.
+    flops_per_cycle: peak FLOPs per clock cycle of one slot, all its cores together, > 0.
+    efficiency: share of the peak that training sustains, (0, 1].
+    slots: jobs at once, each at full speed and each adding C V^2 f, >= 1.
+    idle_w: power drawn at every instant in W, >= 0.
+
+    Raises ValueError where the index is outside the table.
+
+    >>> busy = VoltageProcessor(operating_points=(VoltagePoint(frequency_hz=1e9, voltage_v=1.0),), operating_point=0)
+    >>> round(busy.energy_j(1.0) / busy.seconds(1.0), 3)
+    3.086
+    """
+
+    kind: Literal["voltage"] = "voltage"
+    operating_points: tuple[VoltagePoint, ...] = (
+        VoltagePoint(frequency_hz=0.6e9, voltage_v=0.8),
+        VoltagePoint(frequency_hz=1.8e9, voltage_v=0.9),
+    )
+    operating_point: Index = 1
+    capacitance_f: Positive = 3.086e-9
+    flops_per_cycle: Positive = 32.0
+    efficiency: PositiveFraction = 0.25
+    slots: Count = 1
+    idle_w: NonNegative = 2.5
+
+    def __post_init__(self) -> None:
+        if self.operating_point >= len(self.operating_points):
+            raise ValueError(
+                f"VoltageProcessor.operating_point: got {self.operating_point}, must be an index into the "
+                f"{len(self.operating_points)} operating_points (the first is 0)"
+            )
+
+    @property
+    def flops_per_s(self) -> float:
+        """Peak FLOP/s of one slot at the chosen operating point."""
+        return self.operating_points[self.operating_point].frequency_hz * self.flops_per_cycle
+
+    def seconds(self, flops: float) -> float:
+        """Seconds that ``flops`` take in one slot."""
+        return flops / (self.flops_per_s * self.efficiency)
+
+    def energy_j(self, flops: float) -> float:
+        """Joules above idle that ``flops`` take."""
+        volt = self.operating_points[self.operating_point].voltage_v
+        return self.capacitance_f * volt**2 * flops / (self.flops_per_cycle * self.efficiency)
+
+
+@settings
 class MeasuredProcessor:
     """Processor known by its speed and its joules per FLOP: t = flops / (flops_per_s * efficiency), E = e flops.
 
@@ -176,7 +250,7 @@ class MeasuredProcessor:
         return self.joules_per_flop * flops
 
 
-Processor = Annotated[CmosProcessor | DvfsProcessor | MeasuredProcessor, Kinds()]
+Processor = Annotated[CmosProcessor | DvfsProcessor | VoltageProcessor | MeasuredProcessor, Kinds()]
 
 
 @settings

@@ -3,6 +3,9 @@
 A radio sends, receives, does both, or is silent. What a silent radio draws depends on nothing but how long it has been
 silent: it idles, falls asleep step by step, or stays awake for a while after its last transfer (a tail). So timers,
 tails and the transitions between states of sleep are one list of states with the time at which each begins.
+
+A power model is a settings class with the property ``states`` and, for the links, ``tx_power_dbm`` and
+``noise_figure_db``.
 """
 
 from __future__ import annotations
