@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -14,8 +14,13 @@ from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.api import simulate
-from wirelessfsl.devices.compute import CmosProcessor, DvfsProcessor, OperatingPoint
+from wirelessfsl.devices.compute import CmosProcessor, DvfsProcessor, OperatingPoint, VoltagePoint, VoltageProcessor
+from wirelessfsl.devices.earth import EarthStation
 from wirelessfsl.devices.economy import UntilDeadline
+from wirelessfsl.devices.lte_phone import LtePhone
+from wirelessfsl.devices.nr_ue import NrUe
+from wirelessfsl.devices.radio_power import RadioModel, RadioPower
+from wirelessfsl.devices.wifi_radio import WifiRadio
 from wirelessfsl.economy import planned
 from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.network.layout import Fixed
@@ -68,14 +73,35 @@ def test_a_round_takes_the_time_it_may_and_the_energy_of_the_closed_form(scheme:
     assert f"a round takes {at_full_speed:.4g} s, {round_s:.4g} s are predicted" in why
 
 
-def test_a_table_of_clocks_is_used_too() -> None:
-    points = tuple(OperatingPoint(frequency_hz=f, power_w=p) for f, p in ((2.0 * FORWARD, 3.0), (4.0 * FORWARD, 8.0)))
-    table = DvfsProcessor(operating_points=points, flops_per_cycle=0.25, efficiency=1.0, idle_w=2.0)
+SLOW_HZ, QUICK_HZ = 2.0 * FORWARD, 4.0 * FORWARD
+TABLES = (
+    DvfsProcessor(
+        operating_points=(
+            OperatingPoint(frequency_hz=SLOW_HZ, power_w=3.0),
+            OperatingPoint(frequency_hz=QUICK_HZ, power_w=8.0),
+        ),
+        flops_per_cycle=0.25,
+        efficiency=1.0,
+        idle_w=2.0,
+    ),
+    VoltageProcessor(
+        operating_points=(
+            VoltagePoint(frequency_hz=SLOW_HZ, voltage_v=0.8),
+            VoltagePoint(frequency_hz=QUICK_HZ, voltage_v=1.0),
+        ),
+        flops_per_cycle=0.25,
+        efficiency=1.0,
+    ),
+)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
+def test_a_table_of_clocks_is_used_too(table: Any) -> None:
     found = {}
     for round_s in 1.0, 1e4:
         thrifty, _ = planned(scenario(UntilDeadline(round_s=round_s), processor=table))
         (group,) = thrifty.devices
-        assert isinstance(group.processor, DvfsProcessor)
+        assert isinstance(group.processor, DvfsProcessor | VoltageProcessor)
         found[round_s] = group.processor.operating_point
     assert found == {1.0: 1, 1e4: 0}
 
@@ -106,6 +132,31 @@ def test_devices_of_a_group_get_clocks_and_powers_of_their_own(medium: Any) -> N
     idle_w = CMOS.idle_w + RADIO.idle_w
     assert joules - seconds * idle_w < 0.8 * (full_j - full_s * idle_w)  # above what it costs to be on
     assert length_s(thrifty) <= round_s * 1.001
+
+
+KINDS = RadioPower(), NrUe(tx_power_dbm=20.0), LtePhone(), WifiRadio(tx_power_dbm=23.0), EarthStation(tx_power_dbm=23.0)
+HOT = replace(CMOS, frequency_hz=5 * CLOCK_HZ, flops_per_cycle=0.2)
+"""As quick, for 125 times the energy: computing costs as much as sending."""
+
+
+def test_every_kind_of_radio_is_tried() -> None:
+    assert {type(radio) for radio in KINDS} == {*get_args(get_args(RadioModel)[0])}
+
+
+@pytest.mark.parametrize("radio", KINDS, ids=lambda radio: radio.kind)
+def test_radios_of_every_kind_save_and_only_who_draws_less_at_less_power_sends_softly(radio: Any) -> None:
+    def thrifty(round_s: float) -> Scenario:
+        given = scenario(UntilDeadline(round_s=round_s, power_range_db=100.0), processor=HOT, **RADIO_WORLD)
+        return planned(replace(given, devices=(replace(given.devices[0], radio=radio),)))[0]
+
+    full_s, full_j = simulated(thrifty(1e-3))
+    saving = thrifty(1.5 * full_s)
+    seconds, joules = simulated(saving)
+    assert seconds <= 1.05 * 1.5 * full_s
+    idle_w = CMOS.idle_w + radio.states.silent[0].power_w
+    assert joules - seconds * idle_w < 0.9 * (full_j - full_s * idle_w)
+    powers = {group.radio.tx_power_dbm for group in saving.devices}
+    assert (powers == {radio.tx_power_dbm}) == isinstance(radio, LtePhone | WifiRadio)
 
 
 def test_no_other_clock_and_power_cost_less() -> None:

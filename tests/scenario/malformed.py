@@ -1071,6 +1071,11 @@ MALFORMED = [
         "1:58 network.channel.fading.los_angle_deg: has no effect: there is no line of sight: k_factor_db is not given; remove it",
     ),
     Malformed(
+        "softer telephones that draw as much",
+        "devices: [{count: 10, economy: {kind: deadline, power_range_db: 10}, radio: {kind: lte_phone}}]\n",
+        "1:49 devices.0.economy.power_range_db: has no effect: a radio of kind lte_phone draws no less at a lower power; remove it",
+    ),
+    Malformed(
         "profile of nothing",
         "server: {profile: edge-gpu, processor: {kind: cmos}, radio: {}}\n",
         "1:10 server.profile: has no effect: processor and radio are both given; remove it",

@@ -264,6 +264,12 @@ IDLE = {
         "network": {"medium": {"kind": "constant"}},
         "devices": [{"count": 10, "processor": {"kind": "cmos"}, "economy": {"kind": "deadline"}}],
     },
+    "economy without softer radios": {
+        "devices": [
+            {"count": 4, "economy": {"kind": "deadline"}, "radio": {"kind": "lte_phone"}},
+            {"count": 6, "economy": {"kind": "deadline"}, "radio": {"kind": "nr_ue", "tx_power_dbm": -5.0}},
+        ],
+    },
     "economy of nothing": {
         "network": {"channel": {"phy": {"kind": "fixed"}}},
         "devices": [{"count": 10, "processor": {"kind": "measured"}}],

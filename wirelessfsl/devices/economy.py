@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from wirelessfsl.devices.compute import CmosProcessor, DvfsProcessor, Processor
+from wirelessfsl.devices.compute import CmosProcessor, DvfsProcessor, Processor, VoltageProcessor
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import Ge, Le, Positive, PositiveFraction
 
@@ -37,7 +37,7 @@ class UntilDeadline:
 
     round_s: how long a round may take, s, > 0, as predicted; who cannot make it stays at full speed.
     lowest_clock: least clock as a share of the processor's, (0, 1]; 1 leaves the clock as it is. A processor of kind
-        cmos takes any clock down to it, one of kind dvfs one of its operating points.
+        cmos takes any clock down to it, one of kind dvfs or voltage one of its operating points.
     power_range_db: how far the transmit power may be below the radio's in dB, 0 to 100, in steps of 0.25; 0 leaves it.
 
     >>> UntilDeadline(round_s=20.0).lowest_clock
@@ -56,7 +56,7 @@ Economy = Annotated[FullSpeed | UntilDeadline, Kinds()]
 def slowed(processor: Processor, flops: float, time_s: float, lowest_clock: float) -> Processor:
     """The processor at the clock at which it does a number of FLOPs in the time there is, with the least energy.
 
-    f = C / T for kind cmos; the thriftiest operating point that is quick enough for kind dvfs.
+    f = C / T for kind cmos; the thriftiest operating point that is quick enough for the kinds dvfs and voltage.
 
     processor: at its greatest clock, which it keeps if it is too slow even so.
     flops: what it has to do in one slot.
@@ -70,13 +70,13 @@ def slowed(processor: Processor, flops: float, time_s: float, lowest_clock: floa
         case CmosProcessor(frequency_hz=clock_hz):
             wanted = processor.seconds(flops) / time_s if time_s > 0.0 else 1.0
             return replace(processor, frequency_hz=clock_hz * min(1.0, max(wanted, lowest_clock)))
-        case DvfsProcessor(operating_points=points, operating_point=chosen):
-            clock_hz = points[chosen].frequency_hz
-            slower = [replace(processor, operating_point=at) for at in range(len(points))]
+        case DvfsProcessor() | VoltageProcessor():
+            fastest = processor.flops_per_s
+            slower = [replace(processor, operating_point=at) for at in range(len(processor.operating_points))]
             fitting = [
                 each
-                for each, point in zip(slower, points, strict=True)
-                if lowest_clock * clock_hz <= point.frequency_hz <= clock_hz and each.seconds(flops) <= time_s
+                for each in slower
+                if lowest_clock * fastest <= each.flops_per_s <= fastest and each.seconds(flops) <= time_s
             ]
             return min(fitting, key=lambda each: each.energy_j(flops), default=processor)
         case _:

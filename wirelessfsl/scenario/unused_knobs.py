@@ -12,7 +12,7 @@ from wirelessfsl.devices.earth import EarthStation
 from wirelessfsl.devices.economy import UntilDeadline
 from wirelessfsl.devices.lte_phone import LtePhone
 from wirelessfsl.devices.nr_ue import NrUe
-from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.radio_power import RadioModel, RadioPower
 from wirelessfsl.devices.wifi_radio import WifiRadio
 from wirelessfsl.engine.access import Pipes, TraceLinks
 from wirelessfsl.learning.datasets import FILE_BASED
@@ -337,19 +337,34 @@ def _of_nodes(s: Scenario) -> Unused:
 def _of_economy(s: Scenario) -> Unused:
     for i, group in enumerate(s.devices if s.has_clients else ()):
         economy: Path = ("devices", i, "economy")
-        hardware: tuple[Path, Path] = ("devices", i, "processor"), ("devices", i, "profile")
-        processor = group.processor or getattr(PROFILES.get(group.profile), "processor", None)
-        clocked, heard = not isinstance(processor, MeasuredProcessor), rates_depend_on_power(s)
-        one_clock, unheard = "a processor of kind measured has one clock", "no rate depends on power"
+        processor_path, radio_path, profile_path = (("devices", i, part) for part in ("processor", "radio", "profile"))
+        computing, sending = (processor_path, profile_path), (_MEDIUM, _PHY)
+        profile = PROFILES.get(group.profile)
+        processor = group.processor or getattr(profile, "processor", None)
+        radio = group.radio or getattr(profile, "radio", None)
+        one_clock = "a processor of kind measured has one clock" if isinstance(processor, MeasuredProcessor) else ""
+        one_power = "" if rates_depend_on_power(s) else "no rate depends on power"
+        if not one_power and radio is not None and _draws_no_less(radio):
+            one_power = f"a radio of kind {radio.kind} draws no less at a lower power"
+            sending = radio_path, profile_path
         if not s.algorithm.messages:
             yield economy, f"{s.algorithm.kind} has no network, and its seconds are not predicted", _ALGORITHM
-        elif not clocked and not heard:
-            yield economy, f"{unheard}, and {one_clock}", _MEDIUM, _PHY, *hardware
+        elif one_clock and one_power:
+            yield economy, f"{one_power}, and {one_clock}", *sending, *computing
         elif isinstance(group.economy, UntilDeadline):
-            if not clocked:
-                yield (*economy, "lowest_clock"), one_clock, *hardware
-            if not heard:
-                yield (*economy, "power_range_db"), unheard, _MEDIUM, _PHY
+            if one_clock:
+                yield (*economy, "lowest_clock"), one_clock, *computing
+            if one_power:
+                yield (*economy, "power_range_db"), one_power, *sending
+
+
+def _draws_no_less(radio: RadioModel) -> bool:
+    """Whether a radio that radiates less draws as much."""
+    match radio:
+        case NrUe(frequency_range=bands, tx_power_dbm=power_dbm):
+            return bands == "fr2" or power_dbm <= 0
+        case _:
+            return isinstance(radio, LtePhone | WifiRadio)
 
 
 def _models(s: Scenario) -> list[tuple[Path, Model]]:
