@@ -21,7 +21,7 @@ from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.executor import Executor
 from wirelessfsl.learning.stage import Part, Stage, blank_parts, initial_parts, split
 from wirelessfsl.learning.weights import WeightsFile, fitting, load_weights, pretrain, weights_of_file
-from wirelessfsl.networking import NO_RADIO, NOBODY, equipment, medium_of
+from wirelessfsl.networking import NO_RADIO, NOBODY, duplexed, equipment, medium_of
 from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
 from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, deal, model_of, other_of, pieces_of
 from wirelessfsl.streams import key
@@ -51,10 +51,10 @@ def build(
         raise ValueError("devices.economy: clocks and powers are not chosen yet; see wirelessfsl.economy.planned")
     world = World(s.seed, executor, log, s.participation)
     networked = bool(algorithm.messages)
-    world.server = _node(world, SERVER, -1, s.server if s.has_server else NO_SERVER, networked)
+    world.server = _node(s, world, SERVER, -1, s.server if s.has_server else NO_SERVER, networked)
     owners = [group for group in s.groups for _ in range(group.count)] if s.has_clients else []
     if s.has_clients:
-        world.clients = tuple(_node(world, f"client-{i}", i, owner, networked) for i, owner in enumerate(owners))
+        world.clients = tuple(_node(s, world, f"client-{i}", i, owner, networked) for i, owner in enumerate(owners))
         for client, owner in zip(world.clients, owners, strict=True):
             world.watch(client, owner.compute_jitter, owner.failures)
     if timing_only:
@@ -70,7 +70,7 @@ def build(
         world.data = {world.server: ClientData(dataset.inputs, dataset.labels, "client-0", s.seed)}
     if networked:
         world.relays = tuple(
-            Node(world, relay.name, -1, NOBODY, PROFILES[relay.profile].radio, NoBattery())
+            Node(world, relay.name, -1, NOBODY, duplexed(s, PROFILES[relay.profile].radio), NoBattery())
             for relay in s.network.topology.relays
         )
         world.medium = medium_of(s, world)
@@ -150,7 +150,8 @@ def _initial(
     return load_weights(stages, parts, held), source | {"fitting": fit, "parameters": fit + len(lacking)}
 
 
-def _node(world: World, name: str, link: int, owner: Devices | Server, networked: bool) -> Node:
+def _node(s: Scenario, world: World, name: str, link: int, owner: Devices | Server, networked: bool) -> Node:
     battery = owner.battery if isinstance(owner, Devices) else NoBattery()
     processor, radio = equipment(owner)
-    return Node(world, name, link, processor, radio if networked else NO_RADIO, battery)
+    radio_in_use = duplexed(s, radio, isinstance(owner, Server)) if networked else NO_RADIO
+    return Node(world, name, link, processor, radio_in_use, battery)

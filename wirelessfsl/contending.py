@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from wirelessfsl.devices.radio_power import RadioModel
+from wirelessfsl.devices.power_states import Powered
 from wirelessfsl.engine.airs import RadioAir
 from wirelessfsl.engine.contention import AlohaSlots, Channel, MeanAir, PlayedAir, WifiSlots
 from wirelessfsl.radio.aloha import SlottedAloha
@@ -21,7 +21,7 @@ from wirelessfsl.units import dbm_to_watt
 
 
 def shared_channel(
-    s: Scenario, medium: Wifi | SlottedAloha, radios: Sequence[RadioModel], station: RadioModel, paths: Paths
+    s: Scenario, medium: Wifi | SlottedAloha, radios: Sequence[Powered], station: Powered, paths: Paths
 ) -> Channel:
     """The channel between the server's station, at the origin, and clients with these radios, in their order."""
     density_dbm_hz = s.network.channel.noise_density_dbm_hz
@@ -43,7 +43,7 @@ def shared_channel(
 
 
 def contended_air(
-    s: Scenario, medium: Wifi | SlottedAloha, radios: Sequence[RadioModel], station: RadioModel, paths: Paths
+    s: Scenario, medium: Wifi | SlottedAloha, radios: Sequence[Powered], station: Powered, paths: Paths
 ) -> MeanAir | PlayedAir:
     """What carries the messages of this channel: at mean rates, or slot by slot."""
     channel = shared_channel(s, medium, radios, station, paths)

@@ -19,7 +19,7 @@ import numpy as np
 
 from wirelessfsl.cutting import chosen
 from wirelessfsl.devices.economy import FullSpeed, UntilDeadline, slowed
-from wirelessfsl.networking import equipment
+from wirelessfsl.networking import duplexed, equipment
 from wirelessfsl.prediction import Duty, duties, predict
 from wirelessfsl.scenario import Devices, Scenario, dataset_of, rates_depend_on_power
 from wirelessfsl.streams import Floats
@@ -72,12 +72,12 @@ def _groups(s: Scenario, parts: list[Duty], less_db: Floats, shorter: float) -> 
         replace(group, count=sum(1 for _ in alike))
         for owner in s.groups
         for group, alike in groupby(
-            _thrifty(replace(owner, count=1), next(duty), less_db, shorter) for _ in range(owner.count)
+            _thrifty(s, replace(owner, count=1), next(duty), less_db, shorter) for _ in range(owner.count)
         )
     )
 
 
-def _thrifty(owner: Devices, duty: Duty, less_db: Floats, shorter: float) -> Devices:
+def _thrifty(s: Scenario, owner: Devices, duty: Duty, less_db: Floats, shorter: float) -> Devices:
     """A device with the clock and the power at which its part of a round costs least."""
     economy = owner.economy
     if isinstance(economy, FullSpeed):
@@ -95,7 +95,8 @@ def _thrifty(owner: Devices, duty: Duty, less_db: Floats, shorter: float) -> Dev
             left_s = duty.left_s(shorter * economy.round_s) - sending_s
             slow = slowed(processor, duty.flops, left_s, economy.lowest_clock)
             if slow.seconds(duty.flops) <= left_s * (1.0 + 1e-9):
-                sending_w = soft.states.transmit_w - soft.states.silent[0].power_w
+                states = duplexed(s, soft).states
+                sending_w = states.transmit_w - states.silent[0].power_w
                 joules = slow.energy_j(duty.flops) + sending_s * sending_w
                 yield joules, replace(owner, processor=slow, radio=soft, economy=FullSpeed())
 

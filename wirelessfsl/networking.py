@@ -13,6 +13,7 @@ from wirelessfsl.contending import contended_air
 from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor, Processor
+from wirelessfsl.devices.power_states import InTurns, Powered
 from wirelessfsl.devices.radio_power import RadioModel, RadioPower
 from wirelessfsl.engine.access import ConstantLink, Fdma, Pipes, Tdma, TraceLinks
 from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir, TraceAir
@@ -30,9 +31,10 @@ from wirelessfsl.network.traces import Direction
 from wirelessfsl.radio.allocation import Equal
 from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.shadowing import Correlated
 from wirelessfsl.radio.wifi import Wifi
-from wirelessfsl.scenario import Devices, Scenario, Server, places_of
+from wirelessfsl.scenario import Devices, Scenario, Server, places_of, rates_depend_on_power
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import db_to_linear, dbm_to_watt
 
@@ -50,6 +52,15 @@ def equipment(owner: Devices | Server) -> tuple[Processor, RadioModel]:
     return owner.processor or profile.processor, owner.radio or profile.radio
 
 
+def duplexed(s: Scenario, radio: Powered, of_site: bool = False) -> Powered:
+    """A radio as the duplex of the scenario uses it: in turns, where the physical layer shares time between ways."""
+    phy = s.network.channel.phy
+    if not isinstance(phy, Nr) or phy.uplink_share == phy.downlink_share == 1.0 or not rates_depend_on_power(s):
+        return radio
+    shares = (phy.downlink_share, phy.uplink_share) if of_site else (phy.uplink_share, phy.downlink_share)
+    return InTurns(radio, *shares)
+
+
 def ways_of(s: Scenario) -> Paths:
     """Where the clients of a scenario are as time goes by."""
     names = [f"client-{i}" for i in range(s.data.clients)]
@@ -59,8 +70,8 @@ def ways_of(s: Scenario) -> Paths:
 def airs(
     s: Scenario,
     medium: Fdma | Tdma,
-    radios: Sequence[RadioModel],
-    station: RadioModel,
+    radios: Sequence[Powered],
+    station: Powered,
     names: Sequence[str] | None = None,
     paths: Paths | None = None,
     site: Site | None = None,

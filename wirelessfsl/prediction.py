@@ -14,18 +14,13 @@ within 14 % with it; with most of a round on the air and tenfold distances, with
 other may change places.
 
 Left out: jitter, failures, batteries, deadlines and lost messages; that participants may be chosen by energy or channel
-(they are taken to be a random choice of as many); radios that sleep; messages between clients; passes that epsl saves;
-pruning; freezing of more than the front; that a step with two cuts stands in the line of a TDMA band twice; how
-messages change in training; lines in front of wires; relays; interference by other messages (cells are predicted with
-their load alone, and clients spread over them as at the beginning); of a channel that all contend for, that the server
-is one station beside those that send to it, and the airtime of collisions: rounds on Wi-Fi came within 12 % where
-clients fade, and up to half too long where they are equal and little but send. Of async_sl it is the round of clients
-that upload once each.
 (they are taken to be a random choice of as many); radios that sleep, and tails that end; messages between clients;
 passes that epsl saves; pruning; freezing of more than the front; that a step with two cuts stands in the line of a TDMA
-band twice; how messages change in training; of a channel that all contend for, that the server is one station beside
-those that send to it, and the airtime of collisions: rounds on Wi-Fi came within 12 % where clients fade, and up to
-half too long where they are equal and little but send. Of async_sl it is the round of clients that upload once each.
+band twice; how messages change in training; lines in front of wires; relays; interference by other messages (cells are
+predicted with their load alone, and clients spread over them as at the beginning); of a channel that all contend for,
+that the server is one station beside those that send to it, and the airtime of collisions: rounds on Wi-Fi came within
+12 % where clients fade, and up to half too long where they are equal and little but send. Of async_sl it is the round
+of clients that upload once each.
 """
 
 from __future__ import annotations
@@ -49,7 +44,7 @@ from wirelessfsl.engine.contention import Channel, EqualsAir
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.stage import Stage, split
 from wirelessfsl.network.tables import dealt
-from wirelessfsl.networking import airs, equipment, ways_of
+from wirelessfsl.networking import airs, duplexed, equipment, ways_of
 from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.records import (
@@ -322,6 +317,7 @@ def _crews(s: Scenario, size: int, taking: int, *loads: Load) -> Iterator[tuple[
     """The clients that are at work at once, each crew with the number of its first; one is after the other."""
     owners = [group for group in s.groups for _ in range(group.count)]
     processors, radios = zip(*(equipment(owner) for owner in owners), strict=True)
+    radios = tuple(duplexed(s, radio) for radio in radios)
     server, station = equipment(s.server)
     medium = s.network.medium
     if isinstance(medium, ConstantLink):

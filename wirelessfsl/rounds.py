@@ -43,7 +43,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 
 from wirelessfsl.devices.compute import Processor
-from wirelessfsl.devices.radio_power import RadioModel
+from wirelessfsl.devices.power_states import Powered
 from wirelessfsl.engine.access import ConstantLink, Fdma, MediumSettings, Tdma
 from wirelessfsl.radio.allocation import Allocation, MaxMin, MinMakespan
 from wirelessfsl.radio.aloha import SlottedAloha
@@ -121,7 +121,7 @@ class Crew:
     """
 
     processors: Sequence[Processor]
-    radios: Sequence[RadioModel]
+    radios: Sequence[Powered]
     server: Processor
     down: Link
     up: Link

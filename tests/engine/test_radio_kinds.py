@@ -26,6 +26,7 @@ from wirelessfsl.devices.battery import Battery, NoBattery
 from wirelessfsl.devices.earth import EarthStation
 from wirelessfsl.devices.lte_phone import LtePhone
 from wirelessfsl.devices.nr_ue import NrUe
+from wirelessfsl.devices.power_states import InTurns
 from wirelessfsl.devices.radio_power import RadioModel, RadioPower
 from wirelessfsl.devices.wifi_radio import WifiRadio
 from wirelessfsl.engine.access import Fdma, TraceLinks
@@ -33,9 +34,11 @@ from wirelessfsl.engine.power import RECEIVE, TRANSMIT
 from wirelessfsl.engine.world import World
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.aloha import SlottedAloha
-from wirelessfsl.radio.fading import Rayleigh
+from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.wifi import Wifi
+from wirelessfsl.records import TRANSFER
 from wirelessfsl.scenario import Scenario
 
 THIRSTY = LtePhone(uplink_w_per_mbit_s=20.0, downlink_w_per_mbit_s=15.0, tail_s=0.3)
@@ -151,3 +154,29 @@ def test_a_battery_is_empty_to_the_joule_with_every_kind() -> None:
         world, _, end = played(tiny(devices=devices, rounds=500, server=STATION))
         assert end == "exhausted"
         assert world.clients[0].energy_j == pytest.approx(30.0, rel=1e-9)
+
+
+def test_in_time_division_a_radio_draws_its_power_in_its_share_of_the_slots_alone() -> None:
+    # Uplink a quarter of the time, downlink three: idle in between. Both ends, every kind of radio.
+    for radio in KINDS.values():
+        turns = InTurns(radio, send=0.25, receive=0.75).states
+        idle_w = radio.states.silent[0].power_w
+        assert turns.transmit_w == pytest.approx(0.25 * radio.states.transmit_w + 0.75 * idle_w)
+        assert turns.receive_w == pytest.approx(0.75 * radio.states.receive_w + 0.25 * idle_w)
+        assert turns.transmit_w + turns.receive_w - turns.shared_w == pytest.approx(
+            0.25 * radio.states.transmit_w + 0.75 * radio.states.receive_w
+        )
+
+
+def test_a_quarter_of_the_time_for_the_uplink_takes_four_times_as_long_and_as_much_energy_above_idle() -> None:
+    above_j = []
+    for share in (1.0, 0.25):
+        channel = Channel(phy=Nr(uplink_share=share, downlink_share=1.0), fading=NoFading())
+        _, log, _ = played(tiny(1, medium=Fdma(bandwidth_hz=20e6, latency_s=0.0), channel=channel))
+        rows = log.rows(node="client-0", activity=TRANSFER)
+        seconds = sum(row.end_s - row.start_s for row in rows)
+        above_j.append((seconds, sum(row.energy_j for row in rows)))
+    (full_s, full_j), (part_s, part_j) = above_j
+    idle_w = DEVICE.radio.states.silent[0].power_w
+    assert part_s == pytest.approx(4.0 * full_s)
+    assert part_j - idle_w * part_s == pytest.approx(full_j - idle_w * full_s)

@@ -10,7 +10,7 @@ A power model is a settings class with the property ``states`` and, for the link
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 from wirelessfsl.units import Ge, Le
 
@@ -56,3 +56,53 @@ def resting(idle_w: float, sleep_w: float, sleep_after_s: float | None) -> tuple
     """
     idle = Silence(0.0, "idle", idle_w)
     return (idle,) if sleep_after_s is None else (idle, Silence(sleep_after_s, "sleep", sleep_w))
+
+
+class Powered(Protocol):
+    """What is asked of a power model."""
+
+    @property
+    def states(self) -> PowerStates: ...
+    @property
+    def tx_power_dbm(self) -> float: ...
+    @property
+    def noise_figure_db(self) -> float: ...
+
+
+class InTurns(NamedTuple):
+    """A radio that sends and receives in shares of the time only, and idles in between (time-division duplex).
+
+    P = P_idle + share (P - P_idle) in the mean; doing both, it idles once.
+
+    radio: its power model. send, receive: the shares, (0, 1].
+
+    >>> from wirelessfsl.devices.radio_power import RadioPower
+    >>> radio = RadioPower(tx_power_dbm=30.0, amplifier_efficiency=0.5, circuit_w=1.0, idle_w=1.0)
+    >>> radio.states.transmit_w, InTurns(radio, send=0.25, receive=0.75).states.transmit_w
+    (3.0, 1.5)
+    """
+
+    radio: Powered
+    send: float
+    receive: float
+
+    @property
+    def states(self) -> PowerStates:
+        """Means over the slots of both directions."""
+        states = self.radio.states
+        idle_w = states.silent[0].power_w
+        return states._replace(
+            transmit_w=idle_w + self.send * (states.transmit_w - idle_w),
+            receive_w=idle_w + self.receive * (states.receive_w - idle_w),
+            shared_w=idle_w,
+        )
+
+    @property
+    def tx_power_dbm(self) -> float:
+        """Radiated power while it sends, dBm."""
+        return self.radio.tx_power_dbm
+
+    @property
+    def noise_figure_db(self) -> float:
+        """Noise figure, dB."""
+        return self.radio.noise_figure_db

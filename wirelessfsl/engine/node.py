@@ -16,7 +16,7 @@ from simpy import Environment, Event
 
 from wirelessfsl.devices.battery import BatteryModel
 from wirelessfsl.devices.compute import Processor
-from wirelessfsl.devices.radio_power import RadioModel
+from wirelessfsl.devices.power_states import Powered
 from wirelessfsl.engine.custody import check, claim
 from wirelessfsl.engine.power import BUSY, IDLE, OFF, Chain, Meter, Radio
 from wirelessfsl.learning.kernels import Kernel
@@ -32,7 +32,7 @@ class Node:
     """A device or a server. ``link`` is its row in the radio's arrays of links (devices only)."""
 
     def __init__(
-        self, world: World, name: str, link: int, processor: Processor, radio: RadioModel, battery: BatteryModel
+        self, world: World, name: str, link: int, processor: Processor, radio: Powered, battery: BatteryModel
     ) -> None:
         self.world, self.name, self.link = world, name, link
         self.env: Environment = world.env

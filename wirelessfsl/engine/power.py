@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from math import inf
 
-from wirelessfsl.devices.radio_power import RadioModel
+from wirelessfsl.devices.power_states import Powered
 
 IDLE, BUSY, TRANSMIT, RECEIVE, DUPLEX, SLEEP, OFF = "idle", "busy", "transmit", "receive", "duplex", "sleep", "off"
 
@@ -106,7 +106,7 @@ class Radio:
         "transmitter",
     )
 
-    def __init__(self, power: RadioModel) -> None:
+    def __init__(self, power: Powered) -> None:
         self.power, self.states = power, power.states
         self.transmitter = Chain(self.states.transmit_w, self.states.transmit_j_per_bit)
         self.receiver = Chain(self.states.receive_w, self.states.receive_j_per_bit)
