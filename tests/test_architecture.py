@@ -51,6 +51,7 @@ TABLE = {
     "lazy": row(others="torch"),
     # Floor 1: a room imports itself and floor 0
     "radio": row(BASE | {"radio"}, "numpy scipy"),
+    "radio.sionna": row(BASE | {"radio"}, "numpy sionna"),
     "network": row(BASE | {"network"}, "numpy networkx"),
     "devices": row(BASE | {"devices"}, "numpy"),
     "codecs": row(TENSORS | {"codecs"}, "numpy torch xxhash"),
@@ -122,6 +123,7 @@ HOMES = {
     "torch": {"codecs", "learning", "lazy"},
     "networkx": {"network"},
     "scipy": {"radio"},
+    "sionna": {"radio.sionna"},
     "sklearn": {"learning"},
     "constriction": {"codecs.lossless"},
     "backports": {"codecs.lossless"},
@@ -137,7 +139,7 @@ HOMES = {
 }
 STANDARD = sys.stdlib_module_names - {"importlib"} | {"importlib.metadata", "importlib.resources"}
 """``importlib`` itself imports by a name that this walk cannot see."""
-HEAVY = ("torch", "matplotlib", "pyarrow", "sklearn", "scipy")
+HEAVY = ("torch", "sionna", "matplotlib", "pyarrow", "sklearn", "scipy")
 
 
 class Import(NamedTuple):

@@ -233,12 +233,12 @@ MALFORMED = [
     Malformed(
         "name for a kind",
         "network: {channel: {fading: rayleigh}}\n",
-        "1:29 network.channel.fading: got 'rayleigh', must be a mapping with the key kind, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps (did you mean {kind: rayleigh}?)",
+        "1:29 network.channel.fading: got 'rayleigh', must be a mapping with the key kind, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps, sionna (did you mean {kind: rayleigh}?)",
     ),
     Malformed(
         "list for a kind",
         "network: {channel: {fading: [rayleigh]}}\n",
-        "1:29 network.channel.fading: got a list, must be a mapping with the key kind, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps",
+        "1:29 network.channel.fading: got a list, must be a mapping with the key kind, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps, sionna",
     ),
     Malformed(
         "nothing after the colon",
@@ -378,7 +378,7 @@ MALFORMED = [
     Malformed(
         "unknown kind",
         "network: {channel: {fading: {kind: rayleih, k_factor_db: 6}}}\n",
-        "1:36 network.channel.fading.kind: got 'rayleih', allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps (did you mean rayleigh?)",
+        "1:36 network.channel.fading.kind: got 'rayleih', allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps, sionna (did you mean rayleigh?)",
     ),
     Malformed(
         "no kind",
@@ -388,12 +388,12 @@ MALFORMED = [
     Malformed(
         "kind that is null",
         "network: {channel: {fading: {kind: null}}}\n",
-        "1:36 network.channel.fading.kind: got nothing, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps (did you mean none?)",
+        "1:36 network.channel.fading.kind: got nothing, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps, sionna (did you mean none?)",
     ),
     Malformed(
         "kind that is a number",
         "network: {channel: {fading: {kind: 7}}}\n",
-        "1:36 network.channel.fading.kind: got 7, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps",
+        "1:36 network.channel.fading.kind: got 7, allowed: none, rayleigh, rician, nakagami, ar1, clarke, taps, sionna",
     ),
     Malformed(
         "unknown algorithm",
@@ -998,6 +998,11 @@ MALFORMED = [
         "machines around a low site are not looked over",
         "network: {channel: {path_loss: {kind: inf, clutter_height_m: 3.0}}}\n",
         "1:44 network.channel.path_loss.clutter_height_m: has no effect: in a hall sl both antennas are below the clutter; remove it",
+    ),
+    Malformed(
+        "fading of a scenario without one",
+        "network: {channel: {fading: {kind: sionna, speed_m_s: 1}}}\n",
+        "1:29 network.channel.fading: got 'sionna', needs a path_loss of uma, umi, rma, inh, inf; or take taps",
     ),
     Malformed(
         "shadowing of a scenario without one",

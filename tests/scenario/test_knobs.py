@@ -31,6 +31,7 @@ from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph, Relay, Wire
 from wirelessfsl.network.waypoint import RandomWaypoint
 from wirelessfsl.radio.clarke import Clarke
+from wirelessfsl.radio.link import Channel
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.tr38901.inf import InF
 from wirelessfsl.radio.tr38901.rma import RMa
@@ -106,6 +107,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     Nr: {"subcarrier_spacing_khz": 60},
     Hexagonal: {"sectors": 3},
     Clarke: {"k_factor_db": 6.0},
+    Channel: {"path_loss": UMi()},
     Wifi: {"sensitivity_dbm": (-82.0,)},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},

@@ -27,14 +27,14 @@ from wirelessfsl.streams import Floats, keys
 
 PathLoss = Annotated[FreeSpace | LogDistance | UrbanMacro | UMa | UMi | RMa | InH | InF, Kinds()]
 Shadowing = Annotated[NoShadowing | LogNormal | Correlated | ByScenario, Kinds()]
+SCENARIOS = ", ".join(choice.kind for choice in get_args(Scenario))
 
 
 def check(path_loss: PathLoss, shadowing: Shadowing, carrier_hz: float) -> None:
     """Raises ValueError for what cannot be together in a channel: a law, a shadowing and a carrier."""
     if not isinstance(path_loss, Scenario):
         if isinstance(shadowing, ByScenario):
-            laws = ", ".join(choice.kind for choice in get_args(Scenario))
-            raise ValueError(f"Channel.shadowing: got 'tr38901', needs a path_loss of {laws}; or take correlated")
+            raise ValueError(f"Channel.shadowing: got 'tr38901', needs a path_loss of {SCENARIOS}; or take correlated")
         return
     low, high = path_loss.carriers_hz
     if not low <= carrier_hz <= high:
@@ -106,9 +106,16 @@ class LargeScale:
         ways = self._links.ways(offset_m)
         return self._links.loss_db(ways) + self._shadowing_db(offset_m, ways)
 
+    def ways(self, offset_m: Floats) -> Ways:
+        """The ways to devices at these places; without heights and walls where the law knows distances only.
+
+        offset_m: position of every device as seen from the site, m, shape (n, 2).
+        """
+        return self._links.ways(offset_m)
+
     def line_of_sight(self, offset_m: Floats) -> Bools:
         """Whether the site sees each device, shape (n,); always where the law knows distances only.
 
         offset_m: position of every device as seen from the site, m, shape (n, 2).
         """
-        return self._links.ways(offset_m).line_of_sight
+        return self.ways(offset_m).line_of_sight

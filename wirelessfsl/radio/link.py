@@ -16,16 +16,18 @@ import numpy as np
 from wirelessfsl.radio.ar1 import AR1
 from wirelessfsl.radio.clarke import Clarke
 from wirelessfsl.radio.fading import Nakagami, NoFading, Rayleigh, Rician
-from wirelessfsl.radio.large_scale import LargeScale, PathLoss, Shadowing, check
+from wirelessfsl.radio.large_scale import SCENARIOS, LargeScale, PathLoss, Shadowing, check
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.phy import FixedEfficiency, OneWay, Shannon, TruncatedShannon
 from wirelessfsl.radio.propagation import LogDistance, NoShadowing
+from wirelessfsl.radio.sionna import Dropped, Sionna
 from wirelessfsl.radio.taps import Taps
+from wirelessfsl.radio.tr38901.drop import Scenario
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.streams import Floats, keys
 from wirelessfsl.units import THERMAL_NOISE_DBM_HZ, CarrierHz, GainDb, Ge, Le, db_to_linear, dbm_to_watt
 
-Fading = Annotated[NoFading | Rayleigh | Rician | Nakagami | AR1 | Clarke | Taps, Kinds()]
+Fading = Annotated[NoFading | Rayleigh | Rician | Nakagami | AR1 | Clarke | Taps | Sionna, Kinds()]
 Phy = Annotated[Shannon | TruncatedShannon | FixedEfficiency | Nr, Kinds()]
 
 NoiseDensityDbmHz = Annotated[float, Ge(-250), Le(0)]
@@ -45,7 +47,8 @@ class Channel:
     noise_density_dbm_hz: noise density before the noise figure in dBm/Hz, -250 to 0; -174 is thermal noise at 290 K.
     antenna_gain_db: sum of the antenna gains of both ends in dB, -100 to 100.
 
-    Raises ValueError for a carrier that the path loss is not for, and for the shadowing of a scenario without one.
+    Raises ValueError for a carrier that the path loss is not for, and for what needs the path loss of a
+        scenario and has another.
 
     >>> Channel(fading=Rician(k_factor_db=6.0)).path_loss.kind
     'log_distance'
@@ -61,6 +64,8 @@ class Channel:
 
     def __post_init__(self) -> None:
         check(self.path_loss, self.shadowing, self.carrier_hz)
+        if isinstance(self.fading, Sionna) and not isinstance(self.path_loss, Scenario):
+            raise ValueError(f"Channel.fading: got 'sionna', needs a path_loss of {SCENARIOS}; or take taps")
 
 
 class Paths(Protocol):
@@ -150,7 +155,15 @@ class Links:
         at = (site.cell,) if site.cell else ()
         carrier_hz, stream_keys = channel.carrier_hz, keys(seed, [("fading", name, direction, *at) for name in names])
         self._large_scale = LargeScale(channel.path_loss, channel.shadowing, carrier_hz, names, seed, site.name)
-        self._fading = channel.fading.process(stream_keys, carrier_hz, paths.speed_m_s, bandwidth_hz)
+        if isinstance(channel.fading, Sionna):
+            assert isinstance(channel.path_loss, Scenario)
+            offset_m = site.offset_m(paths.positions_m(0.0))
+            link_keys = keys(seed, [("large-scale parameters", name, site.name) for name in names])
+            ways = self._large_scale.ways(offset_m)
+            links = Dropped(channel.path_loss, carrier_hz, offset_m, link_keys, stream_keys, ways)
+            self._fading = channel.fading.process(links, paths.speed_m_s, bandwidth_hz)
+        else:
+            self._fading = channel.fading.process(stream_keys, carrier_hz, paths.speed_m_s, bandwidth_hz)
         self._antenna_gain_db, self._paths, self._site = channel.antenna_gain_db, paths, site
         self._place(0.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path as File
 
 import numpy as np
@@ -24,6 +25,7 @@ from wirelessfsl.radio.clarke import Clarke
 from wirelessfsl.radio.fading import Nakagami, Rayleigh, Rician, doppler_hz
 from wirelessfsl.radio.nr.numerology import resource_blocks
 from wirelessfsl.radio.nr.phy import Nr
+from wirelessfsl.radio.sionna import Sionna
 from wirelessfsl.radio.taps import Taps
 from wirelessfsl.radio.tr38901.inf import InF
 from wirelessfsl.radio.tr38901.inh import InH
@@ -175,11 +177,14 @@ def _of_fading(s: Scenario) -> Iterator[Problem]:
     where: Path = ("network", "channel", "fading")
     if not s.algorithm.messages or s.network.medium.kind == "constant" or channel.phy.kind == "fixed":
         return
+    if isinstance(fading, Sionna) and find_spec("sionna") is None:
+        text = "got 'sionna', which is not installed: pip install sionna-no-rt, or take another kind, such as taps"
+        yield Problem((*where, "kind"), text)
     if isinstance(s.network.mobility, Static):
         reads: tuple[Path, ...] = (where, ("network", "mobility"))
         if isinstance(fading, Rayleigh | Rician | Nakagami) and fading.coherence_time_s is None:
             yield Problem((*where, "coherence_time_s"), "got nothing, must be given: no device moves", reads=reads)
-        if isinstance(fading, AR1 | Clarke | Taps) and fading.speed_m_s is None:
+        if isinstance(fading, AR1 | Clarke | Taps | Sionna) and fading.speed_m_s is None:
             text = f"got {fading.kind!r}, which comes of movement, and no device moves: set speed_m_s"
             yield Problem((*where, "kind"), text, reads=reads)
     if isinstance(fading, AR1) and fading.speed_m_s is not None and fading.block_s is not None:
