@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wirelessfsl.scenario import Scenario, ScenarioError, digest, load_scenario, resolve, to_yaml
+from wirelessfsl.scenario import Scenario, ScenarioError, digest, load_scenario, pinned, resolve, to_yaml
 
 ROOT = Path(__file__).parents[2]
 START = "data: {name: blobs}\nmodel: {name: mlp}\nalgorithm: {kind: splitfed_v1}\n"
@@ -111,3 +113,18 @@ def test_what_has_no_effect_is_not_in_a_resolved_scenario(tmp_path: Path) -> Non
     assert centralised["data"].keys() == {"name", "test_fraction"}
     wired = resolve(loaded(tmp_path, START, "network.medium={kind: constant}"))
     assert wired["network"].keys() == {"medium", "transport", "topology"}
+
+
+def test_files_of_the_network_are_pinned_and_others_in_their_place_are_refused(tmp_path: Path) -> None:
+    rates = tmp_path / "rates.csv"
+    rates.write_text("time_s,rate_bit_s\n0,1e6\n1,2e6\n")
+    traced = START + f"network: {{medium: {{kind: trace, uplink: [{rates}]}}}}\n"
+    scenario = pinned(loaded(tmp_path, traced))
+    digest_now = hashlib.sha256(rates.read_bytes()).hexdigest()
+    assert scenario.network.medium == replace(loaded(tmp_path, traced).network.medium, sha256=digest_now)
+    assert loaded(tmp_path, to_yaml(resolve(scenario))) == scenario
+    rates.write_text("time_s,rate_bit_s\n0,1e6\n1,3e6\n")
+    with pytest.raises(
+        ScenarioError, match=rf"network.medium.sha256: got {digest_now}, the digest of .* is .*: restore"
+    ):
+        loaded(tmp_path, to_yaml(resolve(scenario)))

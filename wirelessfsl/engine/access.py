@@ -103,6 +103,8 @@ class TraceLinks:
     at_end: at its end a trace begins again (loop), keeps its last value (hold), or ends the run with an error (stop).
     latency_s: constant delay of every message in s, 0 to 3600.
     latency: CSV files of latencies, columns time_s and latency_s, perhaps direction and device, instead of a constant.
+    sha256: digest that what it reads must have, hexadecimal; a run writes down the present one, so that running its
+        scenario again reads the same or is refused.
 
     Raises ValueError if there is no file of rates.
     """
@@ -115,6 +117,12 @@ class TraceLinks:
     at_end: AtEnd = "loop"
     latency_s: LatencyS = 0.02
     latency: tuple[str, ...] = ()
+    sha256: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What it reads."""
+        return (*self.uplink, *self.downlink, *self.latency)
 
     def __post_init__(self) -> None:
         if not self.uplink:

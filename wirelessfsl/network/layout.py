@@ -197,10 +197,18 @@ class FromFile:
     """Clients at the places in a CSV file with the columns x_m and y_m, in its order; with more clients in turn.
 
     path: the file; a relative path is from the folder where the tool runs.
+    sha256: digest that what it reads must have, hexadecimal; a run writes down the present one, so that running its
+        scenario again reads the same or is refused.
     """
 
     kind: Literal["file"] = "file"
     path: str
+    sha256: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What it reads."""
+        return (self.path,)
 
     def positions_m(self, names: Sequence[str], seed: int) -> Floats:
         """Position of every client in m, shape (n, 2).

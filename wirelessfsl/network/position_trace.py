@@ -33,12 +33,20 @@ class PositionTrace:
     path: the file; a relative path is from the folder where the tool runs.
     after: after the last row stand still there (hold), or begin again at the instant 0 with all devices (loop).
     resolution_m: the channel is looked at anew whenever the fastest may have moved that far, in m, > 0.
+    sha256: digest that what it reads must have, hexadecimal; a run writes down the present one, so that running its
+        scenario again reads the same or is refused.
     """
 
     kind: Literal["trace"] = "trace"
     path: str
     after: Literal["hold", "loop"] = "hold"
     resolution_m: DistanceM = 1.0
+    sha256: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What it reads."""
+        return (self.path,)
 
     def tracks(self) -> dict[str, Track]:
         """What the file says of every device.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from math import inf, isfinite
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -26,6 +27,17 @@ def read_lines(path: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ValueError(f"{path}: cannot be read: {reason}") from error
+
+
+def digest_of(paths: Sequence[str]) -> str:
+    """SHA-256 of files, one after the other, hexadecimal. Raises ValueError if one cannot be read."""
+    digest = sha256()
+    for path in paths:
+        try:
+            digest.update(Path(path).read_bytes())
+        except OSError as error:
+            raise ValueError(f"{path}: {error.strerror}") from error
+    return digest.hexdigest()
 
 
 def read_table(path: str, numbers: Sequence[str], words: Sequence[str] = (), lowest: float = -inf) -> list[Row]:

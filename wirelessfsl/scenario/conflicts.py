@@ -18,6 +18,7 @@ from wirelessfsl.network.cells import Hexagonal
 from wirelessfsl.network.layout import FromFile, InCells
 from wirelessfsl.network.mobility import Static
 from wirelessfsl.network.position_trace import PositionTrace
+from wirelessfsl.network.tables import digest_of
 from wirelessfsl.network.topology import Graph
 from wirelessfsl.network.traces import Direction
 from wirelessfsl.radio.ar1 import AR1, LONGEST
@@ -33,7 +34,17 @@ from wirelessfsl.radio.tr38901.rma import RMa
 from wirelessfsl.radio.tr38901.uma import UMa
 from wirelessfsl.radio.tr38901.umi import UMi
 from wirelessfsl.records import GRADIENTS_OF, LABELS
-from wirelessfsl.scenario.derived import broadcasts, cuts_of, dataset_of, deal, model_of, other_of, owners_of, places_of
+from wirelessfsl.scenario.derived import (
+    broadcasts,
+    cuts_of,
+    dataset_of,
+    deal,
+    model_of,
+    network_files,
+    other_of,
+    owners_of,
+    places_of,
+)
 from wirelessfsl.scenario.problems import Path, Problem, near
 from wirelessfsl.scenario.schemes import of_clients, of_codecs, of_parts
 from wirelessfsl.scenario.settings import Scenario
@@ -58,6 +69,7 @@ def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
             known = f"allowed: {', '.join(PROFILES)}{near(relay.profile, PROFILES)}"
             yield Problem(("network", "topology", "relays", i, "profile"), f"got {relay.profile!r}, {known}")
     yield from _of_cells(s)
+    yield from _of_files(s)
     if broadcasts(s) and s.network.topology.kind == "graph":
         text = f"got 'graph', must be direct: {s.algorithm.kind} broadcasts, which is one hop"
         yield Problem(("network", "topology", "kind"), text, reads=(_ALGORITHM,))
@@ -83,6 +95,18 @@ def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
         yield Problem(("network", "channel", "path_loss", "kind"), text, reads=(("algorithm", "hand_over"),))
     yield from _of_codecs(s)
     yield from _of_learning(s, timing_only)
+
+
+def _of_files(s: Scenario) -> Iterator[Problem]:
+    """Files that are others than when the scenario was written down."""
+    for name, of in network_files(s):
+        try:
+            now = digest_of(of.files)
+        except ValueError:
+            continue  # told where it is read
+        if of.sha256 not in (None, now):
+            text = f"got {of.sha256}, the digest of {' and '.join(of.files)} is {now}: restore it, or remove sha256"
+            yield Problem(("network", name, "sha256"), text)
 
 
 def _of_cells(s: Scenario) -> Iterator[Problem]:

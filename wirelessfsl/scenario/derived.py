@@ -10,14 +10,16 @@ from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.sfl_ga import SFLGA
-from wirelessfsl.engine.access import Pipes
+from wirelessfsl.engine.access import Pipes, TraceLinks
 from wirelessfsl.learning.data import Dataset, load, set_apart
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
 from wirelessfsl.learning.text import Windows
 from wirelessfsl.learning.weights import Pretrain, WeightsFile
 from wirelessfsl.network.cells import Hexagonal
-from wirelessfsl.network.layout import InCells
+from wirelessfsl.network.layout import FromFile, InCells
+from wirelessfsl.network.position_trace import PositionTrace
+from wirelessfsl.network.tables import digest_of
 from wirelessfsl.scenario.problems import Path
 from wirelessfsl.scenario.settings import Devices, Model, Scenario, Server
 from wirelessfsl.streams import Floats, stream
@@ -38,14 +40,21 @@ def places_of(s: Scenario) -> Floats:
 
 
 def pinned(s: Scenario) -> Scenario:
-    """The scenario with the digests of the files of weights that it begins with."""
+    """The scenario with the digests of the files that it reads beside its data: weights, places, ways and traces."""
 
     def pin(model: Model) -> Model:
         start = model.pretrained
         return replace(model, pretrained=start.pinned()) if isinstance(start, WeightsFile) else model
 
     groups = (each if each.model is None else replace(each, model=pin(each.model)) for each in s.devices)
-    return replace(s, model=pin(s.model), devices=tuple(groups))
+    network = replace(s.network, **{name: replace(of, sha256=digest_of(of.files)) for name, of in network_files(s)})
+    return replace(s, model=pin(s.model), devices=tuple(groups), network=network)
+
+
+def network_files(s: Scenario) -> list[tuple[str, Any]]:
+    """Sections of the network that read files, each with its name."""
+    sections = (("layout", s.network.layout), ("mobility", s.network.mobility), ("medium", s.network.medium))
+    return [(name, of) for name, of in sections if isinstance(of, FromFile | PositionTrace | TraceLinks)]
 
 
 def broadcasts(s: Scenario) -> bool:
