@@ -39,8 +39,8 @@ BASE = frozenset({"units", "settings", "streams", "records"})
 TENSORS = BASE | {"lazy"}
 ROOMS = frozenset({"radio", "network", "devices", "codecs", "learning"})
 BELOW_SCENARIO = BASE | ROOMS | {"engine", "algorithms"}
-READING = frozenset({"results", "records", "units"})
-FACTS = frozenset({"records", "units"})
+READING = frozenset({"results", "charts", "records", "units"})
+FACTS = frozenset({"charts", "records", "units"})
 
 TABLE = {
     # Floor 0
@@ -48,6 +48,7 @@ TABLE = {
     "settings": row({"units"}),
     "streams": row(others="numpy"),
     "records": row(),
+    "charts": row(others="numpy"),
     "lazy": row(others="torch"),
     # Floor 1: a room imports itself and floor 0
     "radio": row(BASE | {"radio"}, "numpy scipy"),
@@ -71,6 +72,7 @@ TABLE = {
     "contending": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
     "build": row(BELOW_SCENARIO | {"networking", "scenario"}),
     "networking": row(BELOW_SCENARIO | {"contending", "scenario"}, "numpy"),
+    "sounding": row(BELOW_SCENARIO | {"charts", "contending", "networking", "scenario"}, "numpy"),
     "citing": row(),
     "rounds": row(BASE | {"devices", "engine", "radio"}, "numpy"),
     "prediction": row(

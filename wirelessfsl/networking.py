@@ -16,7 +16,7 @@ from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.power_states import InTurns, Powered
 from wirelessfsl.devices.radio_power import RadioModel, RadioPower
 from wirelessfsl.engine.access import ConstantLink, Fdma, Pipes, Tdma, TraceLinks
-from wirelessfsl.engine.airs import ConstantAir, PairAir, RadioAir, TraceAir
+from wirelessfsl.engine.airs import ConstantAir, Index, PairAir, RadioAir, TraceAir
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.cellular import Association, CellularAir
 from wirelessfsl.engine.journey import Hop
@@ -65,6 +65,22 @@ def ways_of(s: Scenario) -> Paths:
     """Where the clients of a scenario are as time goes by."""
     names = [f"client-{i}" for i in range(s.data.clients)]
     return s.network.mobility.paths(names, places_of(s), s.seed)
+
+
+def relays_m(s: Scenario) -> Floats:
+    """Where the relays are, m, shape (relays, 2)."""
+    return np.array([relay.at_m for relay in s.network.topology.relays]).reshape(-1, 2)
+
+
+def nearest_relay(at_m: Floats, positions_m: Floats) -> Index:
+    """Number of the relay next to every device that is nearer than the site, -1 for none, shape (n,).
+
+    at_m: where the relays are, shape (relays, 2). positions_m: where the devices are, shape (n, 2).
+    """
+    if not len(at_m):
+        return np.full(len(positions_m), -1)
+    apart_m = np.hypot(*np.moveaxis(positions_m[:, None] - at_m, 2, 0))
+    return np.where(apart_m.min(axis=1) < np.hypot(*positions_m.T), apart_m.argmin(axis=1), -1)
 
 
 def airs(
@@ -142,7 +158,7 @@ def _bands(s: Scenario, world: World) -> Choice:
     there = (*world.clients, *world.relays)
     names, radios = [node.name for node in there], [node.radio.power for node in there]
     clients = ways_of(s)
-    paths = Both(clients, Standing(_places_m(s))) if world.relays else clients
+    paths = Both(clients, Standing(relays_m(s))) if world.relays else clients
     uplink, downlink = (
         Band(world.env, air, settings.width, settings.latency_s)
         for air in airs(s, settings, radios, server.radio.power, names, paths)
@@ -217,7 +233,7 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
     topology, server = s.network.topology, world.server
     assert isinstance(topology, Graph)
     places = cache(lambda name: Node(world, name, 0, NOBODY, NO_RADIO, NoBattery()))
-    paths, at_m = ways_of(s), _places_m(s)
+    paths, at_m = ways_of(s), relays_m(s)
 
     @cache
     def wire(start: str, end: str) -> Hop:
@@ -236,20 +252,15 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
         up, down = (Band(world.env, air, settings.width, settings.latency_s) for air in both)
         return up, down
 
-    def nearest(client: Node) -> int | None:
-        here = paths.positions_m(world.env.now)[client.link]
-        apart = np.hypot(*(at_m - here).T)
-        return int(apart.argmin()) if len(apart) and apart.min() < np.hypot(*here) else None
-
     def hops(sender: Node, receiver: Node) -> list[Hop]:
         if server not in (sender, receiver):
             return [Hop(band(sender, receiver), sender, receiver)]
         client, up = (sender, True) if receiver is server else (receiver, False)
         site = _site(s, band(client, server), client, world.env.now)
         wires = [wire(*ends) for ends in topology.path(*((site, topology.server) if up else (topology.server, site)))]
-        i = nearest(client)
+        i = int(nearest_relay(at_m, paths.positions_m(world.env.now)[[client.link]])[0])
         air = [Hop(band(sender, receiver), sender, receiver)]
-        if i is not None:
+        if i >= 0:
             relay, via = world.relays[i], len(world.clients) + i
             main, (far_up, far_down) = band(sender, receiver), access(i)
             if up:
@@ -267,8 +278,3 @@ def _site(s: Scenario, uplink: Band, client: Node, time_s: float) -> str:
     if isinstance(cells, Hexagonal) and isinstance(air, CellularAir):
         return f"site-{cells.site_of[air.serving(time_s)[client.link]]}"
     return SITE
-
-
-def _places_m(s: Scenario) -> Floats:
-    """Where the relays are, m, shape (n, 2)."""
-    return np.array([relay.at_m for relay in s.network.topology.relays]).reshape(-1, 2)

@@ -51,9 +51,13 @@ class Channel:
         """Rate of every message while it is on the air."""
         return self._rate(np.where(flying.uplink, flying.quality * self._gain_up[flying.links], flying.quality))
 
+    def snr_of(self, time_s: float, uplink: bool) -> Floats:
+        """SNR of every link in one direction, linear, shape (n,)."""
+        return self.snr(time_s) * (self._gain_up if uplink else 1.0)
+
     def bit_s_of(self, time_s: float, uplink: bool) -> Floats:
         """Rate of every link, in one direction, while it is on the air, shape (n,)."""
-        return self._rate(self.snr(time_s) * (self._gain_up if uplink else 1.0))
+        return self._rate(self.snr_of(time_s, uplink))
 
     def station(self, flying: Flying) -> Index:
         """Who sends every message: the number of a client, or the server's, which follows."""

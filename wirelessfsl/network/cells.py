@@ -126,6 +126,27 @@ class Hexagonal:
             return np.tile(np.arange(3), len(self._steps)) % self.reuse
         return (self._steps[:, 0] - self._steps[:, 1]) % self.reuse
 
+    @property
+    def borders_m(self) -> Floats:
+        """Border of every cell, a closed line, m, shape (cells, points, 2): hexagons, or thirds of them for sectors."""
+        corners_deg = 30.0 + 60.0 * np.arange(7) + np.zeros((len(self.site_of), 1))
+        side_m = self.inter_site_distance_m / math.sqrt(3.0)
+        if self.sectors == 3:
+            corners_deg = self.boresight_deg[:, None] + [-60.0, 0.0, 60.0]
+        around = np.deg2rad(corners_deg)
+        line_m = side_m * np.stack((np.cos(around), np.sin(around)), axis=-1)
+        if self.sectors == 3:
+            line_m = np.pad(line_m, ((0, 0), (1, 1), (0, 0)))
+        border: Floats = self.sites_m[self.site_of][:, None] + line_m
+        return border
+
+    def holds(self, points_m: Floats) -> NDArray[np.bool_]:
+        """Which points, m, shape (n, 2), lie in the hexagon of one of the sites, shape (n,)."""
+        normals = np.deg2rad([0.0, 60.0, 120.0])
+        reach_m = (points_m[:, None] - self.sites_m) @ np.array([np.cos(normals), np.sin(normals)])
+        inside: NDArray[np.bool_] = np.any(np.abs(reach_m).max(axis=2) <= self.inter_site_distance_m / 2, axis=1)
+        return inside
+
     def offsets_m(self, positions_m: Floats) -> Floats:
         """Devices as seen from the nearest image of every cell's site, m, shape (n, cells, 2).
 
