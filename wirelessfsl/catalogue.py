@@ -7,7 +7,7 @@ nothing that runs can be missing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from inspect import getdoc
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -31,12 +31,14 @@ from wirelessfsl.learning.pruning import Pruning
 from wirelessfsl.learning.pruning import Schedule as PruningSchedule
 from wirelessfsl.learning.text import text
 from wirelessfsl.learning.weights import Pretrained
+from wirelessfsl.network.cells import Cells, Handover
 from wirelessfsl.network.layout import Layout
 from wirelessfsl.network.mobility import Mobility
 from wirelessfsl.network.regions import Region
+from wirelessfsl.network.topology import Relay, Topology, Wire
 from wirelessfsl.radio.allocation import Allocation
 from wirelessfsl.radio.large_scale import PathLoss, Shadowing
-from wirelessfsl.radio.link import Fading, Phy
+from wirelessfsl.radio.link import Channel, Fading, Phy
 from wirelessfsl.radio.nr.harq import Harq
 from wirelessfsl.scenario import (
     Algorithm,
@@ -81,6 +83,8 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "layouts": _kinds(Layout),
     "mobilities": _kinds(Mobility),
     "regions": _kinds(Region),
+    "cells": _kinds(Cells),
+    "topologies": _kinds(Topology),
     "channels": _kinds(PathLoss, Fading, Phy),
     "shadowings": _kinds(Shadowing),
     "media": _kinds(MediumSettings),
@@ -88,18 +92,22 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "participations": _kinds(Choice),
     "presets": dict(PRESETS),
     "sections": {
+        "channel": Channel,
         "codecs": Codecs,
         "data": Data,
         "devices": Devices,
         "evaluation": EvaluationSettings,
+        "handover": Handover,
         "harq": Harq,
         "host": Host,
         "model": Model,
         "network": Network,
         "outage": Outage,
         "participation": Participation,
+        "relay": Relay,
         "server": Server,
         "transport": Transport,
+        "wire": Wire,
     },
 }
 
@@ -183,6 +191,8 @@ def _settings(cls: type) -> str:
 
 def _value(value: Any) -> str:
     kind = getattr(value, "kind", None)
+    if kind is None and is_dataclass(value) and value == type(value)():
+        return f"{type(value).__name__}()"
     return kind if kind is not None else repr(value)
 
 

@@ -17,8 +17,12 @@ from wirelessfsl.units import BandwidthHz, Ge, LatencyS, Le, RateBitS
 class Fdma:
     """Frequency division: all transfers at once, each on a share of the band.
 
-    Shares are planned anew whenever a transfer comes or goes, and with every change of the channel. Devices keep their
-    full transmit power in a narrower share; the server's is spread over the band.
+    r_i = b_i e(SNR_i) in a share of b_i Hz, with b_i = B / n if n transfers have equal ones. Devices keep their full
+    transmit power in a narrower share, SNR_i = P_i g_i / (N0 b_i); the server's is spread over the band,
+    SNR_i = P g_i / (N0 B). Shares are planned anew whenever a transfer comes or goes, and with every change of the
+    channel; what has flown by then is the integral of the rate.
+
+    Tse and Viswanath 2005, ch. 6 (orthogonal multiple access).
 
     bandwidth_hz: width of the uplink band in Hz, 1e3 to 1e12.
     downlink_bandwidth_hz: width of the downlink band in Hz; by default as the uplink's.
@@ -44,6 +48,10 @@ class Fdma:
 @settings
 class Tdma:
     """Time division: one transfer at a time on the whole band, first come, first served; one queue per direction.
+
+    r = B e(SNR) with SNR = P g / (N0 B) for the one that is in the air; the others wait.
+
+    Tse and Viswanath 2005, ch. 6 (orthogonal multiple access).
 
     bandwidth_hz: width of the uplink band in Hz, 1e3 to 1e12.
     downlink_bandwidth_hz: width of the downlink band in Hz; by default as the uplink's.

@@ -28,6 +28,8 @@ Indices = NDArray[np.intp]
 class Handover:
     """When a device changes cells: once another's mean received power is better by the hysteresis.
 
+    g_best > g_serving 10^(H / 10) at an instant k T, with the mean gains g, the hysteresis H in dB and the period T.
+
     3GPP TS 38.331, sec. 5.5.4.4 (event A3), without time to trigger and filtering.
 
     hysteresis_db: by how much another cell must be better in dB, 0 to 30.
@@ -42,7 +44,7 @@ class Handover:
 
 @settings
 class Single:
-    """One cell, with its site at the origin and nobody around.
+    """One cell, with its site at the origin and nobody around: SINR = P g / N, without interference.
 
     >>> Single().kind
     'single'

@@ -94,6 +94,8 @@ class Fixed:
 class Rectangle:
     """Clients uniform by area in a rectangle with the server in its middle, save a disc around the server.
 
+    x uniform in [-w/2, w/2] and y in [-h/2, h/2], drawn again within the disc.
+
     width_m: extent along x in m, > 0.
     height_m: extent along y in m, > 0.
     min_distance_m: distance from the server that clients keep at least in m, > 0 and below half of both extents.

@@ -26,6 +26,7 @@ Track = tuple[Floats, Floats]
 class PositionTrace:
     """Positions from a CSV file with the columns time_s, device, x_m and y_m; linear interpolation.
 
+    x(t) = x_k + (x_{k+1} - x_k) (t - t_k) / (t_{k+1} - t_k) from row k to the next.
     Rows of a device are in order of time; the instant 0 is the beginning of the run. Before its first row a device
     stands there. Where every client has rows under its own name (client-0, client-1, ...) it gets those; otherwise the
     devices of the file are dealt to the clients in turn, in the order in which they first appear.

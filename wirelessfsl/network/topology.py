@@ -29,6 +29,9 @@ PACKET_BYTES = 1500
 class Wire:
     """A wire between two nodes of the network, with a queue in each direction.
 
+    A message of b bytes is there 8 b / rate + delay after its turn has come; the next one's comes when the last bit has
+    left. Both directions have the rate to themselves.
+
     ends: names of the two nodes: site-0, site-1, ... are access points; any other name makes a node.
     rate_bit_s: rate in each direction in bit/s, 1 to 1e13.
     delay_s: delay of every message in s, 0 to 3600.
@@ -44,6 +47,9 @@ class Wire:
 @settings
 class Relay:
     """A relay: what it receives from a device or the site it sends on, whole and in turn, on a band of its own.
+
+    Decode and forward: a message takes the time of both hops, each at the rate of its own SINR. Between the device and
+    the relay there is a band as wide as the medium's, between the relay and the site the medium's own.
 
     name: name of its node.
     at_m: where it stands, m, as seen from the origin.
@@ -88,6 +94,9 @@ class Direct:
 @settings
 class Graph:
     """A network of wires behind the sites, with the server somewhere in it, and relays before them.
+
+    Messages go where one packet of 1500 bytes is there first, the least sum of delay + 8 * 1500 / rate over the wires,
+    as found by Dijkstra, "A Note on Two Problems in Connexion with Graphs", Numerische Mathematik 1 (1959).
 
     wires: the wires; all nodes must hang together.
     server: name of the node that the server is.

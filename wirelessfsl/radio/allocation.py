@@ -17,7 +17,7 @@ from wirelessfsl.streams import Floats
 
 @settings
 class Equal:
-    """Equal shares for all messages in the air."""
+    """Equal shares for all messages in the air: b_i = 1 / k of the band for each of k."""
 
     kind: Literal["equal"] = "equal"
 
@@ -28,7 +28,10 @@ class Equal:
 
 @settings
 class Proportional:
-    """Shares in proportion to the bits that are left: who has twice as much to send has twice the band."""
+    """Shares in proportion to the bits that are left: who has twice as much to send has twice the band.
+
+    b_i = D_i / sum_j D_j with D bits left. Links of equal quality get through together.
+    """
 
     kind: Literal["proportional"] = "proportional"
 
@@ -57,7 +60,10 @@ class MinMakespan:
 
 @settings
 class MaxMin:
-    """Shares with the greatest least rate: all have the same rate, whatever they have to send."""
+    """Shares with the greatest least rate: all have the same rate, whatever they have to send.
+
+    max min_i r_i(b_i) subject to sum b <= 1, with the rate r in a share b: the weakest link has the widest share.
+    """
 
     kind: Literal["max_min"] = "max_min"
 
@@ -69,6 +75,8 @@ class MaxMin:
 @settings
 class MaxRate:
     """Shares with the greatest sum of rates.
+
+    max sum_i r_i(b_i) subject to sum b <= 1, with the rate r in a share b.
 
     In the downlink all goes to the best link, and the others wait; in the uplink, where each sender has its own power,
     shares are in proportion to the SNR.
@@ -84,6 +92,8 @@ class MaxRate:
 @settings
 class ProportionalFair:
     """Shares with the greatest sum of the logarithms of the rates.
+
+    max sum_i ln r_i(b_i) subject to sum b <= 1, with the rate r in a share b.
 
     Equal ones in the downlink, where rates are linear in the share. In the uplink a strong sender gains more by a wider
     share than a weak one, whose power is the limit, and has a wider one.

@@ -24,9 +24,11 @@ class SlottedAloha:
     """Slotted ALOHA: one band for both directions, in whose slots all send at random who have something to send.
 
     Of n stations that send with probability q in a slot, one is alone with n q (1 - q)^(n-1), which for many stations
-    becomes G e^-G with G = n q (Roberts 1975). The server contends as one station for all that it has to send. The
+    becomes G e^-G with G = n q. The server contends as one station for all that it has to send. The
     channel's fading is the same both ways, its physical layer that of the uplink. All who have a message in the air
     listen to the band, and the energy is of that and of their own slots, collided ones too.
+
+    Roberts, "ALOHA Packet System with and without Slots and Capture", ACM SIGCOMM CCR 5(2), 1975.
 
     bandwidth_hz: width of the band in Hz, 1e3 to 1e12.
     slot_s: a slot in s, > 0 to 10, which carries as much as the physical layer does in that time.

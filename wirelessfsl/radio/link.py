@@ -37,6 +37,9 @@ NoiseDensityDbmHz = Annotated[float, Ge(-250), Le(0)]
 class Channel:
     """The radio channel of a scenario (``network.channel``): what happens between two antennas.
 
+    SNR = P g / (N0 F B) in a band B, with g = 10^((G - L) / 10) |h|^2: transmit power P, antenna gains G and loss L of
+    path and shadowing in dB, fading h, noise density N0 and noise figure F.
+
     Noise figures and transmit powers belong to the nodes' radios, bandwidth to the medium.
 
     carrier_hz: carrier frequency in Hz, 1e6 to 3e12.

@@ -143,6 +143,8 @@ class _Truncated(_Plain):
 class FixedEfficiency(_Plain):
     """One spectral efficiency for all links, whatever their SINR: bandwidth alone decides the rate.
 
+    e = bit_s_hz, as if every link had the same modulation and code, and no error ever.
+
     bit_s_hz: efficiency in bit/s/Hz, > 0 to 100.
 
     >>> FixedEfficiency(bit_s_hz=2.0).efficiency(np.array([0.1, 100.0]))

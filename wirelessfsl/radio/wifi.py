@@ -91,11 +91,15 @@ class Wifi:
 
     The server is the access point and contends as one station for all that it has to send. A message is cut into
     frames of payload_bytes, of which frames_per_access fly at once. With mode fluid each message has its mean rate in
-    Bianchi's model, among those that are in the air; with mode slots every backoff and every collision is played.
+    Bianchi's model, among those that are in the air; with mode slots every backoff and every collision is played. Of n
+    stations each sends in a slot with probability tau = 2 / (1 + W + p W sum_{i<m} (2p)^i), with the window W and m
+    stages, and collides with p = 1 - (1 - tau)^(n-1).
+
     Rates follow the received power by the sensitivities; the channel's fading is the same both ways. All who have a
     message in the air listen to the channel, and the energy is of that and of their own frames, collided ones too.
 
-    IEEE 802.11ax-2021; Bianchi, IEEE JSAC 18(3), 2000.
+    IEEE 802.11ax-2021; Bianchi, "Performance Analysis of the IEEE 802.11 Distributed Coordination Function", IEEE JSAC
+    18(3), 2000.
 
     channel_mhz: width of the channel in MHz.
     streams: spatial streams, 1 to 8; multiply the rate at the same received power.
