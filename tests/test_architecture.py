@@ -88,12 +88,14 @@ TABLE = {
     # The reading wing
     "results": row(FACTS | {"results"}, "numpy"),
     "results.plots": row(FACTS | {"results"}, "numpy matplotlib"),
+    "results.networks": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.bounds": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.store": row(FACTS | {"results"}, "numpy pyarrow duckdb"),
     "results.tables": row(FACTS | {"results"}, "numpy rich"),
     # Floor 4, where the wings meet
     "api": row({"economy", "scenario", "simulation", "learning.executor", "results"}),
     "bounding": row({"api", "results", "scenario", "simulation", "survey"}),
+    "viewing": row({"results", "scenario", "sounding"}),
     "progress": row({"results", "simulation"}),
     "cli": row(
         {
@@ -113,6 +115,7 @@ TABLE = {
             "results",
             "records",
             "units",
+            "viewing",
         },
         "rich",
     ),
@@ -135,7 +138,7 @@ HOMES = {
     "pooch": {"learning.download"},
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
-    "matplotlib": {"results.bounds", "results.plots"},
+    "matplotlib": {"results.bounds", "results.networks", "results.plots"},
     "pyarrow": {"results.store"},
     "duckdb": {"results.store"},
 }
@@ -259,7 +262,11 @@ def test_lazy_torch_is_imported_in_torchs_homes_and_to_set_threads() -> None:
 
 
 def test_the_simulating_wing_never_imports_the_reading_wing() -> None:
-    floors = [m for m in modules() if m not in ("", "api", "bounding", "cli", "progress") and not fits(m, "results")]
+    floors = [
+        m
+        for m in modules()
+        if m not in ("", "api", "bounding", "cli", "progress", "viewing") and not fits(m, "results")
+    ]
     assert not [m for m in floors for i in imports(m) if i.own and fits(i.name, "results")]
 
 

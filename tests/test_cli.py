@@ -240,6 +240,43 @@ def test_plot_tells_figure_and_reason_of_what_it_leaves_out(tmp_path: Path, caps
     assert capsys.readouterr().err.startswith(f"latency: {tmp_path / 'x'}: no client rows")
 
 
+def test_plot_draws_the_network_of_a_run_over_its_time_and_that_of_a_scenario_file(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = ["--kind", "channel", "--kind", "topology", "--format", "png"]
+    assert main(["plot", str(folder), *network, "--out", str(tmp_path / "run")]) == 0
+    assert {path.stem for path in (tmp_path / "run").iterdir()} == {"channel", "topology"}
+    seconds = open_run(folder).summary["simulated_s"]
+    same = ["plot", QUICK, *SHORT, "--seconds", str(seconds), "--format", "png", "--out", str(tmp_path / "file")]
+    assert main(same) == 0
+    for kind in ("channel", "topology"):
+        own, other = (tmp_path / place / f"{kind}.png" for place in ("run", "file"))
+        assert own.read_bytes() == other.read_bytes()
+    both = ["plot", str(folder), QUICK, "--kind", "topology", "--format", "png", "--out", str(tmp_path / "both")]
+    assert main(both) == 0
+    assert {path.stem for path in (tmp_path / "both").iterdir()} == {f"topology-{folder.name}", "topology-quickstart"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([QUICK, "--kind", "latency"], f"{QUICK}: has not been run; latency is of a run folder"),
+        ([QUICK, "--kind", "channel", "--round", "1"], "--round is a knob of timeline, not of channel"),
+        (["x", "--kind", "energy", "--seconds", "1"], "--seconds is a knob of channel and topology, not of energy"),
+        (["x", "--kind", "channel", "--set", "seed=1"], "--set and --seed are for scenarios, a run is as it was"),
+        (["x", "--kind", "channel"], "x: not a run folder"),
+        (["nowhere.yaml", "--kind", "channel"], "nowhere.yaml"),
+        (["scenarios/local_only.yaml", "--kind", "topology"], "local_only sends no messages"),
+    ],
+)
+def test_a_network_that_cannot_be_shown_is_refused(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plot", *arguments, "--out", str(tmp_path / "plots")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "plots").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -288,6 +325,7 @@ def test_every_command_that_may_hint_at_debug_has_it(
         (["compare", "x", "--target-accuracy", "1.5"], "got '1.5', must be a number from 0 to 1"),
         (["run", QUICK, "--seed", "x"], "got 'x', must be a whole number"),
         (["plot", "x", "--round", "x"], "got 'x', must be a whole number"),
+        (["plot", "x", "--seconds", "0"], "got '0', must be a number > 0"),
     ],
 )
 def test_an_option_that_is_no_number_is_told_in_words(

@@ -191,7 +191,7 @@ def _settings(cls: type) -> str:
 
 def _value(value: Any) -> str:
     kind = getattr(value, "kind", None)
-    if kind is None and is_dataclass(value) and value == type(value)():
+    if kind is None and is_dataclass(value) and not isinstance(value, type) and value == type(value)():
         return f"{type(value).__name__}()"
     return kind if kind is not None else repr(value)
 

@@ -9,7 +9,7 @@ import argparse
 import math
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -18,10 +18,15 @@ from typing import TYPE_CHECKING, Any
 from wirelessfsl.records import ACTIVATIONS, LABELS
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from wirelessfsl.results.store import Run
     from wirelessfsl.scenario import Scenario
 
 PLOTS = ("latency", "energy", "convergence", "timeline")
+"""Of the log of runs."""
+NETWORK_PLOTS = ("channel", "topology")
+"""Of the network of a scenario, run or not."""
 FORMATS = ("pdf", "png", "svg")
 
 
@@ -83,12 +88,21 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("scenarios", metavar="SCENARIO", type=Path, nargs="+")
     _scenario_options(check)
 
-    plot = command("plot", _plot, "draw figures of runs")
-    plot.add_argument("runs", metavar="RUN", type=Path, nargs="+")
-    plot.add_argument("--kind", choices=PLOTS, action="append", help="which figure (repeatable; default all)")
+    plot = command("plot", _plot, "draw figures of runs, or of a scenario's network")
+    plot.add_argument("runs", metavar="RUN|SCENARIO", type=Path, nargs="+")
+    plot.add_argument(
+        "--kind",
+        choices=PLOTS + NETWORK_PLOTS,
+        action="append",
+        help=f"which figure (repeatable; default of runs {', '.join(PLOTS)}, of scenarios {', '.join(NETWORK_PLOTS)})",
+    )
     plot.add_argument("--format", choices=FORMATS, action="append", help="file format (repeatable; default all)")
     plot.add_argument("--out", metavar="DIR", type=Path, help="folder (default <RUN>/plots, or ./plots for several)")
     plot.add_argument("--round", metavar="N", type=_whole, help="round that timeline shows (default the first)")
+    plot.add_argument(
+        "--seconds", metavar="S", type=_time, help="time that channel and topology show (default the run's, or 10)"
+    )
+    _scenario_options(plot)
 
     compare = command("compare", _compare, "table of runs: accuracy, and time, energy and bytes to a target")
     compare.add_argument("runs", metavar="RUN", type=Path, nargs="+")
@@ -189,6 +203,16 @@ def _whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"got {text!r}, must be a whole number") from None
 
 
+def _time(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"got {text!r}, must be a number > 0")
+    return value
+
+
 def _load(path: Path, args: argparse.Namespace) -> Scenario:
     from wirelessfsl.scenario import load_scenario
 
@@ -263,24 +287,53 @@ def _open(paths: Sequence[Path]) -> list[Run]:
 
 
 def _plot(args: argparse.Namespace) -> int:
-    kinds = args.kind or PLOTS
+    scenarios = [path for path in args.runs if path.suffix in (".yaml", ".yml")]
+    folders = [path for path in args.runs if path not in scenarios]
+    kinds = args.kind or (PLOTS if folders else NETWORK_PLOTS)
+    of_log = [kind for kind in kinds if kind in PLOTS]
+    if scenarios and of_log:
+        raise ValueError(
+            f"{scenarios[0]}: has not been run; {of_log[0]} is of a run folder, channel and topology are not"
+        )
     if args.round is not None and "timeline" not in kinds:
         raise ValueError(f"plot: --round is a knob of timeline, not of {', '.join(kinds)}; leave it out")
-    runs = _open(args.runs)
+    if args.seconds is not None and len(of_log) == len(kinds):
+        raise ValueError(f"plot: --seconds is a knob of channel and topology, not of {', '.join(kinds)}; leave it out")
+    if (args.set or args.seed is not None) and not scenarios:
+        raise ValueError("plot: --set and --seed are for scenarios, a run is as it was; leave them out")
+    runs = _open(folders) if folders else []
     from wirelessfsl.results.groups import told_apart
     from wirelessfsl.results.plots import KINDS, save, shown_round, timeline
 
     if args.round is not None:
         for run in runs:
             shown_round(run, args.round)
-    folder = args.out or (runs[0].path / "plots" if len(runs) == 1 else Path("plots"))
-    named = [*zip(told_apart([run.path for run in runs]), runs, strict=True)]
+    given = [*(run.path for run in runs), *scenarios]
+    folder = args.out or (runs[0].path / "plots" if len(runs) == len(given) == 1 else Path("plots"))
+    named = [
+        *zip(told_apart([path.with_suffix("") if path in scenarios else path for path in given]), given, strict=True)
+    ]
     files, empty = 0, []
+
+    def drawn(kind: str) -> dict[str, Callable[[], Figure]]:
+        """The figures of a kind, by name."""
+        if kind in NETWORK_PLOTS:
+            return {
+                kind if len(given) == 1 else f"{kind}-{name}": partial(_network, kind, path, args)
+                for name, path in named
+            }
+        if kind == "timeline":
+            each = zip(named, runs, strict=True)
+            return {
+                kind if len(runs) == 1 else f"{kind}-{name}": partial(timeline, [run], args.round)
+                for (name, _), run in each
+            }
+        return {kind: partial(KINDS[kind], runs)}
+
     for kind in kinds:
-        shown = {f"{kind}-{name}": [run] for name, run in named} if kind == "timeline" and runs[1:] else {kind: runs}
-        for name, these in shown.items():
+        for name, draw in drawn(kind).items():
             try:
-                figure = timeline(these, args.round) if kind == "timeline" else KINDS[kind](these)
+                figure = draw()
             except ValueError as error:
                 if args.kind:
                     raise ValueError(f"{name}: {error}") from error
@@ -294,6 +347,18 @@ def _plot(args: argparse.Namespace) -> int:
     for line in empty:
         print(f"left out {line}", file=sys.stderr)
     return 0
+
+
+def _network(kind: str, path: Path, args: argparse.Namespace) -> Figure:
+    """A figure of the network of a scenario, from its file or from the folder of its run."""
+    from wirelessfsl.economy import planned
+    from wirelessfsl.results.store import open_run
+    from wirelessfsl.viewing import KINDS
+
+    if not path.is_dir():
+        return KINDS[kind](planned(_load(path, args))[0], args.seconds or 10.0)
+    seconds = args.seconds or open_run(path).summary["simulated_s"] or 10.0
+    return KINDS[kind](_load(path / "scenario.yaml", args), seconds)
 
 
 def _compare(args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from wirelessfsl.charts import Coverage, Line, Place, Plan, Samples
 from wirelessfsl.contending import shared_channel
 from wirelessfsl.devices.catalogue import PROFILES
-from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.devices.radio_power import RadioModel
 from wirelessfsl.engine.access import ConstantLink, Pipes
 from wirelessfsl.engine.airs import Index, RadioAir
 from wirelessfsl.engine.cellular import CellularAir
@@ -199,7 +199,7 @@ def _evenly(names: Sequence[str]) -> list[str]:
     return [names[i] for i in np.unique(np.linspace(0, len(names) - 1, SHOWN).round().astype(int)).tolist()]
 
 
-def _radios(s: Scenario) -> list[RadioPower]:
+def _radios(s: Scenario) -> list[RadioModel]:
     return [equipment(group)[1] for group in s.groups for _ in range(group.count)]
 
 
@@ -213,7 +213,7 @@ def _decibel(sinr: Floats) -> Floats:
         return 10.0 * np.log10(sinr)
 
 
-def _readers(s: Scenario, names: Sequence[str], radios: Sequence[RadioPower], paths: Paths) -> dict[Direction, Reader]:
+def _readers(s: Scenario, names: Sequence[str], radios: Sequence[RadioModel], paths: Paths) -> dict[Direction, Reader]:
     """What devices of these names and radios, in their order, have over time in each direction."""
     medium, station = s.network.medium, equipment(s.server)[1]
     if isinstance(medium, Pipes):

@@ -1,4 +1,4 @@
-"""Units to show a quantity in: seconds as ms, min or h, joules as kJ, bytes as MB, so that axes have short numbers.
+"""Units to show a quantity in: seconds as ms, min or h, joules as kJ, rates as Mbit/s, so that axes have short numbers.
 
 Decimal prefixes only (SI); 1 MB is 10^6 bytes. Only what people look at is scaled, never what is stored.
 """
@@ -39,13 +39,20 @@ _SCALES: dict[str, tuple[tuple[float, Scale], ...]] = {
         (1e9, Scale(1e9, "GB")),
         (1e12, Scale(1e12, "TB")),
     ),
+    "bit/s": (
+        (0.0, Scale(1.0, "bit/s")),
+        (1e3, Scale(1e3, "kbit/s")),
+        (1e6, Scale(1e6, "Mbit/s")),
+        (1e9, Scale(1e9, "Gbit/s")),
+        (1e12, Scale(1e12, "Tbit/s")),
+    ),
 }
 
 
 def scale(unit: str, largest: float) -> Scale:
     """The unit in which values up to ``largest`` read best.
 
-    unit: what the values are in, "s", "J" or "B".
+    unit: what the values are in, "s", "J", "B" or "bit/s".
     largest: the largest value to show, >= 0; the plain unit is taken for 0.
 
     >>> scale("s", 0.25)
@@ -70,7 +77,7 @@ def decimals(value: float) -> int:
 def said(unit: str, value: float) -> str:
     """A value in the unit that fits it, with four significant digits; whole bytes have no decimals.
 
-    unit: what the value is in, "s", "J" or "B".
+    unit: what the value is in, "s", "J", "B" or "bit/s".
     value: >= 0, finite.
 
     >>> said("J", 258505.2), said("s", 0.0001), said("B", 512), said("s", 0)
