@@ -18,6 +18,7 @@ from wirelessfsl.catalogue import CATALOGUE, describe
 from wirelessfsl.cli import main
 from wirelessfsl.records import Event
 from wirelessfsl.results.store import RunWriter, write_json
+from wirelessfsl.scenario.shape import sections
 
 QUICK = str(Path(__file__).parents[1] / "scenarios" / "quickstart.yaml")
 SHORT = ["--set", "algorithm.rounds=2", "--set", "algorithm.local_steps=2"]
@@ -453,6 +454,16 @@ def test_messages_that_did_not_arrive_are_counted_also_where_nobody_left(
     assert told == [f"  not delivered   {gone} of {len(sent)} messages"]
     assert gone > 20
     assert not any("not a number" in line for line in lines)
+
+
+def test_all_that_a_network_is_made_of_can_be_described() -> None:
+    """Also what stands in no slot of its own, such as a wire."""
+    known = {thing for members in CATALOGUE.values() for thing in members.values() if isinstance(thing, type)}
+    assert not {cls.__name__ for path, cls in sections() if path[:1] == ("network",) and cls not in known}
+
+
+def test_a_section_that_is_a_default_is_not_written_out_again() -> None:
+    assert "handover: Handover, default Handover()\n" in describe("hexagonal")
 
 
 def test_sections_can_be_described(capsys: pytest.CaptureFixture[str]) -> None:
