@@ -1,7 +1,7 @@
 """The house: who may import what, held by reading every import in the package.
 
 Three rules. A floor imports only floors below it, and the rooms of floor 1 do not import each other. Each heavy
-dependency has one home. The two wings, simulator and reader, meet only in ``records`` (and ``units``).
+dependency has one home. The two wings, simulator and reader, meet only in ``records`` and ``charts`` (and ``units``).
 """
 
 from __future__ import annotations

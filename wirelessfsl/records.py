@@ -1,8 +1,9 @@
 """The log's vocabulary: flat facts that the simulator appends and the reader folds.
 
-This module is the only thing the two wings of the package share. An :class:`Event` says what one node did in one
-interval of simulated time; a :class:`Metric` is one evaluation of a model. Nothing here is derived from anything else
-in the log: times are seconds, sizes are bytes that flew, energies are joules drawn by ``node``.
+This module and, for the network, :mod:`wirelessfsl.charts` are all that the two wings of the package share. An
+:class:`Event` says what one node did in one interval of simulated time; a :class:`Metric` is one evaluation of a model.
+Nothing here is derived from anything else in the log: times are seconds, sizes are bytes that flew, energies are joules
+drawn by ``node``.
 
 Which rows there are:
 
