@@ -37,7 +37,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 SERVER = "server"
-"""Name of the server node; every other node is a client."""
+"""Name of the server node; edge servers below it are server-0, server-1, ..., and every other node is a client."""
 
 COMPUTE, TRANSFER, RECEIVE, WAIT, IDLE, DROP = "compute", "transfer", "receive", "wait", "idle", "drop"
 DOWN = "down"
@@ -48,6 +48,11 @@ MODEL_UPLOAD, MODEL_DOWNLOAD = "model_upload", "model_download"
 MESSAGE_KINDS = (ACTIVATIONS, LABELS, GRADIENTS, ACTIVATIONS_DOWN, GRADIENTS_UP, MODEL_UPLOAD, MODEL_DOWNLOAD)
 GRADIENTS_OF = {ACTIVATIONS: GRADIENTS, ACTIVATIONS_DOWN: GRADIENTS_UP}
 """What returns of smashed data: at the first cut, and at the second where the client has the model's end, too."""
+
+
+def is_server(name: str) -> bool:
+    """Whether a node of this name is the server, or an edge server below it."""
+    return name == SERVER or name.startswith(f"{SERVER}-")
 
 
 class Event(NamedTuple):

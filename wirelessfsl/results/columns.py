@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wirelessfsl.records import is_server
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer]
 Mask = NDArray[np.bool_]
@@ -34,6 +36,11 @@ class Names(NamedTuple):
         """Which rows hold one of the wanted names; shape (rows,)."""
         wished: Mask = np.array([*(name in wanted for name in self.names), False], dtype=bool)
         return wished[self.codes]
+
+    @property
+    def servers(self) -> Mask:
+        """Which rows hold the name of a server; shape (rows,)."""
+        return self.among(*filter(is_server, self.names))
 
     def totals(self, values: Floats | Ints, rows: Mask) -> dict[str, float]:
         """Sum of ``values`` over the chosen rows by name, names in alphabetical order, only those that occur.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wirelessfsl.records import COMPUTE, DROP, IDLE, SERVER, TRANSFER, WAIT
+from wirelessfsl.records import COMPUTE, DROP, IDLE, TRANSFER, WAIT, is_server
 from wirelessfsl.results.columns import Evaluations, Facts, Floats, Ints, Mask, Names
 
 WAITING = "wait: "
@@ -103,8 +103,11 @@ def latency_by_phase(facts: Facts) -> dict[str, float]:
 
 
 def energy_by_phase(facts: Facts) -> dict[str, dict[str, float]]:
-    """Joules of the whole run by phase, for all "devices" together and for the "server"; idle energy included."""
-    server = facts.node.among(SERVER)
+    """Joules of the whole run by phase, for all "devices" together and for the "server"; idle energy included.
+
+    Edge servers count as the server.
+    """
+    server = facts.node.servers
     spent = facts.energy_j != 0
     return {
         "devices": facts.phase.totals(facts.energy_j, spent & ~server),
@@ -146,7 +149,7 @@ def summarise(
     """
     f = facts
     curve = convergence(evaluations)
-    sent, server = f.activity.among(TRANSFER), f.node.among(SERVER)
+    sent, server = f.activity.among(TRANSFER), f.node.servers
     best = int(curve.accuracy.argmax()) if curve.accuracy.size else None
     first = {f"{target:g}": reached(curve, target) for target in targets}
     return {
@@ -162,7 +165,7 @@ def summarise(
         },
         "bytes": {
             "uplink": int(f.bytes[sent & ~server].sum()),
-            "downlink": int(f.bytes[sent & server].sum()),
+            "downlink": int(f.bytes[sent & server & ~f.peer.servers].sum()),
             "by_phase": {phase: int(total) for phase, total in f.phase.totals(f.bytes, sent).items()},
         },
         "energy_j": {
@@ -192,8 +195,8 @@ def fairness(evaluations: Evaluations) -> dict[str, float | None]:
 
 def _is_client(facts: Facts) -> Mask:
     """By node name: whether it acts somewhere in the log and is not the server (a peer may be nobody)."""
-    acts = np.bincount(facts.node.codes, minlength=len(facts.node.names)) > 0
-    return np.array([here and name != SERVER for name, here in zip(facts.node.names, acts, strict=True)], dtype=bool)
+    names, acts = facts.node.names, np.bincount(facts.node.codes, minlength=len(facts.node.names)) > 0
+    return np.array([here and not is_server(name) for name, here in zip(names, acts, strict=True)], dtype=bool)
 
 
 def _client_rounds(facts: Facts, rows: Mask) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wirelessfsl.records import COMPUTE, DROP, SERVER, TRANSFER, WAIT
+from wirelessfsl.records import COMPUTE, DROP, TRANSFER, WAIT, is_server
 from wirelessfsl.results.columns import Facts, Floats, Mask
 
 Indices = NDArray[np.intp]
@@ -28,7 +28,7 @@ class Moment:
     round: the round.
     start_s: when its first computation, transfer or wait began.
     length_s: until the last of them ended; 0 where every client left at once.
-    lanes: nodes to show, the server first.
+    lanes: nodes to show, servers first.
     clients: how many clients the round has, shown or not.
     """
 
@@ -41,8 +41,11 @@ class Moment:
 
     def bars(self, node: str) -> tuple[Indices, Indices]:
         """Rows to draw in a node's lane, and the slot of each within the lane."""
-        if node == SERVER:
-            rows = np.flatnonzero(self.facts.activity.among(COMPUTE) & self.facts.node.among(SERVER))
+        if is_server(node):
+            f = self.facts
+            here, between = f.node.among(node), f.node.servers & f.peer.servers
+            shown = f.activity.among(COMPUTE) | (f.activity.among(TRANSFER) & between)
+            rows = np.flatnonzero(shown & (here | (f.peer.among(node) & between)))
             return rows, slots(self.facts.start_s[rows], self.facts.end_s[rows])
         rows = self._of_client(node, COMPUTE, TRANSFER)
         return rows, np.zeros_like(rows)
@@ -57,7 +60,7 @@ class Moment:
 
     def _of_client(self, node: str, *activities: str) -> Indices:
         f = self.facts
-        named: Mask = (f.node.among(node) | f.peer.among(node)) & (node != SERVER)
+        named: Mask = (f.node.among(node) | f.peer.among(node)) & (not is_server(node))
         return np.flatnonzero(named & f.activity.among(*activities))
 
     def phases(self) -> dict[str, float]:
@@ -88,16 +91,16 @@ def moment(facts: Facts, round: int | None = None, max_lanes: int = 20) -> Momen
         there = f"{facts.round.min()} to {facts.round.max()}"
         raise ValueError(f"no events in round {round}; the run has rounds {there}")
     nodes = {who.names[code] for who in (timed.node, timed.peer) for code in np.unique(who.codes)}
-    clients = sorted(nodes - {SERVER, ""}, key=_natural)
-    server = [SERVER] if SERVER in nodes else []
-    shown = np.linspace(0, len(clients) - 1, min(max_lanes - len(server), len(clients))).astype(int)
+    servers = sorted(filter(is_server, nodes), key=_natural)
+    clients = sorted(nodes - {*servers, ""}, key=_natural)
+    shown = np.linspace(0, len(clients) - 1, min(max(max_lanes - len(servers), 1), len(clients))).astype(int)
     start_s = float(timed.start_s.min())
     return Moment(
         facts=inside,
         round=round,
         start_s=start_s,
         length_s=float(timed.end_s.max()) - start_s,
-        lanes=(*server, *(clients[i] for i in shown)),
+        lanes=(*servers, *(clients[i] for i in shown)),
         clients=len(clients),
     )
 

@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from wirelessfsl.records import SERVER
+from wirelessfsl.records import is_server
 from wirelessfsl.results import metrics
 from wirelessfsl.results.groups import Group, group
 from wirelessfsl.results.looks import BLACK, COLOURS, DASHES, GREY, OTHER, STYLE, WIDTH_IN, Look, looks, words
@@ -102,7 +102,7 @@ def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
         for run in found.runs:
             shown = shown_round(run, round, max(4, MAX_LANES // len(runs)))
             seed = f", seed {run.scenario.get('seed')}" if len(found.runs) > 1 else ""
-            drawn = sum(node != SERVER for node in shown.lanes)
+            drawn = sum(not is_server(node) for node in shown.lanes)
             choice = f", {drawn} of {shown.clients} clients" if drawn < shown.clients else ""
             panels.append((f"{found.label}{seed}: round {shown.round}{choice}", shown))
     span = scale("s", max(shown.length_s for _, shown in panels))
