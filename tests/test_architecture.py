@@ -67,6 +67,7 @@ TABLE = {
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),
+    "algorithms.hierarchical": row(BASE | {"engine.edges", "engine.world", "learning"}),
     # Floor 3
     "scenario": row(BELOW_SCENARIO | {"scenario"}, "numpy pydantic ruamel importlib"),
     "contending": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
@@ -82,7 +83,7 @@ TABLE = {
     "cutting": row({"learning", "prediction", "scenario"}),
     "economy": row(BASE | {"cutting", "devices", "networking", "prediction", "scenario"}, "numpy"),
     "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
-    "simulation": row(BASE | {"build", "engine", "learning", "network", "scenario"}, "numpy"),
+    "simulation": row(BASE | {"algorithms", "build", "engine", "learning", "network", "scenario"}, "numpy"),
     "calibration": row({"learning", "scenario"}),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing

@@ -12,9 +12,11 @@ from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.economy import FullSpeed
 from wirelessfsl.engine.coding import Coding
+from wirelessfsl.engine.edges import Edge
 from wirelessfsl.engine.estimated import EstimatedCoding
 from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node
+from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.data import BlankData, ClientData, Dataset
 from wirelessfsl.learning.evaluate import activations
@@ -23,7 +25,19 @@ from wirelessfsl.learning.stage import Part, Stage, blank_parts, initial_parts, 
 from wirelessfsl.learning.weights import WeightsFile, fitting, load_weights, pretrain, weights_of_file
 from wirelessfsl.networking import NO_RADIO, NOBODY, duplexed, equipment, medium_of
 from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER, Log
-from wirelessfsl.scenario import Devices, Model, Scenario, Server, cuts_of, deal, model_of, other_of, pieces_of
+from wirelessfsl.scenario import (
+    Devices,
+    EdgeCloud,
+    Model,
+    Scenario,
+    Server,
+    clients_of_edges,
+    cuts_of,
+    deal,
+    model_of,
+    other_of,
+    pieces_of,
+)
 from wirelessfsl.streams import key
 
 if TYPE_CHECKING:
@@ -49,9 +63,14 @@ def build(
     s, algorithm = scenario, scenario.algorithm
     if s.has_clients and not all(isinstance(group.economy, FullSpeed) for group in s.groups):
         raise ValueError("devices.economy: clocks and powers are not chosen yet; see wirelessfsl.economy.planned")
-    world = World(s.seed, executor, log, s.participation)
+    hierarchy = s.hierarchy if isinstance(s.hierarchy, EdgeCloud) else None
+    world = World(s.seed, executor, log, s.participation if hierarchy is None else Participation())
     networked = bool(algorithm.messages)
-    world.server = _node(s, world, SERVER, -1, s.server if s.has_server else NO_SERVER, networked)
+    world.server = _node(s, world, SERVER, -1, s.server if s.has_server else NO_SERVER, networked and hierarchy is None)
+    if hierarchy is not None:
+        radio = equipment(s.server)[1]
+        edges = [Server(profile=each.profile, processor=each.processor, radio=radio) for each in hierarchy.servers]
+        world.edge_servers = tuple(_node(s, world, f"{SERVER}-{i}", -1, each, True) for i, each in enumerate(edges))
     owners = [group for group in s.groups for _ in range(group.count)] if s.has_clients else []
     if s.has_clients:
         world.clients = tuple(_node(s, world, f"client-{i}", i, owner, networked) for i, owner in enumerate(owners))
@@ -90,6 +109,11 @@ def build(
     for client, owner in zip(world.clients, owners, strict=True):
         if owner in own:
             world.own_stages[client], world.own_initial[client] = own[owner]
+    if hierarchy is not None:
+        world.edges = tuple(
+            Edge(world, server, [world.clients[i] for i in own], s.participation, hierarchy.edge_rounds)
+            for server, own in zip(world.edge_servers, clients_of_edges(s), strict=True)
+        )
     return world
 
 

@@ -34,7 +34,7 @@ from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.shadowing import Correlated
 from wirelessfsl.radio.wifi import Wifi
-from wirelessfsl.scenario import Devices, Scenario, Server, places_of, rates_depend_on_power
+from wirelessfsl.scenario import Devices, EdgeCloud, Scenario, Server, places_of, rates_depend_on_power
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import db_to_linear, dbm_to_watt
 
@@ -145,14 +145,14 @@ def _shared(s: Scenario, world: World) -> Choice:
     settings = s.network.medium
     assert isinstance(settings, Wifi | SlottedAloha)
     radios = [client.radio.power for client in world.clients]
-    air = contended_air(s, settings, radios, world.server.radio.power, ways_of(s))
+    air = contended_air(s, settings, radios, equipment(s.server)[1], ways_of(s))
     band = Band(world.env, air, inf, settings.latency_s)
     return lambda sender, receiver: band
 
 
 def _bands(s: Scenario, world: World) -> Choice:
     """A band for each direction; for messages from client to client one a pair."""
-    settings, server = s.network.medium, world.server
+    settings, station = s.network.medium, equipment(s.server)[1]
     assert not isinstance(settings, Pipes)
     assert isinstance(settings, Fdma | Tdma)
     there = (*world.clients, *world.relays)
@@ -161,14 +161,14 @@ def _bands(s: Scenario, world: World) -> Choice:
     paths = Both(clients, Standing(relays_m(s))) if world.relays else clients
     uplink, downlink = (
         Band(world.env, air, settings.width, settings.latency_s)
-        for air in airs(s, settings, radios, server.radio.power, names, paths)
+        for air in airs(s, settings, radios, station, names, paths)
     )
     between = cache(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
 
     def band(sender: Node, receiver: Node | None) -> Band:
-        if server not in (sender, receiver):
+        if receiver is not None and _peers(sender, receiver):
             return between(sender, receiver)
-        return uplink if receiver is server else downlink
+        return uplink if sender.link >= 0 else downlink
 
     return band
 
@@ -200,7 +200,7 @@ def _pipes(s: Scenario, world: World) -> Choice:
 
     @cache
     def band(sender: Node, receiver: Node | None) -> Band:
-        rate = settings.downlink_bit_s if sender is world.server else settings.uplink_bit_s
+        rate = settings.uplink_bit_s if sender.link >= 0 else settings.downlink_bit_s
         return Band(world.env, ConstantAir(rate), 1.0, settings.latency_s)
 
     return band
@@ -216,7 +216,7 @@ def _played(s: Scenario, world: World) -> Choice:
 
     @cache
     def band(sender: Node, receiver: Node | None) -> Band:
-        way: Direction = "downlink" if sender is world.server else "uplink"
+        way: Direction = "uplink" if sender.link >= 0 else "downlink"
         link = sender.link if way == "uplink" else -1 if receiver is None else receiver.link
         own = slice(link, link + 1) if link >= 0 else slice(None)
         latest = latencies[way][own]
@@ -228,10 +228,13 @@ def _played(s: Scenario, world: World) -> Choice:
 def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], list[Hop]]:
     """The way of a message through the air (by a relay, if that is nearer than the site) and over wires.
 
-    The station of a site draws from the server's account, wherever the server is; wires draw nothing.
+    The station of a site draws from the account of the server at the other end, wherever that is; wires draw nothing.
     """
-    topology, server = s.network.topology, world.server
+    topology = s.network.topology
     assert isinstance(topology, Graph)
+    stands = {world.server: topology.server}
+    if isinstance(s.hierarchy, EdgeCloud):
+        stands |= {node: each.at for node, each in zip(world.edge_servers, s.hierarchy.servers, strict=True)}
     places = cache(lambda name: Node(world, name, 0, NOBODY, NO_RADIO, NoBattery()))
     paths, at_m = ways_of(s), relays_m(s)
 
@@ -253,12 +256,17 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
         return up, down
 
     def hops(sender: Node, receiver: Node) -> list[Hop]:
-        if server not in (sender, receiver):
+        if _peers(sender, receiver):
             return [Hop(band(sender, receiver), sender, receiver)]
-        client, up = (sender, True) if receiver is server else (receiver, False)
+        if sender in stands and receiver in stands:
+            return [wire(*ends) for ends in topology.path(stands[sender], stands[receiver])]
+        client, server, up = (sender, receiver, True) if receiver in stands else (receiver, sender, False)
         site = _site(s, band(client, server), client, world.env.now)
         wires = [wire(*ends) for ends in topology.path(*((site, topology.server) if up else (topology.server, site)))]
         i = int(nearest_relay(at_m, paths.positions_m(world.env.now)[[client.link]])[0])
+        ends = (site, stands[server]) if up else (stands[server], site)
+        wires = [wire(*pair) for pair in topology.path(*ends)]
+        i = nearest(client)
         air = [Hop(band(sender, receiver), sender, receiver)]
         if i >= 0:
             relay, via = world.relays[i], len(world.clients) + i
@@ -270,6 +278,11 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
         return [*air, *wires] if up else [*wires, *air]
 
     return hops
+
+
+def _peers(sender: Node, receiver: Node) -> bool:
+    """Whether a message is from client to client."""
+    return min(sender.link, receiver.link) >= 0
 
 
 def _site(s: Scenario, uplink: Band, client: Node, time_s: float) -> str:

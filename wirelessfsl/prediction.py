@@ -59,7 +59,7 @@ from wirelessfsl.records import (
     SERVER,
 )
 from wirelessfsl.rounds import BLOCKS, Cost, Crew, Link, Load
-from wirelessfsl.scenario import Model, Scenario, broadcasts, cuts_of, model_of
+from wirelessfsl.scenario import Flat, Model, Scenario, broadcasts, cuts_of, model_of
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import BITS_PER_BYTE
 
@@ -191,7 +191,9 @@ def duties(scenario: Scenario, dataset: Dataset, less_db: Floats) -> list[Duty]:
 
 
 def _turns(s: Scenario, dataset: Dataset, batch: _Batch) -> Iterator[Turn]:
-    """Of all crews, one after the other."""
+    """Of all crews, one after the other. Raises ValueError for edge servers below a cloud."""
+    if not isinstance(s.hierarchy, Flat):
+        raise ValueError(f"{s.name}: hierarchy.kind: got edge_cloud, must be flat: its rounds are not predicted")
     scheme = s.algorithm
     batches = [batch if each.model is None else _batch(s, dataset, each.model) for each in s.groups]
     counts = [each.count for each in s.groups]

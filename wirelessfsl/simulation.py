@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from wirelessfsl.algorithms import hierarchical
 from wirelessfsl.build import build
 from wirelessfsl.engine.band import Stalled
 from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationError, World
@@ -238,7 +239,8 @@ def play(
         evaluator = _Accountant(log, report) if timing_only else _Evaluator(scenario, dataset, log, report, watch)
         evaluator.prepare(world)
         world.on_round = evaluator
-        main = world.env.process(scenario.algorithm.train(world))
+        scheme = scenario.algorithm
+        main = world.env.process(hierarchical.train(world, scheme) if world.edges else scheme.train(world))
         status = "completed"
         with calm_collector(), np.errstate(divide="ignore"):  # a link of rate 0 takes infinitely long
             begin, busy_before, kernels_before = perf_counter(), executor.busy_s, executor.kernels
@@ -268,5 +270,5 @@ def play(
         wall_s=wall,
         overhead_fraction=max(0.0, 1.0 - busy / wall),
         kernels=executor.kernels - kernels_before,
-        client_steps=world.client_steps,
+        client_steps=sum(each.client_steps for each in (world, *world.edges)),
     )

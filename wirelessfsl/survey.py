@@ -29,7 +29,7 @@ from wirelessfsl.learning.landscape import blend, sensitivity, squared, steepnes
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.records import LABELS
-from wirelessfsl.scenario import Scenario
+from wirelessfsl.scenario import Flat, Scenario
 from wirelessfsl.streams import key
 
 if TYPE_CHECKING:
@@ -78,13 +78,15 @@ class Row(NamedTuple):
 class Survey:
     """Watches a run of fedsl or splitfed_v1 and bounds its gradients (a :data:`wirelessfsl.simulation.Watch`).
 
-    Raises ValueError if the theorem is not of the scenario's scheme or optimiser.
+    Raises ValueError if the theorem is not of the scenario's scheme, hierarchy or optimiser.
     """
 
     def __init__(self, scenario: Scenario) -> None:
         algorithm = scenario.algorithm
         if not isinstance(algorithm, FedSL | SplitFedV1):
             raise ValueError(f"algorithm.kind: got {algorithm.kind}, a bound is known here for fedsl and splitfed_v1")
+        if not isinstance(scenario.hierarchy, Flat):
+            raise ValueError("hierarchy.kind: got edge_cloud, must be flat: the bound is of one server")
         if algorithm.optimizer != SGD(lr=algorithm.optimizer.lr):
             raise ValueError(
                 "algorithm.optimizer: the bound is of sgd with a constant learning rate, without momentum and weight"

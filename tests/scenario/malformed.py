@@ -612,6 +612,66 @@ MALFORMED = [
         "3:35 network.topology.relays: got 1, must be none: medium aloha has one access point",
     ),
     Malformed(
+        "edge servers at the site of the cloud",
+        "hierarchy: {kind: edge_cloud, servers: [{at: site-0}]}\n",
+        "1:19 hierarchy.kind: got 'edge_cloud', must be flat with topology direct; set network.topology: {kind: graph, wires: ...}",
+    ),
+    Malformed(
+        "edge servers of a scheme with private parts",
+        "algorithm: {kind: mtsl}\nhierarchy: {kind: edge_cloud, servers: [{at: site-0}]}\nnetwork: {topology: {kind: graph}}\n",
+        "2:19 hierarchy.kind: got 'edge_cloud', must be flat with algorithm mtsl; it is for splitfed_v1, splitfed_v2, parallel_sl, cpsl, fedlite, fedavg, fedprox",
+    ),
+    Malformed(
+        "an edge server where no node is",
+        "hierarchy: {kind: edge_cloud, servers: [{at: site-1}]}\nnetwork: {topology: {kind: graph}}\n",
+        "1:46 hierarchy.servers.0.at: got 'site-1', allowed: site-0 (did you mean site-0?)",
+    ),
+    Malformed(
+        "an edge server in the cloud",
+        "hierarchy: {kind: edge_cloud, servers: [{at: cloud}]}\nnetwork: {topology: {kind: graph}}\n",
+        "1:46 hierarchy.servers.0.at: got 'cloud', allowed: site-0",
+    ),
+    Malformed(
+        "an edge server that does not exist",
+        "hierarchy: {kind: edge_cloud, servers: [{at: site-0, profile: edge-gpo}]}\nnetwork: {topology: {kind: graph}}\n",
+        "1:63 hierarchy.servers.0.profile: got 'edge-gpo', allowed: stm32f746, ... (did you mean edge-gpu?)",
+    ),
+    Malformed(
+        "no edge server",
+        "hierarchy: {kind: edge_cloud, servers: []}\nnetwork: {topology: {kind: graph}}\n",
+        "1:40 hierarchy.servers: got an empty list, must be a list of one edge server or more",
+    ),
+    Malformed(
+        "two edge servers at one node",
+        "hierarchy: {kind: edge_cloud, servers: [{at: site-0}, {at: site-0}]}\nnetwork: {topology: {kind: graph}}\n",
+        "1:40 hierarchy.servers: got 'site-0' twice, must be a node of its own for each",
+    ),
+    Malformed(
+        "a client of two edge servers",
+        "data: {name: blobs, clients: 3}\nhierarchy: {kind: edge_cloud, servers: [{at: site-0, clients: [0, 1]}], assignment: listed}\nnetwork: {topology: {kind: graph}}\n",
+        "2:40 hierarchy.servers: got clients [0, 1], must have each of 0 to 2 once",
+    ),
+    Malformed(
+        "an edge server that is the nearest to nobody",
+        "hierarchy: {kind: edge_cloud, servers: [{at: site-0}, {at: edge}]}\nnetwork: {topology: {kind: graph, wires: [{ends: [site-0, edge]}, {ends: [edge, cloud]}]}}\n",
+        "1:12 hierarchy.assignment: got 'nearest', which leaves edge without clients; take in_turn or listed",
+    ),
+    Malformed(
+        "a cut by prediction with edge servers",
+        "model: {name: mlp, cuts: auto}\nhierarchy: {kind: edge_cloud, servers: [{at: site-0}]}\nnetwork: {topology: {kind: graph}}\n",
+        "1:26 model.cuts: got 'auto', must name the cut: rounds of hierarchy edge_cloud are not predicted",
+    ),
+    Malformed(
+        "economy with edge servers",
+        "devices: [{count: 10, economy: {kind: deadline, round_s: 20}}]\nhierarchy: {kind: edge_cloud, servers: [{at: site-0}]}\nnetwork: {topology: {kind: graph}}\n",
+        "1:39 devices.0.economy.kind: got 'deadline', must be full_speed: rounds of hierarchy edge_cloud are not predicted",
+    ),
+    Malformed(
+        "list of clients that nobody reads",
+        "hierarchy: {kind: edge_cloud, servers: [{at: site-0, clients: [0]}]}\nnetwork: {topology: {kind: graph}}\n",
+        "1:54 hierarchy.servers.0.clients: has no effect: assignment is nearest; remove it",
+    ),
+    Malformed(
         "sensitivities that do not ascend",
         "network: {medium: {kind: wifi, sensitivity_dbm: [-80, -82]}}\n",
         "1:49 network.medium.sensitivity_dbm: got (-80.0, -82.0), must be 1 to 12 ascending numbers",

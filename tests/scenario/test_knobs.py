@@ -43,6 +43,8 @@ from wirelessfsl.scenario import (
     Codecs,
     Data,
     Devices,
+    EdgeCloud,
+    EdgeServer,
     Model,
     Network,
     Scenario,
@@ -111,6 +113,8 @@ GIVEN: dict[type, dict[str, Any]] = {
     Wifi: {"sensitivity_dbm": (-82.0,)},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},
+    EdgeCloud: {"servers": (EdgeServer(at="left"), EdgeServer(at="right")), "assignment": "listed"},
+    EdgeServer: {"at": "left"},
     Relay: {"name": "relay", "at_m": (50.0, 20.0)},
 }
 """What a section needs so that all of its knobs have an effect; the data set only has to take a folder."""
@@ -276,6 +280,11 @@ IDLE = {
         "network": {"channel": {"phy": {"kind": "fixed"}}},
         "devices": [{"count": 10, "processor": {"kind": "measured"}}],
     },
+    "edge servers": {
+        "algorithm": {"kind": "fedavg"},
+        "hierarchy": {"kind": "edge_cloud", "servers": [{"at": "site-0", "processor": {"kind": "cmos"}}]},
+        "network": {"topology": {"kind": "graph"}},
+    },
     "own hardware": {"server": {"processor": {"kind": "cmos"}, "radio": {"sleep_after_s": 1.0}}},
 }
 """Scenarios in which some knobs have no effect."""
@@ -289,6 +298,7 @@ SOME = {
     "model.pretrained.data.root": "x",
     "model.pretrained.data.image_size": 8,
     "server.radio": {},
+    "hierarchy.servers.0.clients": [0, 1],
     "devices.0.model": {"name": "mlp"},
     "devices.1.model": {"name": "mlp"},
     "devices.0.radio": {},

@@ -44,6 +44,7 @@ class FedAvg:
 
     cuts: ClassVar[int] = 0
     messages: ClassVar[tuple[str, ...]] = (MODEL_UPLOAD, MODEL_DOWNLOAD)
+    merges: ClassVar[bool] = True
 
     kind: Literal["fedavg"] = "fedavg"
     rounds: Count = 30
@@ -70,6 +71,7 @@ class FedAvg:
                 model = model.load(mean)
                 parts |= {k: part for k, (part, _, _) in done.items()}
             world.close_round((model,), {k: losses for k, (_, _, losses) in done.items()})
+            (model,) = yield from world.merged((model,))
 
     def session(self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part) -> Steps:
         """One client's round: its part, the uploaded weights, the loss of every batch."""

@@ -51,6 +51,7 @@ class FedLite:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+    merges: ClassVar[bool] = True
     pace: ClassVar[str] = "in_step"
 
     kind: Literal["fedlite"] = "fedlite"
@@ -86,6 +87,7 @@ class FedLite:
                     mean = yield from server.compute(average, [*updates.values()], shares)
                     client_part = yield from server.compute(step, rule, client_part, mean)
             world.close_round((client_part, server_part), losses)
+            client_part, server_part = yield from world.merged((client_part, server_part))
 
     def there(self, world: World, client: Node, part: Part) -> Steps:
         """Download of the client part, forward pass and upload: part, tape, smashed data, labels and inputs."""

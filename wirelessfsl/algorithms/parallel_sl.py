@@ -50,6 +50,7 @@ class ParallelSL:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+    merges: ClassVar[bool] = True
     pace: ClassVar[str] = "in_step"
 
     kind: Literal["parallel_sl"] = "parallel_sl"
@@ -73,6 +74,7 @@ class ParallelSL:
                 parts |= trained
                 losses |= own
             world.close_round((client_part, server_part), losses)
+            client_part, server_part = yield from world.merged((client_part, server_part))
 
     def clusters(self, clients: tuple[Node, ...]) -> list[tuple[Node, ...]]:
         """Clients that go in step; one cluster after the other continues with the averages of the one before."""

@@ -19,7 +19,7 @@ Ours, where the abstract is silent: one server model that steps once for all, an
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import Sent
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
@@ -45,6 +45,8 @@ class SFLGA(ParallelSL):
     weighting: share p_k of a client in the gradient and in the average of the client parts: its number of samples, or
         the same for all.
     """
+
+    merges: ClassVar[bool] = False  # edge servers stand behind wires, and a broadcast is one hop
 
     kind: Literal["sfl_ga"] = "sfl_ga"  # type: ignore[assignment]
 

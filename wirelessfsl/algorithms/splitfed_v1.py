@@ -49,6 +49,7 @@ class SplitFedV1:
     cuts: ClassVar[int] = 1
     own: ClassVar[str] = "cuts"
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+    merges: ClassVar[bool] = True
 
     kind: Literal["splitfed_v1"] = "splitfed_v1"
     rounds: Count = 30
@@ -83,6 +84,7 @@ class SplitFedV1:
                 parts |= {k: part for k, (part, _, _, _) in done.items()}
                 replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
             world.close_round((client_part, server_part), {k: losses for k, (_, _, _, losses) in done.items()})
+            client_part, server_part = yield from world.merged((client_part, server_part))
 
     def session(
         self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part, replica: Part

@@ -31,7 +31,7 @@ class Medium:
     def transmit(self, sender: Node, receiver: Node, size_bytes: int) -> Flight | Journey:
         """Send ``size_bytes``; the returned event happens at the arrival, its value is the :class:`Delivery`."""
         hops = self._hops(sender, receiver)
-        if len(hops) == 1:
+        if len(hops) == 1 and not hops[0].wired:
             return hops[0].begin(self.env, size_bytes)
         return Journey(self.env, hops, sender, receiver, size_bytes)
 

@@ -214,7 +214,7 @@ class Messages:
         for relay, sent, begin_s, end_s, energy_j in relayed:
             activity, kind = TRANSFER if sent else RECEIVE, next(iter(sizes))
             self.journal.write(begin_s, end_s, relay, activity, kind, peer=relay, energy_j=energy_j)
-        if sender.name == SERVER:
+        if sender.link < 0:
             receiver.downlink_bytes += delivery.sent_bytes
         else:
             sender.uplink_bytes += delivery.sent_bytes

@@ -37,6 +37,8 @@ from wirelessfsl.records import Event as Fact
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from wirelessfsl.engine.edges import Edge
+
 __all__ = ["Broadcast", "Cut", "Exhausted", "Lost", "Model", "Node", "SimulationError", "Skipped", "Steps", "World"]
 
 
@@ -72,6 +74,8 @@ class World:
         self.clients: tuple[Node, ...] = ()
         self.relays: tuple[Node, ...] = ()
         self.server: Node
+        self.edge_servers: tuple[Node, ...] = ()
+        self.edges: tuple[Edge, ...] = ()
         self.stages: tuple[Stage, ...] = ()
         self.crossings: tuple[str, ...] = ()
         self.initial: tuple[Part, ...] = ()
@@ -98,7 +102,7 @@ class World:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """All that have an account."""
-        return (*self.clients, *self.relays, self.server)
+        return (*self.clients, *self.relays, *self.edge_servers, self.server)
 
     @property
     def round(self) -> int:
@@ -238,13 +242,18 @@ class World:
         began_s, now = self.journal.began_s[-1], self.env.now
         self.sessions.close_round()
         for node in self.nodes:
-            if node.link >= 0 and node not in self.sessions.running:
+            if (node.link >= 0 or node in self.edge_servers) and node not in self.sessions.running:
                 self.sessions.wait_over(node)
             node.settle()
             idle_j = node.take_idle_j()
             self.log.event(Fact(began_s, now, node.name, "", IDLE, IDLE, self.round, -1, 0, 0.0, idle_j, 0, True))
         self.on_round(self, parts, losses, cut)
         self.log.flush()
+
+    def merged(self, parts: Sequence[Part]) -> Generator[Event, Any, tuple[Part, ...]]:
+        """What the server goes on with after a round: its parts, or those of the cloud above it, if there is one."""
+        yield from ()
+        return tuple(parts)
 
     # What happens underneath
 
@@ -260,11 +269,15 @@ class World:
             if node.gone:
                 return
             node.gone = up_s == inf
-            self.sessions.fell(node, "failure")
+            node.world.sessions.fell(node, "failure")
             if node.gone:
                 return
             yield self.env.timeout(up_s - self.env.now)
-            self.sessions.rose(node)
-            if self._back is not None:
-                self._back.succeed()
-                self._back = None
+            node.world.back(node)
+
+    def back(self, node: Node) -> None:
+        """A client is on again, and whoever waits for one goes on."""
+        self.sessions.rose(node)
+        if self._back is not None:
+            self._back.succeed()
+            self._back = None

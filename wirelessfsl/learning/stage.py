@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wirelessfsl.lazy import torch
@@ -214,6 +215,17 @@ def recut(weights: Sequence[Weights], was: tuple[Stage, ...], will: tuple[Stage,
     names = [name for own in tensor_names(was[0].model, was[0].cuts) for name in own]
     held = dict(zip(names, (tensor for own in weights for tensor in own), strict=True))
     return tuple(tuple(held[name] for name in own) for own in tensor_names(will[0].model, will[0].cuts))
+
+
+def whole(parts: Sequence[Part]) -> Weights:
+    """Parameters and buffers of all stages of a model, as :func:`loaded` takes them."""
+    return tuple(chain.from_iterable(part.weights for part in parts))
+
+
+def loaded(parts: Sequence[Part], weights: Weights) -> tuple[Part, ...]:
+    """Stages with these parameters and buffers of the whole model."""
+    held = iter(weights)
+    return tuple(part.load(tuple(islice(held, len(part.weights)))) for part in parts)
 
 
 def _lasting() -> torch.inference_mode:

@@ -124,7 +124,7 @@ class Graph:
         nodes = {name for pair in ends for name in pair}
         names = [relay.name for relay in self.relays]
         for i, name in enumerate(names):
-            if name in nodes or name in names[:i] or name == "server" or name.startswith("client-"):
+            if name in nodes or name in names[:i] or name.startswith(("client-", "server")):
                 raise ValueError(f"relays.{i}.name: got {name!r}, must be a name that no other node has")
         for name in (SITE, self.server):
             if name not in nodes:
@@ -162,6 +162,10 @@ class Graph:
     def wires_to_server(self) -> list[Wire]:
         """The wires from the first site to the server, in turn."""
         return [self.wire(*ends) for ends in self.path(SITE, self.server)]
+
+    def seconds(self, start: str, end: str) -> float:
+        """Time of a packet on the quickest way from one node to another, s."""
+        return float(sum(self.wired.edges[pair]["seconds"] for pair in self.path(start, end)))
 
     def wire(self, start: str, end: str) -> Wire:
         """The wire between two neighbours."""

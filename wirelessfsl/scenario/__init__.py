@@ -21,6 +21,8 @@ from wirelessfsl.scenario.derived import (
     places_of,
     rates_depend_on_power,
 )
+from wirelessfsl.scenario.edges import clients_of_edges
+from wirelessfsl.scenario.hierarchy import EdgeCloud, EdgeServer, Flat, Hierarchy
 from wirelessfsl.scenario.json_schema import describe_fields, schema
 from wirelessfsl.scenario.loading import load_scenario
 from wirelessfsl.scenario.problems import ScenarioError
@@ -46,7 +48,11 @@ __all__ = [
     "Codecs",
     "Data",
     "Devices",
+    "EdgeCloud",
+    "EdgeServer",
     "EvaluationSettings",
+    "Flat",
+    "Hierarchy",
     "Host",
     "Model",
     "Network",
@@ -54,6 +60,7 @@ __all__ = [
     "ScenarioError",
     "Server",
     "broadcasts",
+    "clients_of_edges",
     "cut_choices",
     "cuts_of",
     "dataset_of",

@@ -34,6 +34,7 @@ from wirelessfsl.radio.tr38901.rma import RMa
 from wirelessfsl.radio.tr38901.uma import UMa
 from wirelessfsl.radio.tr38901.umi import UMi
 from wirelessfsl.records import GRADIENTS_OF, LABELS
+from wirelessfsl.scenario import edges
 from wirelessfsl.scenario.derived import (
     broadcasts,
     cuts_of,
@@ -70,6 +71,7 @@ def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
             yield Problem(("network", "topology", "relays", i, "profile"), f"got {relay.profile!r}, {known}")
     yield from _of_cells(s)
     yield from _of_files(s)
+    yield from edges.conflicts(s)
     if broadcasts(s) and s.network.topology.kind == "graph":
         text = f"got 'graph', must be direct: {s.algorithm.kind} broadcasts, which is one hop"
         yield Problem(("network", "topology", "kind"), text, reads=(_ALGORITHM,))

@@ -47,6 +47,7 @@ from wirelessfsl.network.layout import Disc, Layout
 from wirelessfsl.network.mobility import Mobility, Static
 from wirelessfsl.network.topology import Direct, Topology
 from wirelessfsl.radio.link import Channel
+from wirelessfsl.scenario.hierarchy import Flat, Hierarchy
 from wirelessfsl.scenario.presets import PresetName
 from wirelessfsl.settings import Kinds, OrWord, settings
 from wirelessfsl.units import Count, Fraction, Ge, Gt, Le, Lt
@@ -277,6 +278,7 @@ class Scenario:
     codecs: encoding of each kind of message.
     devices: the clients' devices, in groups; counts add up to data.clients. By default all the same.
     server: the server.
+    hierarchy: whether edge servers stand between the clients and the server.
     network: layout, channel, medium and transport.
     evaluation: cadence and targets.
     host: settings of the machine that simulates.
@@ -292,6 +294,7 @@ class Scenario:
     codecs: Codecs = Codecs()
     devices: tuple[Devices, ...] = ()
     server: Server = Server()
+    hierarchy: Hierarchy = Flat()
     network: Network = Network()
     evaluation: EvaluationSettings = EvaluationSettings()
     host: Host = Host()

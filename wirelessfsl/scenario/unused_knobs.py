@@ -26,6 +26,7 @@ from wirelessfsl.radio.tr38901.rma import RMa
 from wirelessfsl.radio.tr38901.uma import UMa
 from wirelessfsl.radio.tr38901.umi import UMi
 from wirelessfsl.records import GRADIENTS_OF, MESSAGE_KINDS, MODEL_DOWNLOAD
+from wirelessfsl.scenario import edges
 from wirelessfsl.scenario.derived import broadcasts, owners_of, rates_depend_on_power
 from wirelessfsl.scenario.problems import Path, Problem
 from wirelessfsl.scenario.settings import Devices, Model, Scenario
@@ -60,6 +61,7 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_peers,
         _of_own_models,
         _of_nodes,
+        edges.unused,
         _of_economy,
     ):
         for path, why, *reads in of(s):
