@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.codecs.wire import CorruptPayload
+from wirelessfsl.lazy import torch
 
 Positions: TypeAlias = NDArray[np.intp]
 
@@ -82,6 +83,19 @@ def unpack_positions(packed: memoryview, count: int, kept: int, rows: int = 1) -
     if len(positions) != rows * kept or (np.diff(positions) <= 0).any() or (kept and positions[-1] >= rows * count):
         raise CorruptPayload(f"positions that are not {kept} different ones among {count}, {rows} times")
     return positions
+
+
+def lost_codes(lost: torch.Tensor, count: int, bits: int) -> torch.Tensor:
+    """Which of the codes of some bits, packed one after the other, have bits in lost bytes, shape (count,).
+
+    lost: flags of the bytes.
+
+    >>> lost_codes(torch.tensor([False, True, False]), count=4, bits=6).tolist()
+    [False, True, True, False]
+    """
+    before = torch.cat((torch.zeros(1, dtype=torch.int64), lost.cumsum(0)))
+    first = torch.arange(count) * bits
+    return before[-(-(first + bits) // 8)] > before[first // 8]
 
 
 def numbers(key: int) -> np.random.Generator:

@@ -54,7 +54,7 @@ class Cast:
         return Coded(b"", narrow)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
-        return Opened(self._flown(dtype), shape, lambda values: values.to(dtype))
+        return Opened(self._flown(dtype), shape, lambda values: values.to(dtype), lost=lambda lost: lost)
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(0, self._flown(dtype), shape)

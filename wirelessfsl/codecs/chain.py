@@ -14,9 +14,12 @@ from hashlib import blake2b
 from math import prod
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wirelessfsl.codecs.c3_sl import C3SL
 from wirelessfsl.codecs.clustering import Clustering
-from wirelessfsl.codecs.codec import Backward, Codec, DiffersAtTest, Layout, Memory, Shape, Take
+from wirelessfsl.codecs.codec import Backward, Codec, DiffersAtTest, Layout, Memory, Shape
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, Lossless, RangeCoder, Zstd
 from wirelessfsl.codecs.sparse import RandomK
@@ -119,10 +122,12 @@ class Chain:
         remembered = memory if all(state is None for state in states) else (_key(memory), *states)
         return Sent(write(self.fingerprint, tensors, bodies), remembered, WayBack(tuple(back)))
 
-    def receive(self, payload: Payload) -> Received:
+    def receive(self, payload: Payload, lost: NDArray[np.bool_] | None = None) -> Received:
         """Tensors of a payload, on the CPU and owning their memory, and the gradients' way back.
 
         payload: what an equal chain sent.
+        lost: flags of its bytes; zeros are taken for what they say, and the gradient of that is zero. Headers, heads
+            and integers count as guarded: their flags change nothing. By default no byte is lost.
 
         Raises CorruptPayload, a ValueError, for anything else.
         """
@@ -131,7 +136,7 @@ class Chain:
         if self.lossless is not None:
             dtypes, shapes = zip(*frame.headers, strict=True) if frame.headers else ((), ())
             reader = Reader(memoryview(self.lossless.unpack(frame.rest(), self._most_body(shapes, dtypes))))
-        decoded = [self._decode(dtype, shape, reader.take) for dtype, shape in frame.headers]
+        decoded = [self._decode(dtype, shape, reader, lost) for dtype, shape in frame.headers]
         reader.finish()
         tensors, back = zip(*decoded, strict=True) if decoded else ((), ())
         return Received(tensors, WayBack(back))
@@ -159,6 +164,17 @@ class Chain:
         """Length of the payload in closed form; None where it depends on the values."""
         fixed = all(layout.fixed for _, layout in self._layouts(shapes, dtypes)) and self.lossless is None
         return frame_bytes(shapes) + self._most_body(shapes, dtypes) if fixed else None
+
+    @property
+    def brittle(self) -> Codec | Lossless | None:
+        """What makes nothing of a message with gaps, if something here does."""
+        values: torch.Tensor = torch.zeros(8, 8)
+        for codec in () if self.lossless else self.codecs:
+            dtype, shape = values.dtype, tuple(values.shape)
+            head, values, *_ = codec.encode(values, codec.begin(0))
+            if codec.open(dtype, shape, Reader(memoryview(head)).take).lost is None:
+                return codec
+        return self.lossless
 
     @cached_property
     def fingerprint(self) -> int:
@@ -188,22 +204,30 @@ class Chain:
             back += [backward] if backward else []
         parts.append(raw(values))
         if self.feedback:
-            residual = x - self._decode(x.dtype, tuple(x.shape), Reader(memoryview(b"".join(parts))).take)[0]
+            residual = x - self._decode(x.dtype, tuple(x.shape), Reader(memoryview(b"".join(parts))))[0]
         forgetful = residual is None and all(memory is None for memory in new)
         return parts, None if forgetful else (residual, *new), tuple(reversed(back))
 
-    def _decode(self, dtype: torch.dtype, shape: Shape, take: Take) -> tuple[torch.Tensor, tuple[Backward, ...]]:
-        restores = []
-        back: list[Backward] = []
-        if dtype.is_floating_point:
+    def _decode(
+        self, dtype: torch.dtype, shape: Shape, reader: Reader, lost: NDArray[np.bool_] | None = None
+    ) -> tuple[torch.Tensor, tuple[Backward, ...]]:
+        floating, steps = dtype.is_floating_point, []
+        if floating:
             for codec in self.codecs:
-                dtype, shape, restore_values, backward = codec.open(dtype, shape, take)
-                restores.append(restore_values)
-                back += [backward] if backward else []
-        values = restore(take(prod(shape) * dtype.itemsize), dtype, shape)
-        for restore_values in reversed(restores):
-            values = restore_values(values)
-        return values, tuple(back)
+                steps.append(codec.open(dtype, shape, reader.take))
+                dtype, shape = steps[-1][:2]
+        at = reader.at
+        values = restore(reader.take(prod(shape) * dtype.itemsize), dtype, shape)
+        for step in reversed(steps):
+            values = step.restore(values)
+        back = [step.backward for step in steps if step.backward]
+        if lost is None or not floating or not (of_body := lost[at : reader.at]).any():
+            return values, tuple(back)
+        gone = torch.from_numpy(of_body.reshape(-1, dtype.itemsize).any(axis=1)).view(shape)
+        for step in reversed(steps):
+            assert step.lost is not None, "a codec that makes nothing of a message with gaps"
+            gone = step.lost(gone)
+        return values.masked_fill(gone, 0.0), (Backward(lambda gradient: gradient.masked_fill(gone, 0.0)), *back)
 
     def _layouts(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> Iterator[tuple[Shape, Layout]]:
         """For every tensor and codec: the shape that comes in, and what goes out."""

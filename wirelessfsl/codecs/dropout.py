@@ -68,7 +68,7 @@ class Dropout:
         count = prod(shape)
         if self.mask == "bitmap":
             positions = np.flatnonzero(unpack_flags(take(flags_bytes(count)), count))
-            return opened(dtype, shape, len(positions), lambda: positions, self.gradient)
+            return opened(dtype, shape, len(positions), lambda: positions, self.gradient)._replace(lost=None)
         (key,), (kept,) = _KEY.unpack(take(KEY_BYTES)), _COUNT.unpack(take(_COUNT.size))
         # Ten standard deviations: the mask is drawn only for a size that the values speak for.
         if abs(kept - (1 - self.p) * count) > 10 * math.sqrt(self.p * (1 - self.p) * count) + 10:

@@ -29,7 +29,7 @@ class Identity:
         return Coded(b"", x)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
-        return Opened(dtype, shape, lambda values: values)
+        return Opened(dtype, shape, lambda values: values, lost=lambda lost: lost)
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(0, dtype, shape)

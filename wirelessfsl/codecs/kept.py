@@ -81,14 +81,18 @@ def opened(
     def backward(full: torch.Tensor) -> torch.Tensor:
         return full.reshape(-1)[torch.from_numpy(positions())]
 
-    return Opened(dtype, (kept,), restore, Backward(backward) if gradient == "kept" else None)
+    def lost(of_values: torch.Tensor) -> torch.Tensor:
+        return spread(of_values, positions(), shape)
+
+    return Opened(dtype, (kept,), restore, Backward(backward) if gradient == "kept" else None, lost)
 
 
 def open_positions(
     dtype: torch.dtype, shape: Shape, take: Take, count: int, kept: int, gradient: Returned, rows: int = 1
 ) -> Opened:
     positions = unpack_positions(take(positions_bytes(count, kept, rows)), count, kept, rows)
-    return opened(dtype, shape, rows * kept, lambda: positions, gradient)
+    # Positions are too many bytes to be guarded against loss as heads are.
+    return opened(dtype, shape, rows * kept, lambda: positions, gradient)._replace(lost=None)
 
 
 def spread(values: torch.Tensor, positions: Positions, shape: Shape) -> torch.Tensor:

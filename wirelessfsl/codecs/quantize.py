@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wirelessfsl.codecs.bits import lost_codes
 from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
 from wirelessfsl.codecs.wire import CorruptPayload
 from wirelessfsl.lazy import torch
@@ -96,7 +97,11 @@ class Quantize:
             values += lo
             return self._ungrouped(torch.from_numpy(values).to(dtype, copy=True), shape)
 
-        return Opened(torch.uint8, layout.shape, restore)
+        def lost(of_bytes: torch.Tensor) -> torch.Tensor:
+            codes = lost_codes(of_bytes, math.prod(shape), self.bits)
+            return self._ungrouped(codes.view(len(limits), -1) if len(limits) else codes.view(0, 1), shape)
+
+        return Opened(torch.uint8, layout.shape, restore, lost=lost)
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         packed = -(-math.prod(shape) * self.bits // BITS_PER_BYTE)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wirelessfsl.codecs.bits import as_key, flags_bytes, next_key, numbers, pack_flags, unpack_flags
+from wirelessfsl.codecs.bits import as_key, flags_bytes, lost_codes, next_key, numbers, pack_flags, unpack_flags
 from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
 from wirelessfsl.codecs.quantize import pack, unpack
 from wirelessfsl.codecs.wire import CorruptPayload
@@ -67,7 +67,12 @@ class QSGD:
             values = (codes >> 1).astype(np.float64) * (norm / self.levels)
             return _tensor(np.where(codes & 1, -values, values), dtype, shape)
 
-        return Opened(torch.uint8, self.layout(dtype, shape).shape, restore)
+        return Opened(
+            torch.uint8,
+            self.layout(dtype, shape).shape,
+            restore,
+            lost=lambda lost: lost_codes(lost, prod(shape), self._bits).view(shape),
+        )
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         packed = -(-prod(shape) * self._bits // BITS_PER_BYTE)
@@ -116,7 +121,12 @@ class Sign:
         def restore(packed: torch.Tensor) -> torch.Tensor:
             return _tensor(np.where(unpack_flags(packed.numpy().data, prod(shape)), scale, -scale), dtype, shape)
 
-        return Opened(torch.uint8, self.layout(dtype, shape).shape, restore)
+        return Opened(
+            torch.uint8,
+            self.layout(dtype, shape).shape,
+            restore,
+            lost=lambda lost: lost_codes(lost, prod(shape), 1).view(shape),
+        )
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(_scale_type(dtype).itemsize, torch.uint8, (flags_bytes(prod(shape)),))
@@ -163,7 +173,12 @@ class Ternary:
             digits = packed.numpy()[:, None] // 3 ** np.arange(_TRITS) % 3
             return _tensor(np.array([0.0, scale, -scale])[digits.reshape(-1)[: prod(shape)]], dtype, shape)
 
-        return Opened(torch.uint8, self.layout(dtype, shape).shape, restore)
+        return Opened(
+            torch.uint8,
+            self.layout(dtype, shape).shape,
+            restore,
+            lost=lambda lost: lost.repeat_interleave(_TRITS)[: prod(shape)].view(shape),
+        )
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(_scale_type(dtype).itemsize, torch.uint8, (-(-prod(shape) // _TRITS),))

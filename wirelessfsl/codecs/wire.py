@@ -88,6 +88,11 @@ class Reader:
         self._bytes = received
         self._at = 0
 
+    @property
+    def at(self) -> int:
+        """How many bytes have been taken."""
+        return self._at
+
     def take(self, size_bytes: int) -> memoryview:
         """The next bytes, not copied. Raises CorruptPayload if there are not so many."""
         end = self._at + size_bytes

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wirelessfsl.codecs.chain import Chain, WayBack
 from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.codecs.wire import Payload
@@ -72,13 +75,15 @@ class Coding:
             self._near[link] = way
         return Sealed(payload, flops + chain.encode_flops(*_described(tensors)))
 
-    def unseal(self, sender: str, receiver: str, kind: str, payload: Payload) -> Unsealed:
-        """Decode a message of one kind."""
+    def unseal(
+        self, sender: str, receiver: str, kind: str, payload: Payload, lost: NDArray[np.bool_] | None = None
+    ) -> Unsealed:
+        """Decode a message of one kind, of whose bytes some may be lost."""
         chain, flops = self._chains[kind], 0.0
-        tensors, way = chain.receive(payload)
+        tensors, way = chain.receive(payload, lost)
         if chain:
             flops = chain.decode_flops(*_described(tensors))
-        if chain and kind in GRADIENTS_OF:
+        if kind in GRADIENTS_OF:
             self._far[sender, receiver, kind] = way
         if back := self._near.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None):
             return Unsealed(back(tensors), flops + back.flops)
