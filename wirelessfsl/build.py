@@ -95,7 +95,7 @@ def build(
         world.medium = medium_of(s, world)
         chains = {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages}
         coding = EstimatedCoding(s.seed, chains) if timing_only else Coding(s.seed, chains)
-        world.messages = Messages(world.env, world.journal, world.medium, coding, s.network.transport)
+        world.messages = Messages(world.env, world.journal, world.medium, coding, s.network.transport, s.seed)
     pieces, cuts = pieces_of(s, dataset), cuts_of(s, dataset)
     kinds = dict(zip(cuts, GRADIENTS_OF, strict=False))
     world.stages = split(model_of(s, dataset), pieces)

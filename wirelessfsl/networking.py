@@ -34,7 +34,7 @@ from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.shadowing import Correlated
 from wirelessfsl.radio.wifi import Wifi
-from wirelessfsl.scenario import Devices, EdgeCloud, Scenario, Server, places_of, rates_depend_on_power
+from wirelessfsl.scenario import Devices, EdgeCloud, Scenario, Server, places_of, radio_loses, rates_depend_on_power
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import db_to_linear, dbm_to_watt
 
@@ -112,16 +112,19 @@ def airs(
     wide = {"uplink": medium.bandwidth_hz, "downlink": medium.downlink_bandwidth_hz or medium.bandwidth_hz}
 
     def air(way: str) -> RadioAir | CellularAir:
-        phy, spread = channel.phy.one_way(way), way == "downlink"
+        spread, loses = way == "downlink", radio_loses(s) and s.network.transport.reliability == "lossy"
+        phy = channel.phy.one_way(way, not loses) if isinstance(channel.phy, Nr) else channel.phy.one_way(way)
         if site is not None or not isinstance(cells, Hexagonal):
             links = Links(channel, names, paths, s.seed, way, wide[way], site or Omni())
-            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread, allocation)
+            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread, allocation, loses)
         sectors = [Sector(cells, number) for number in range(len(cells.site_of))]
         of_cells = [Links(channel, names, paths, s.seed, way, wide[way] / cells.reuse, sector) for sector in sectors]
         association = Association(of_cells, cells.handover, paths.speed_m_s > 0)
         rise = 1.0 if spread else db_to_linear(cells.noise_rise_db)
         ends, groups = (sent[way], heard[way]), cells.reuse_group.tolist()
-        return CellularAir(of_cells, association, phy, *ends, wide[way], spread, groups, cells.load, rise, allocation)
+        return CellularAir(
+            of_cells, association, phy, *ends, wide[way], spread, groups, cells.load, rise, allocation, loses
+        )
 
     return air("uplink"), air("downlink")
 

@@ -683,6 +683,38 @@ MALFORMED = [
         "2:32 model.cuts: got 'auto', must name the cut: parts of other models (devices.model) must fit its shape",
     ),
     Malformed(
+        "loss of everything",
+        "network: {transport: {packet_loss: 1.0}}\n",
+        "1:36 network.transport.packet_loss: got 1.0, must be < 1",
+    ),
+    Malformed(
+        "reliability without loss",
+        "network: {transport: {reliability: lossy}}\n",
+        "1:23 network.transport.reliability: has no effect: no packet is lost: packet_loss is 0 and the radio loses none; remove it",
+    ),
+    Malformed(
+        "packets that are never lost",
+        "network: {transport: {packet_bytes: 500}}\n",
+        "1:23 network.transport.packet_bytes: has no effect: no packet is lost; remove it",
+    ),
+    Malformed(
+        "holes in whole models",
+        "algorithm: {kind: fedavg}\nnetwork: {transport: {packet_loss: 0.1, reliability: lossy}}\n",
+        "2:41 network.transport.reliability: has no effect: fedavg sends no activations; remove it",
+    ),
+    Malformed(
+        "holes in what cannot be read after one",
+        "codecs: {activations: [{kind: cast}, {kind: deflate}]}\nnetwork: {transport: {packet_loss: 0.1, reliability: lossy}}\n",
+        "1:38 codecs.activations.1: got 'deflate', of which nothing can be read after a gap: take identity, cast, quantize,"
+        " qsgd, sign, ternary, random_k or dropout (mask: seed), or set network.transport.reliability: retransmit",
+    ),
+    Malformed(
+        "acknowledgements of a broadcast",
+        "algorithm: {kind: sfl_ga}\nnetwork: {transport: {packet_loss: 0.1}}\n",
+        "2:36 network.transport.packet_loss: got 0.1, must be 0: sfl_ga broadcasts, which nobody acknowledges; or set"
+        " reliability: lossy",
+    ),
+    Malformed(
         "an outage that cannot be",
         "network: {transport: {outage: {gradients: reuse}}}\n",
         "1:23 network.transport.outage: has no effect: no message is lost: timeout_s is not given; remove it",

@@ -102,7 +102,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     InF: {"hall": "dh"},
     FailAt: {"repair_s": 5.0},
     Participation: {"deadline_s": 1.0},
-    Transport: {"timeout_s": 1.0},
+    Transport: {"timeout_s": 1.0, "packet_loss": 0.1},
     TraceLinks: {"uplink": ("x.csv",), "format": "mahimahi"},
     FromFile: {"path": "x.csv"},
     PositionTrace: {"path": "x.csv"},
@@ -230,6 +230,14 @@ IDLE = {
         "network": {"medium": {"kind": "wifi"}, "channel": {"path_loss": {"kind": "urban_macro"}}},
         "server": {"radio": {"sleep_after_s": 1.0}},
     },
+    "holes alone": {
+        "algorithm": {"kind": "mtsl"},
+        "network": {"transport": {"packet_loss": 0.1, "reliability": "lossy"}},
+    },
+    "holes of the radio": {
+        "network": {"channel": {"phy": {"kind": "nr"}}, "transport": {"reliability": "lossy"}},
+    },
+    "nothing to have holes in": {"algorithm": {"kind": "fedavg"}, "network": {"transport": {"packet_loss": 0.1}}},
     "2 GHz law": {"network": {"channel": {"path_loss": {"kind": "urban_macro"}}}},
     "rural outdoors": {"network": {"channel": {"path_loss": {"kind": "rma", "line_of_sight": "always"}}}},
     "plain glass": {"network": {"channel": {"path_loss": {"kind": "uma", "indoor_share": 0.8}}}},

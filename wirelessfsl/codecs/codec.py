@@ -63,8 +63,8 @@ class Opened(NamedTuple):
     """A head that was read: dtype and shape of the values that follow, and how to get the tensor back from them.
 
     backward: makes what goes back out of the gradient of the restored tensor; None passes it straight through.
-    lost: makes flags of the elements that were lost, in the tensor's shape, of flags of the values that were; None where
-        nothing can be made of the others.
+    lost: makes flags of the elements that were lost, in the tensor's shape, of flags of the values that were; None
+        where nothing can be made of the others.
     """
 
     dtype: torch.dtype

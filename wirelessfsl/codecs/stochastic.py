@@ -67,12 +67,10 @@ class QSGD:
             values = (codes >> 1).astype(np.float64) * (norm / self.levels)
             return _tensor(np.where(codes & 1, -values, values), dtype, shape)
 
-        return Opened(
-            torch.uint8,
-            self.layout(dtype, shape).shape,
-            restore,
-            lost=lambda lost: lost_codes(lost, prod(shape), self._bits).view(shape),
-        )
+        def lost(of_bytes: torch.Tensor) -> torch.Tensor:
+            return lost_codes(of_bytes, prod(shape), self._bits).view(shape)
+
+        return Opened(torch.uint8, self.layout(dtype, shape).shape, restore, lost=lost)
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         packed = -(-prod(shape) * self._bits // BITS_PER_BYTE)
@@ -121,12 +119,10 @@ class Sign:
         def restore(packed: torch.Tensor) -> torch.Tensor:
             return _tensor(np.where(unpack_flags(packed.numpy().data, prod(shape)), scale, -scale), dtype, shape)
 
-        return Opened(
-            torch.uint8,
-            self.layout(dtype, shape).shape,
-            restore,
-            lost=lambda lost: lost_codes(lost, prod(shape), 1).view(shape),
-        )
+        def lost(of_bytes: torch.Tensor) -> torch.Tensor:
+            return lost_codes(of_bytes, prod(shape), 1).view(shape)
+
+        return Opened(torch.uint8, self.layout(dtype, shape).shape, restore, lost=lost)
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(_scale_type(dtype).itemsize, torch.uint8, (flags_bytes(prod(shape)),))
@@ -173,12 +169,10 @@ class Ternary:
             digits = packed.numpy()[:, None] // 3 ** np.arange(_TRITS) % 3
             return _tensor(np.array([0.0, scale, -scale])[digits.reshape(-1)[: prod(shape)]], dtype, shape)
 
-        return Opened(
-            torch.uint8,
-            self.layout(dtype, shape).shape,
-            restore,
-            lost=lambda lost: lost.repeat_interleave(_TRITS)[: prod(shape)].view(shape),
-        )
+        def lost(of_bytes: torch.Tensor) -> torch.Tensor:
+            return of_bytes.repeat_interleave(_TRITS)[: prod(shape)].view(shape)
+
+        return Opened(torch.uint8, self.layout(dtype, shape).shape, restore, lost=lost)
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         return Layout(_scale_type(dtype).itemsize, torch.uint8, (-(-prod(shape) // _TRITS),))

@@ -17,6 +17,8 @@ from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower
 from wirelessfsl.streams import Floats
 
 Index = NDArray[np.intp]
+LEAST = 1e-12
+"""Share of a band that counts as one where there is none."""
 
 
 class Flying(NamedTuple):
@@ -50,6 +52,13 @@ class Air(Protocol):
     def lanes(self) -> int:
         """How many such queues there are."""
         return 1
+
+    def residual(self, flying: Flying) -> Floats | None:
+        """Probability that what the messages in the air send now is lost, shape (k,); None where nothing ever is.
+
+        Of messages whose rates were asked for last.
+        """
+        return None
 
     def lane(self, link: int) -> int:
         """Number of the queue that messages over a link stand in, where not all can be in the air at once."""
@@ -92,7 +101,7 @@ class RadioAir(SharedAir):
     With the power P in a share B/n the SNR is P g / (N0 B/n): an uplink sender has all its power there, so its SNR
     grows with n; the downlink's power is spread over the band (``spread``), so each share has P/n and the SNR stays.
 
-    transmit_w, noise_w_hz: per link, shape (n,). phy: of this direction.
+    transmit_w, noise_w_hz: per link, shape (n,). phy: of this direction. loses: whether what it gives up is lost.
     """
 
     def __init__(
@@ -104,10 +113,12 @@ class RadioAir(SharedAir):
         bandwidth_hz: float,
         spread: bool,
         allocation: Allocation = Equal(),  # noqa: B008 (a frozen value)
+        loses: bool = False,
     ) -> None:
         self._links, self._phy, self._spread, self._allocation = links, phy, spread, allocation
         self._bandwidth_hz = phy.occupied_hz(bandwidth_hz)
         self._per_gain = transmit_w / (noise_w_hz * self._bandwidth_hz)
+        self._loses, self._snr, self._share = loses, np.empty(0), np.empty(0)
 
     def snr(self, time_s: float) -> Floats:
         """SNR of every link over the whole band, linear, shape (n,)."""
@@ -118,8 +129,8 @@ class RadioAir(SharedAir):
 
     def quality(self, time_s: float) -> Floats:
         """SNR of every link over the whole band or, if that is all that rates depend on, its efficiency."""
-        snr = self.snr(time_s)
-        return self._phy.efficiency(snr) if self._spread else snr
+        self._snr = self.snr(time_s)
+        return self._phy.efficiency(self._snr) if self._spread else self._snr
 
     def requests(self, bits: Floats, quality: Floats) -> Requests:
         """Messages of so many bits over links of these qualities, as an allocation sees them."""
@@ -129,9 +140,17 @@ class RadioAir(SharedAir):
 
     def rates_bit_s(self, flying: Flying) -> Floats:
         if isinstance(self._allocation, Equal):
+            self._share = np.full(len(flying.bits), 1.0 / len(flying.bits))
             return self.rate_bit_s(flying.quality, len(flying.bits))
         requests = self.requests(flying.bits, flying.quality)
-        return requests.rate_bit_s(checked(self._allocation.shares(requests), requests, self._allocation))
+        self._share = checked(self._allocation.shares(requests), requests, self._allocation)
+        return requests.rate_bit_s(self._share)
+
+    def residual(self, flying: Flying) -> Floats | None:
+        if not self._loses:
+            return None
+        snr = self._snr[flying.links]
+        return self._phy.residual(snr if self._spread else snr / np.maximum(self._share, LEAST))
 
     def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
         efficiency = quality if self._spread else self._phy.efficiency(quality * sharing)
@@ -145,7 +164,9 @@ class PairAir(RadioAir):
     """The radio channel between two clients: one link, which answers for any."""
 
     def quality(self, time_s: float) -> Floats:
-        return np.broadcast_to(super().quality(time_s), 2**59)
+        quality = super().quality(time_s)
+        self._snr = np.broadcast_to(self._snr, 2**59)
+        return np.broadcast_to(quality, 2**59)
 
 
 class ConstantAir(SharedAir):

@@ -19,6 +19,7 @@ from simpy.events import EventPriority
 from wirelessfsl.engine.airs import Air, Contended, ContendedAir, Flying
 from wirelessfsl.engine.flight import Delivery, Flight
 from wirelessfsl.engine.node import Node
+from wirelessfsl.streams import Floats
 from wirelessfsl.units import BITS_PER_BYTE
 
 _LATE = EventPriority(2)
@@ -61,6 +62,7 @@ class Band:
         self._used, self._using = np.zeros((8, 2)), np.empty((0, 2))
         self._taken_off = 0
         self._rate = self._qualities = np.empty(0)
+        self._residual: Floats | None = None
         self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
         self._timer: Event | None = None
         self._blocks = self._by_rate = 0
@@ -150,6 +152,7 @@ class Band:
             flying = Flying(links, self._qualities[links], bits, uplink, sizes, numbers)
             if self._contended is None:
                 self._rate = self.air.rates_bit_s(flying)
+                self._residual = self.air.residual(flying)
             else:
                 self._contend(self._contended.contended(flying, now))
                 self._changes_s = self.air.next_change_s(now)
@@ -194,6 +197,9 @@ class Band:
             bits -= self._rate * (now - self._planned_s)
             if self._contended is not None:
                 self._used[: len(bits)] += self._using * (now - self._planned_s)
+            if self._residual is not None:
+                for flight, left, lost in zip(self._flying, bits.tolist(), self._residual.tolist(), strict=True):
+                    flight.stretches.append((flight.size_bytes - left / BITS_PER_BYTE, lost))
         self._planned_s = now
 
     def _land(self, now: float) -> None:

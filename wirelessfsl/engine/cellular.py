@@ -20,7 +20,7 @@ from math import inf
 
 import numpy as np
 
-from wirelessfsl.engine.airs import Flying, Index, SharedAir
+from wirelessfsl.engine.airs import LEAST, Flying, Index, SharedAir
 from wirelessfsl.network.cells import Handover
 from wirelessfsl.radio.allocation import Allocation, Equal, checked
 from wirelessfsl.radio.link import Links
@@ -83,7 +83,7 @@ class CellularAir(SharedAir):
     stations' power and the devices' noise. bandwidth_hz: of all frequencies together. spread: whether this is the
     downlink. reuse: of every cell, the group of cells on its frequencies. load: share of the time in which a station
     sends that has no message of the simulation. noise_rise: by devices that are not simulated, linear. allocation: of
-    a cell's band to its messages.
+    a cell's band to its messages. loses: whether what the physical layer gives up is lost.
     """
 
     def __init__(
@@ -99,13 +99,14 @@ class CellularAir(SharedAir):
         load: float = 0.0,
         noise_rise: float = 1.0,
         allocation: Allocation = Equal(),  # noqa: B008 (a frozen value)
+        loses: bool = False,
     ) -> None:
         self._links, self._association, self._phy, self._spread = links, association, phy, spread
         group = np.asarray(reuse)
         self._bandwidth_hz = phy.occupied_hz(bandwidth_hz) / len(set(reuse))
         self._per_gain = transmit_w / (noise_w_hz * self._bandwidth_hz * noise_rise)
         self._disturbs = (group[:, None] == group) & ~np.eye(len(group), dtype=np.bool_)
-        self._allocation = allocation
+        self._allocation, self._loses, self._sinr = allocation, loses, np.empty(0)
         self._load, self._every = load, np.arange(len(transmit_w))
         self._now_s, self._snr, self._serving = -1.0, np.empty((0, 0)), np.empty(0, np.intp)
 
@@ -155,8 +156,9 @@ class CellularAir(SharedAir):
         sharing = np.bincount(cells[there], minlength=len(self._links)).astype(np.float64)
         own = np.maximum(sharing[cells], 1.0)
         sinr = flying.quality / (1.0 + self.disturbance(flying.links, flying.links[there], sharing))
+        self._sinr = sinr if self._spread else sinr * own
         if isinstance(self._allocation, Equal):
-            rates: Floats = self._phy.efficiency(sinr if self._spread else sinr * own) * (self._bandwidth_hz / own)
+            rates: Floats = self._phy.efficiency(self._sinr) * (self._bandwidth_hz / own)
             return rates * there
         rates = np.zeros(len(sinr))
         for cell in np.unique(cells[there]):
@@ -166,8 +168,13 @@ class CellularAir(SharedAir):
                 requests: Requests = SpreadPower(flying.bits[here], bit_s)
             else:
                 requests = OwnPower(flying.bits[here], sinr[here], self._phy, self._bandwidth_hz)
-            rates[here] = requests.rate_bit_s(checked(self._allocation.shares(requests), requests, self._allocation))
+            shares = checked(self._allocation.shares(requests), requests, self._allocation)
+            rates[here] = requests.rate_bit_s(shares)
+            self._sinr[here] = sinr[here] if self._spread else sinr[here] / np.maximum(shares, LEAST)
         return rates
+
+    def residual(self, flying: Flying) -> Floats | None:
+        return self._phy.residual(self._sinr) if self._loses else None
 
     def expected(self, time_s: float) -> Floats:
         """SINR of every link over the whole band of its cell, with interference by the load alone."""

@@ -38,7 +38,7 @@ class EstimatedCoding:
             self._near[sender, receiver, kind] = made
         return Sealed(Envelope(made, tensors), made.encode_flops)
 
-    def unseal(self, sender: str, receiver: str, kind: str, payload: Envelope) -> Unsealed:
+    def unseal(self, sender: str, receiver: str, kind: str, payload: Envelope, lost: object = None) -> Unsealed:
         made, flops = payload.estimate, payload.estimate.decode_flops
         if made.chain and kind in GRADIENTS_OF:
             self._far[sender, receiver, kind] = made

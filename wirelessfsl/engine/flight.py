@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from simpy import Environment, Event
 
 from wirelessfsl.engine.node import Node
@@ -72,6 +73,8 @@ class Flight(Event):
         self.by_rate = False
         self._hearing: dict[Node, float] = {}
         self._rate_bit_s = self._flown_bits = 0.0
+        self.stretches: list[tuple[float, float]] = []
+        """Bytes that had flown at the end of each stretch, and the probability that what flew in it is lost."""
 
     def link(self, qualities: Floats) -> int:
         """The link that its rate depends on: the worst of the receivers'."""
@@ -135,6 +138,15 @@ class Flight(Event):
         return whole._replace(
             sent_bytes=sent_bytes, transmit_j=whole.transmit_j / count, receive_j=self.heard_j[receiver]
         )
+
+    def residual(self, flown_bytes: Floats) -> Floats:
+        """Probability that the radio has lost what flew as these bytes of the message."""
+        if not self.stretches:
+            return np.zeros(flown_bytes.shape)
+        ends, lost = np.array(self.stretches).T
+        at = np.searchsorted(ends, flown_bytes - 0.5)  # bits are counted to rounding
+        residual: Floats = lost[np.minimum(at, len(lost) - 1)]
+        return residual
 
     def leave(self, receiver: Node) -> Delivery:
         """Stop for one of its receivers, for the others it goes on; what became of it for this one."""

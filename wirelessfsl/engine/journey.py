@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from simpy import Environment, Event
 
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.flight import Delivery, Flight, Relayed
 from wirelessfsl.engine.node import Node
+from wirelessfsl.streams import Floats
 
 
 class Hop(NamedTuple):
@@ -71,6 +73,11 @@ class Journey(Event):
             max(each.attempts for each in ended),
             len(ended) == len(self._hops) and ended[-1].arrived,
         )
+
+    def residual(self, flown_bytes: Floats) -> Floats:
+        """Probability that one of the hops has lost what flew as these bytes of the message."""
+        kept: Floats = np.prod([1.0 - flight.residual(flown_bytes) for flight in self._flights], axis=0)
+        return 1.0 - kept
 
     def leave(self, receiver: Node) -> Delivery:
         """Stop it where it is."""

@@ -10,6 +10,7 @@ from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.flight import Delivery, Flight
 from wirelessfsl.engine.journey import Hop, Journey
 from wirelessfsl.engine.node import Node
+from wirelessfsl.engine.packets import Repeated
 
 
 class Medium:
@@ -46,6 +47,6 @@ class Medium:
         link = max(sender.link, receiver.link)
         return float(self._band(sender, receiver).air.quality(self.env.now)[link])
 
-    def leave(self, flight: Flight | Journey, receiver: Node) -> Delivery:
+    def leave(self, flight: Flight | Journey | Repeated, receiver: Node) -> Delivery:
         """Stop a flight for one of its receivers, for the others it goes on; what became of it for this one."""
         return flight.leave(receiver)

@@ -1,19 +1,23 @@
 """Messages: tensors are encoded, fly and are decoded, and what becomes of those that do not arrive.
 
-A message is one flight on the medium and one row a kind and end in the log, which share its time and energy by bytes.
+A message is one flight on the medium and one row a kind and end in the log, which share its time and energy by bytes;
+bytes of packets that were lost have a row of their own, which was not delivered.
 What is lost meets the scenario's case of outage: the client leaves, the batch is skipped, or the last value is taken
 again.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from simpy import Environment, Interrupt
+import numpy as np
+from simpy import Environment, Event, Interrupt
 
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.custody import check, claim
@@ -23,6 +27,7 @@ from wirelessfsl.engine.journal import Journal
 from wirelessfsl.engine.journey import Journey
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node, Steps
+from wirelessfsl.engine.packets import Mask, Packets, Repeated
 from wirelessfsl.engine.transport import Lost, Skipped, Transport
 from wirelessfsl.records import MODEL_DOWNLOAD, RECEIVE, SERVER, TRANSFER, WAIT
 
@@ -45,10 +50,17 @@ class Messages:
     """All that is sent between nodes."""
 
     def __init__(
-        self, env: Environment, journal: Journal, medium: Medium, coding: Coding | EstimatedCoding, transport: Transport
+        self,
+        env: Environment,
+        journal: Journal,
+        medium: Medium,
+        coding: Coding | EstimatedCoding,
+        transport: Transport,
+        seed: int,
     ) -> None:
         self.env, self.journal, self.medium = env, journal, medium
-        self.coding, self.transport = coding, transport
+        self.coding, self.transport, self._seed = coding, transport, seed
+        self._sent: Counter[tuple[str, str]] = Counter()
         self._last: dict[tuple[str, str, str], tuple[Tensor, ...]] = {}
 
     def transfer(
@@ -81,7 +93,7 @@ class Messages:
             with until_delivery:
                 if flops := sum(each.flops for each in sealed.values()):
                     yield from sender.spend("encode", flops)
-                yield from self._fly(sender, receiver, sizes)
+                holes = yield from self._fly(sender, receiver, sizes)
         except Lost:
             last = [self._last.get(link, ()) for link in links]
             if case == "reuse" and _shapes(last) == _shapes(messages.values()):
@@ -89,7 +101,8 @@ class Messages:
             if case == "skip" or (case == "reuse" and MODEL_DOWNLOAD not in messages):
                 raise Skipped from None
             raise
-        unsealed = [self.coding.unseal(sender.name, receiver.name, kind, sealed[kind].payload) for kind in messages]
+        ends = sender.name, receiver.name
+        unsealed = [self.coding.unseal(*ends, kind, each.payload, holes.get(kind)) for kind, each in sealed.items()]
         if flops := sum(each.flops for each in unsealed):
             yield from receiver.spend("decode", flops)
         received = [tensors for tensors, _ in unsealed]
@@ -130,7 +143,7 @@ class Messages:
         message.flight.receivers.append(receiver)
         case = self.transport.outage.of(kind)
         try:
-            yield from self._fly(sender, receiver, {kind: size_bytes}, message.flight)
+            holes = yield from self._fly(sender, receiver, {kind: size_bytes}, message.flight)
         except Lost:
             last = self._last.get(link)
             if case == "reuse" and last:
@@ -138,7 +151,7 @@ class Messages:
             if case in ("skip", "reuse"):
                 raise Skipped from None
             raise
-        tensors, flops = self.coding.unseal(sender.name, "", kind, message.payload)
+        tensors, flops = self.coding.unseal(sender.name, "", kind, message.payload, holes.get(kind))
         if flops:
             yield from receiver.spend("decode", flops)
         claim(receiver.name, tensors)
@@ -165,56 +178,105 @@ class Messages:
     def _fly(
         self, sender: Node, receiver: Node, sizes: Mapping[str, int], flight: Flight | Journey | None = None
     ) -> Steps:
-        asked_s = self.env.now
-        flight = flight or self.medium.transmit(sender, receiver, sum(sizes.values()))
+        """Let a message of these sizes by kind fly, or hear one that does; the lost bytes by kind, where there are."""
+        asked_s, packets = self.env.now, self._packets(sender, receiver, sizes)
+        send = partial(self.medium.transmit, sender, receiver)
+        way: Flight | Journey | Repeated
+        if flight is not None:
+            way = flight
+        elif packets is not None and not self.transport.leaves_holes(next(iter(sizes))):
+            way = Repeated(self.env, packets, receiver, send)
+        else:
+            way = send(sum(sizes.values()))
         try:
             if self.transport.timeout_s is None:
-                yield flight
+                yield way
             else:
-                yield flight | self.env.timeout(self.transport.timeout_s)
-            delivery = flight.part(receiver) if flight.processed else self.medium.leave(flight, receiver)
+                yield way | self.env.timeout(self.transport.timeout_s)
+            delivery = way.part(receiver) if way.processed else self.medium.leave(way, receiver)
         except Interrupt:
-            self._log_flight(asked_s, sender, receiver, sizes, self.medium.leave(flight, receiver), flight.relayed)
+            delivery = self.medium.leave(way, receiver)
+            self._log_flight(asked_s, sender, receiver, self._pieces(sizes, packets, way, False), delivery, way.relayed)
             raise
-        self._log_flight(asked_s, sender, receiver, sizes, delivery, flight.relayed)
+        if packets is not None and delivery.arrived and not isinstance(way, Repeated):
+            packets.failed = packets.lost(way).astype(np.int_)
+        pieces = self._pieces(sizes, packets, way, delivery.arrived)
+        self._log_flight(asked_s, sender, receiver, pieces, delivery, way.relayed)
         if not delivery.arrived:
             raise Lost
+        return {} if packets is None else self._holes(sizes, packets)
+
+    def _packets(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Packets | None:
+        """The packets of the link's next message, if any can be lost."""
+        if not self.transport.loses:
+            return None
+        link = sender.name, receiver.name
+        self._sent[link] += 1
+        return Packets(self._seed, (*link, self._sent[link]), sum(sizes.values()), self.transport)
+
+    def _holes(self, sizes: Mapping[str, int], packets: Packets) -> dict[str, Mask]:
+        """Which bytes of the payloads are lost, of kinds that are not sent again; overhead comes first."""
+        before, ahead, holes = 0, self.transport.overhead_bytes, {}
+        for kind, size in sizes.items():
+            if self.transport.leaves_holes(kind):
+                holes[kind] = packets.flags(before + ahead, before + size)
+            before, ahead = before + size, 0
+        return holes
+
+    def _pieces(
+        self, sizes: Mapping[str, int], packets: Packets | None, way: Event, arrived: bool
+    ) -> list[tuple[str, int, bool]]:
+        """What flew of a message, in bytes: of every kind what was delivered, and what of it was lost on the way."""
+        if packets is None:
+            return [(kind, size, arrived) for kind, size in sizes.items()]
+        before, pieces = 0, []
+        for kind, size in sizes.items():
+            holes = self.transport.leaves_holes(kind)
+            lost = packets.failed_bytes(before, before + size) if holes or isinstance(way, Repeated) else 0
+            pieces += [(kind, size - lost if holes else size, arrived), (kind, lost, False)]
+            before += size
+        return [piece for piece in pieces if piece[1]]
 
     def _log_flight(
         self,
         asked_s: float,
         sender: Node,
         receiver: Node,
-        sizes: Mapping[str, int],
+        pieces: Sequence[tuple[str, int, bool]],
         delivery: Delivery,
         relayed: Sequence[Relayed],
     ) -> None:
-        """Log one message as one row a kind and end, time and energy shared out by bytes, and one a relay and way."""
+        """Log one message as one row a piece and end, time and energy shared out by bytes, and one a relay and way."""
+        first = pieces[0][0]
         start_s = min(delivery.start_s, delivery.end_s)
         if start_s > asked_s:
-            self.journal.write(asked_s, start_s, sender, WAIT, next(iter(sizes)), peer=receiver)
-        total, before = sum(sizes.values()), 0
-        span_s = delivery.end_s - start_s
-        sent_bytes = delivery.sent_bytes
-        for kind, size in sizes.items():
-            sent = min(size, sent_bytes)
-            sent_bytes -= sent
+            self.journal.write(asked_s, start_s, sender, WAIT, first, peer=receiver)
+        total, before, flown = sum(size for _, size, _ in pieces), 0, 0
+        span_s, sent_bytes = delivery.end_s - start_s, delivery.sent_bytes
+        for kind, size, delivered in pieces:
             share = size / total
             begin_s = start_s + span_s * (before / total)
             before += size
             end_s = delivery.end_s if before == total else start_s + span_s * (before / total)
+            # Receivers of a broadcast have a part of its bytes each; of what was broken off the last ones are missing.
+            until = before * sent_bytes // total if delivery.arrived else min(before, sent_bytes)
             self.journal.write(
-                begin_s, end_s, sender, TRANSFER, kind, receiver, sent, energy_j=delivery.transmit_j * share,
-                attempts=delivery.attempts, delivered=delivery.arrived,
+                begin_s, end_s, sender, TRANSFER, kind, receiver, until - flown, energy_j=delivery.transmit_j * share,
+                attempts=delivery.attempts, delivered=delivered,
             )  # fmt: skip
             self.journal.write(
                 begin_s, end_s, receiver, RECEIVE, kind, sender, energy_j=delivery.receive_j * share,
-                attempts=delivery.attempts, delivered=delivery.arrived,
+                attempts=delivery.attempts, delivered=delivered,
             )  # fmt: skip
+            flown = until
         for relay, sent, begin_s, end_s, energy_j in relayed:
             activity, kind = TRANSFER if sent else RECEIVE, next(iter(sizes))
             self.journal.write(begin_s, end_s, relay, activity, kind, peer=relay, energy_j=energy_j)
         if sender.link < 0:
+            self.journal.write(
+                begin_s, end_s, relay, TRANSFER if sent else RECEIVE, first, peer=relay, energy_j=energy_j
+            )
+        if sender.name == SERVER:
             receiver.downlink_bytes += delivery.sent_bytes
         else:
             sender.uplink_bytes += delivery.sent_bytes

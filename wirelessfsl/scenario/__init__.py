@@ -19,6 +19,7 @@ from wirelessfsl.scenario.derived import (
     pieces_of,
     pinned,
     places_of,
+    radio_loses,
     rates_depend_on_power,
 )
 from wirelessfsl.scenario.edges import clients_of_edges
@@ -73,6 +74,7 @@ __all__ = [
     "pieces_of",
     "pinned",
     "places_of",
+    "radio_loses",
     "rates_depend_on_power",
     "resolve",
     "schema",

@@ -53,6 +53,7 @@ from wirelessfsl.scenario.settings import Scenario
 _ALGORITHM: Path = ("algorithm", "kind")
 _PHY: Path = ("network", "channel", "phy")
 _MEDIUM: Path = ("network", "medium", "kind")
+_RELIABILITY: Path = ("network", "transport", "reliability")
 _PRETRAINED: Path = ("model", "pretrained")
 
 
@@ -86,6 +87,10 @@ def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
         text = f"got {transport.timeout_s:g}, must be > network.medium.latency_s = {latency_s:g}: nothing would arrive"
         yield Problem(("network", "transport", "timeout_s"), text, reads=(("network", "medium", "latency_s"),))
     yield from _of_traces(s)
+    if transport.packet_loss and transport.reliability == "retransmit" and broadcasts(s):
+        text = f"got {transport.packet_loss:g}, must be 0: {s.algorithm.kind} broadcasts, which nobody acknowledges;"
+        text += " or set reliability: lossy"
+        yield Problem(("network", "transport", "packet_loss"), text, reads=(_ALGORITHM, _RELIABILITY))
     yield from _of_movement(s)
     yield from _of_carriers(s)
     yield from _of_fading(s)
@@ -243,6 +248,13 @@ def _of_codecs(s: Scenario) -> Iterator[Problem]:
             yield Problem(("codecs", message, misfit.at), f"got {kinds[misfit.at].kind!r}: {misfit}")
             continue
         yield from of_codecs(s, message)
+        if s.network.transport.leaves_holes(message) and (brittle := made.brittle) is not None:
+            text = (
+                f"got {brittle.kind!r}, of which nothing can be read after a gap: take identity, cast, quantize, qsgd,"
+                " sign, ternary, random_k or dropout (mask: seed), or set network.transport.reliability: retransmit"
+            )
+            at = next(i for i, kind in enumerate(kinds) if kind is brittle)
+            yield Problem(("codecs", message, at), text, reads=(_RELIABILITY,))
         held = () if broadcasts(s) or not made.feedback else GRADIENTS_OF.items()
         for smashed in (kind for kind, gradients in held if message == gradients):
             for i, codec in enumerate(getattr(s.codecs, smashed)):

@@ -10,7 +10,7 @@ from wirelessfsl.algorithms.epsl import EPSL
 from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.sfl_ga import SFLGA
-from wirelessfsl.engine.access import Pipes, TraceLinks
+from wirelessfsl.engine.access import Fdma, Pipes, Tdma, TraceLinks
 from wirelessfsl.learning.data import Dataset, load, set_apart
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
@@ -20,6 +20,7 @@ from wirelessfsl.network.cells import Hexagonal
 from wirelessfsl.network.layout import FromFile, InCells
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.tables import digest_of
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.scenario.problems import Path
 from wirelessfsl.scenario.settings import Devices, Model, Scenario, Server
 from wirelessfsl.streams import Floats, stream
@@ -60,6 +61,11 @@ def network_files(s: Scenario) -> list[tuple[str, Any]]:
 def broadcasts(s: Scenario) -> bool:
     """Whether the scheme broadcasts the gradients of activations, which then fly whole."""
     return isinstance(s.algorithm, EPSL | SFLGA)
+
+
+def radio_loses(s: Scenario) -> bool:
+    """Whether HARQ leaves errors that would be lost under a lossy transport."""
+    return isinstance(s.network.channel.phy, Nr) and isinstance(s.network.medium, Fdma | Tdma)
 
 
 def rates_depend_on_power(s: Scenario) -> bool:

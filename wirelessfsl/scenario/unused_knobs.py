@@ -25,9 +25,9 @@ from wirelessfsl.radio.tr38901.inh import InH
 from wirelessfsl.radio.tr38901.rma import RMa
 from wirelessfsl.radio.tr38901.uma import UMa
 from wirelessfsl.radio.tr38901.umi import UMi
-from wirelessfsl.records import GRADIENTS_OF, MESSAGE_KINDS, MODEL_DOWNLOAD
+from wirelessfsl.records import GRADIENTS_OF, LABELS, MESSAGE_KINDS, MODEL_DOWNLOAD
 from wirelessfsl.scenario import edges
-from wirelessfsl.scenario.derived import broadcasts, owners_of, rates_depend_on_power
+from wirelessfsl.scenario.derived import broadcasts, owners_of, radio_loses, rates_depend_on_power
 from wirelessfsl.scenario.problems import Path, Problem
 from wirelessfsl.scenario.settings import Devices, Model, Scenario
 
@@ -273,11 +273,27 @@ def _of_transport(s: Scenario) -> Unused:
     scheme, transport = s.algorithm, s.network.transport
     if not scheme.messages:
         return
-    if transport.timeout_s is None:
-        yield ("network", "transport", "outage"), "no message is lost: timeout_s is not given", _TIMEOUT
+    at: Path = ("network", "transport")
+    losing: tuple[Path, ...] = ((*at, "packet_loss"), (*at, "reliability"), _PHY, _MEDIUM)
+    loses = transport.packet_loss > 0 or (transport.reliability == "lossy" and radio_loses(s))
+    if not transport.packet_loss and not radio_loses(s):
+        yield (*at, "reliability"), "no packet is lost: packet_loss is 0 and the radio loses none", *losing
+    elif not any(message in GRADIENTS_OF for message in scheme.messages):
+        yield (*at, "reliability"), f"{scheme.kind} sends no activations", _ALGORITHM
+    if not loses:
+        for knob in "packet_bytes", "retransmissions", "feedback_s":
+            yield (*at, knob), "no packet is lost", *losing
+    elif all(transport.leaves_holes(message) for message in scheme.messages if message != LABELS):
+        for knob in "retransmissions", "feedback_s":
+            yield (*at, knob), f"{scheme.kind} sends nothing that is sent again", _ALGORITHM, (*at, "reliability")
+    if transport.timeout_s is None and not loses:
+        yield (*at, "outage"), "no message is lost: timeout_s is not given", *(_TIMEOUT, *losing)
+        return
     for message in vars(transport.outage):
-        if transport.timeout_s is not None and message not in scheme.messages:
-            yield ("network", "transport", "outage", message), f"{scheme.kind} sends no {message}", _ALGORITHM
+        if message not in scheme.messages:
+            yield (*at, "outage", message), f"{scheme.kind} sends no {message}", _ALGORITHM
+        elif transport.timeout_s is None and transport.leaves_holes(message):
+            yield (*at, "outage", message), f"{message} arrive with holes", _TIMEOUT, (*at, "reliability")
 
 
 def _of_peers(s: Scenario) -> Unused:
@@ -286,7 +302,7 @@ def _of_peers(s: Scenario) -> Unused:
         return
     path: Path = ("algorithm", "hand_over")
     yield ("codecs", MODEL_DOWNLOAD), "clients hand their part on with model_upload", path
-    if s.network.transport.timeout_s is not None:
+    if s.network.transport.timeout_s is not None or s.network.transport.packet_loss:
         yield ("network", "transport", "outage", MODEL_DOWNLOAD), "nothing is downloaded from the server", path
 
 

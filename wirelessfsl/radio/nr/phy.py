@@ -103,9 +103,13 @@ class Nr:
                 f" {self.dmrs_re_per_prb} and overhead_re_per_prb {self.overhead_re_per_prb}"
             )
 
-    def one_way(self, direction: str) -> NrLink:
-        """The physical layer in one direction, ``uplink`` or ``downlink``."""
-        return NrLink(self, self.uplink_share if direction == "uplink" else self.downlink_share)
+    def one_way(self, direction: str, acknowledged: bool = True) -> NrLink:
+        """The physical layer in one direction, ``uplink`` or ``downlink``.
+
+        acknowledged: whether what HARQ gives up is sent again (RLC acknowledged mode, 3GPP TS 38.322), or is lost.
+        """
+        share = self.uplink_share if direction == "uplink" else self.downlink_share
+        return NrLink(self, share, acknowledged)
 
 
 class NrLink:
@@ -113,10 +117,11 @@ class NrLink:
 
     phy: the settings.
     share: share of the time that the direction has, (0, 1].
+    acknowledged: whether blocks that are lost after all their transmissions are sent again.
     """
 
-    def __init__(self, phy: Nr, share: float) -> None:
-        self._phy = phy
+    def __init__(self, phy: Nr, share: float, acknowledged: bool = True) -> None:
+        self._phy, self._acknowledged = phy, acknowledged
         self.adaptation = Adaptation.of(phy, phy.block_prb)
         slot_hz_s = occupied_hz(phy.block_prb, phy.subcarrier_spacing_khz) * slot_s(phy.subcarrier_spacing_khz)
         self._efficiency = self.adaptation.blocks.bits * (share * phy.harq.busy / slot_hz_s)
@@ -134,10 +139,12 @@ class NrLink:
     def efficiency(self, sinr: Floats) -> Floats:
         """Mean goodput of every link, bit/s/Hz of the occupied band, shape as ``sinr``.
 
+        Without acknowledgement it has what is lost in it, too.
+
         sinr: signal to interference and noise ratio, linear, >= 0.
         """
         mcs, outcome = self._outcome(sinr)
-        return self._efficiency[mcs] * outcome.goodput
+        return self._efficiency[mcs] * (outcome.goodput if self._acknowledged else 1.0 / outcome.transmissions)
 
     def residual(self, sinr: Floats) -> Floats:
         """Probability that a transport block is lost after all its transmissions, shape as ``sinr``."""
