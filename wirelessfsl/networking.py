@@ -16,14 +16,16 @@ from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.power_states import InTurns, Powered
 from wirelessfsl.devices.radio_power import RadioModel, RadioPower
 from wirelessfsl.engine.access import ConstantLink, Fdma, Pipes, Tdma, TraceLinks
-from wirelessfsl.engine.airs import ConstantAir, Index, PairAir, RadioAir, TraceAir
+from wirelessfsl.engine.airs import Air, ConstantAir, Index, PairAir, RadioAir, TraceAir
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.cellular import Association, CellularAir
+from wirelessfsl.engine.failing import FailingAir, failing
 from wirelessfsl.engine.journey import Hop
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
 from wirelessfsl.network.cells import Hexagonal, Sector
+from wirelessfsl.network.failures import NoBlockage, downtimes
 from wirelessfsl.network.mobility import Between, Both, Standing
 from wirelessfsl.network.tables import dealt
 from wirelessfsl.network.topology import SITE, Direct, Graph
@@ -34,7 +36,8 @@ from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.shadowing import Correlated
 from wirelessfsl.radio.wifi import Wifi
-from wirelessfsl.scenario import Devices, EdgeCloud, Scenario, Server, places_of, radio_loses, rates_depend_on_power
+from wirelessfsl.scenario import Devices, EdgeCloud, places_of, radio_loses, rates_depend_on_power, Scenario, Server
+from wirelessfsl.records import SERVER
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import db_to_linear, dbm_to_watt
 
@@ -129,6 +132,20 @@ def airs(
     return air("uplink"), air("downlink")
 
 
+def _failing(s: Scenario, air: Air, links: Sequence[Sequence[str]], radio: bool = True) -> Air:
+    """The air with the downtimes of its links, each of which has the names of all that it needs."""
+    network = s.network
+    blockage = network.blockage if radio else NoBlockage()
+    if not network.failures and isinstance(blockage, NoBlockage):
+        return air
+    return failing(air, downtimes(network.failures, blockage, s.seed, links))
+
+
+def _at_site(s: Scenario) -> tuple[str, ...]:
+    """The server's name if it is where the radio links end."""
+    return (SERVER,) if s.network.topology.server == SITE else ()
+
+
 def medium_of(s: Scenario, world: World) -> Medium:
     """The medium that the messages of a world go over."""
     match s.network.medium:
@@ -150,6 +167,9 @@ def _shared(s: Scenario, world: World) -> Choice:
     radios = [client.radio.power for client in world.clients]
     air = contended_air(s, settings, radios, equipment(s.server)[1], ways_of(s))
     band = Band(world.env, air, inf, settings.latency_s)
+    air = contended_air(s, settings, radios, world.server.radio.power, ways_of(s))
+    links = [(client.name, *_at_site(s)) for client in world.clients]
+    band = Band(world.env, _failing(s, air, links), inf, settings.latency_s)
     return lambda sender, receiver: band
 
 
@@ -165,6 +185,11 @@ def _bands(s: Scenario, world: World) -> Choice:
     uplink, downlink = (
         Band(world.env, air, settings.width, settings.latency_s)
         for air in airs(s, settings, radios, station, names, paths)
+    paths = Both(clients, Standing(_places_m(s))) if world.relays else clients
+    links = [(name, *_at_site(s)) for name in names]
+    uplink, downlink = (
+        Band(world.env, _failing(s, air, links), settings.width, settings.latency_s)
+        for air in airs(s, settings, radios, server.radio.power, names, paths)
     )
     between = cache(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
 
@@ -193,7 +218,15 @@ def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, paths: Paths, se
         bandwidth_hz=settings.bandwidth_hz,
         spread=False,
     )
-    return Band(world.env, air, settings.width, settings.latency_s)
+    return Band(world.env, _failing(s, air, [(sender.name, receiver.name)]), settings.width, settings.latency_s)
+
+
+def _ends(s: Scenario, world: World, sender: Node, receiver: Node | None) -> list[tuple[str, ...]]:
+    """What each of the links of a pipe needs: one link, or for a broadcast one a client."""
+    if receiver is None:
+        return [(client.name, *_at_site(s)) for client in world.clients]
+    names = {sender.name, receiver.name} - {SERVER}
+    return [(*names, *(_at_site(s) if world.server in (sender, receiver) else ()))]
 
 
 def _pipes(s: Scenario, world: World) -> Choice:
@@ -205,6 +238,9 @@ def _pipes(s: Scenario, world: World) -> Choice:
     def band(sender: Node, receiver: Node | None) -> Band:
         rate = settings.uplink_bit_s if sender.link >= 0 else settings.downlink_bit_s
         return Band(world.env, ConstantAir(rate), 1.0, settings.latency_s)
+        rate = settings.downlink_bit_s if sender is world.server else settings.uplink_bit_s
+        air = _failing(s, ConstantAir(rate), _ends(s, world, sender, receiver), radio=False)
+        return Band(world.env, air, 1.0, settings.latency_s)
 
     return band
 
@@ -223,7 +259,8 @@ def _played(s: Scenario, world: World) -> Choice:
         link = sender.link if way == "uplink" else -1 if receiver is None else receiver.link
         own = slice(link, link + 1) if link >= 0 else slice(None)
         latest = latencies[way][own]
-        return Band(world.env, TraceAir(rates[way][own]), 1.0, lambda now: max(each.value(now) for each in latest))
+        air = _failing(s, TraceAir(rates[way][own]), _ends(s, world, sender, receiver), radio=False)
+        return Band(world.env, air, 1.0, lambda now: max(each.value(now) for each in latest))
 
     return band
 
@@ -245,7 +282,9 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
     def wire(start: str, end: str) -> Hop:
         it = topology.wire(start, end)
         queue_bytes = inf if it.queue_bytes is None else it.queue_bytes
-        band = Band(world.env, ConstantAir(it.rate_bit_s), 1.0, it.delay_s, queue_bytes)
+        needs = " ".join(sorted((start, end))), *((SERVER,) if topology.server in (start, end) else ())
+        air = _failing(s, ConstantAir(it.rate_bit_s), [needs], radio=False)
+        band = Band(world.env, air, 1.0, it.delay_s, queue_bytes)
         return Hop(band, places(start), places(end), wired=True)
 
     @cache
@@ -255,7 +294,8 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
         assert isinstance(settings, Fdma | Tdma)
         radios = [client.radio.power for client in world.clients]
         both = airs(s, settings, radios, relay.radio.power, paths=paths, site=Omni(relay.name, topology.relays[i].at_m))
-        up, down = (Band(world.env, air, settings.width, settings.latency_s) for air in both)
+        links = [(client.name, relay.name) for client in world.clients]
+        up, down = (Band(world.env, _failing(s, air, links), settings.width, settings.latency_s) for air in both)
         return up, down
 
     def hops(sender: Node, receiver: Node) -> list[Hop]:
@@ -291,6 +331,7 @@ def _peers(sender: Node, receiver: Node) -> bool:
 def _site(s: Scenario, uplink: Band, client: Node, time_s: float) -> str:
     """Name of the site that serves a client now."""
     cells, air = s.network.cells, uplink.air
+    air = air.air if isinstance(air, FailingAir) else air
     if isinstance(cells, Hexagonal) and isinstance(air, CellularAir):
         return f"site-{cells.site_of[air.serving(time_s)[client.link]]}"
     return SITE

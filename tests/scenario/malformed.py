@@ -248,7 +248,7 @@ MALFORMED = [
     Malformed(
         "empty section",
         "network:\nseed: 1\n",
-        "1:1 network: got nothing, must be a mapping with keys of: layout, mobility, cells, channel, medium, transport, topology (leave the key out for the default)",
+        "1:1 network: got nothing, must be a mapping with keys of: layout, mobility, cells, channel, medium, transport, topology, failures, blockage (leave the key out for the default)",
     ),
     Malformed(
         "empty slot",
@@ -681,6 +681,43 @@ MALFORMED = [
         "algorithm: {kind: mtsl}\nmodel: {name: small_cnn, cuts: auto}\n"
         "devices: [{count: 10, model: {name: small_cnn_bn, cuts: [block1]}}]\n",
         "2:32 model.cuts: got 'auto', must name the cut: parts of other models (devices.model) must fit its shape",
+    ),
+    Malformed(
+        "failure of a link that there is not",
+        "network: {failures: [{of: [client-10], from_s: 1.0, to_s: 2.0}]}\n",
+        "1:27 network.failures.0.of: got ['client-10'], must be [name] of client-0 to client-9, server, or the two ends of"
+        " a wire",
+    ),
+    Malformed(
+        "failure of a wire in the air",
+        "network: {failures: [{of: [site-0, cloud], from_s: 1.0, to_s: 2.0}]}\n",
+        "1:27 network.failures.0.of: got ['site-0', 'cloud'], must be [name] of client-0 to client-9, server, or the two"
+        " ends of a wire",
+    ),
+    Malformed(
+        "failure that ends before it begins",
+        "network: {failures: [{of: [server], from_s: 2.0, to_s: 1.0}]}\n",
+        "1:56 network.failures.0.to_s: got 1, must be > from_s = 2",
+    ),
+    Malformed(
+        "failure of nothing",
+        "network: {failures: [{of: []}]}\n",
+        "1:27 network.failures.0.of: got [], must be one name or the two ends of a wire",
+    ),
+    Malformed(
+        "failure without a name",
+        "network: {failures: [{of: server}]}\n",
+        "1:27 network.failures.0.of: got 'server', must be a list (did you mean [server]?)",
+    ),
+    Malformed(
+        "blockage of an unknown kind",
+        "network: {blockage: {kind: rain}}\n",
+        "1:28 network.blockage.kind: got 'rain', allowed: none, random (did you mean random?)",
+    ),
+    Malformed(
+        "blockage of a pipe",
+        "network: {medium: {kind: constant}, blockage: {kind: random}}\n",
+        "1:37 network.blockage: has no effect: medium constant needs no positions and no channel; remove it",
     ),
     Malformed(
         "loss of everything",

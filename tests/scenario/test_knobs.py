@@ -26,6 +26,7 @@ from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.weights import OtherData, Pretrain, WeightsFile
 from wirelessfsl.network.cells import Hexagonal
+from wirelessfsl.network.failures import LinkFailure
 from wirelessfsl.network.layout import FromFile, InCells
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.topology import Graph, Relay, Wire
@@ -111,6 +112,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     Clarke: {"k_factor_db": 6.0},
     Channel: {"path_loss": UMi()},
     Wifi: {"sensitivity_dbm": (-82.0,)},
+    LinkFailure: {"of": ("client-0",)},
     Graph: {"wires": (Wire(ends=("site-0", "cloud")), Wire(ends=("cloud", "cloudx")))},
     Wire: {"ends": ("site-0", "cloud")},
     EdgeCloud: {"servers": (EdgeServer(at="left"), EdgeServer(at="right")), "assignment": "listed"},

@@ -128,3 +128,4 @@ def test_files_of_the_network_are_pinned_and_others_in_their_place_are_refused(t
         ScenarioError, match=rf"network.medium.sha256: got {digest_now}, the digest of .* is .*: restore"
     ):
         loaded(tmp_path, to_yaml(resolve(scenario)))
+    assert wired["network"].keys() == {"medium", "transport", "topology", "failures"}

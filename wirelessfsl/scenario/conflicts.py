@@ -33,7 +33,7 @@ from wirelessfsl.radio.tr38901.inh import InH
 from wirelessfsl.radio.tr38901.rma import RMa
 from wirelessfsl.radio.tr38901.uma import UMa
 from wirelessfsl.radio.tr38901.umi import UMi
-from wirelessfsl.records import GRADIENTS_OF, LABELS
+from wirelessfsl.records import GRADIENTS_OF, LABELS, SERVER
 from wirelessfsl.scenario import edges
 from wirelessfsl.scenario.derived import (
     broadcasts,
@@ -91,6 +91,7 @@ def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
         text = f"got {transport.packet_loss:g}, must be 0: {s.algorithm.kind} broadcasts, which nobody acknowledges;"
         text += " or set reliability: lossy"
         yield Problem(("network", "transport", "packet_loss"), text, reads=(_ALGORITHM, _RELIABILITY))
+    yield from _of_failures(s)
     yield from _of_movement(s)
     yield from _of_carriers(s)
     yield from _of_fading(s)
@@ -157,6 +158,21 @@ def _of_traces(s: Scenario) -> Iterator[Problem]:
         except ValueError as error:
             yield Problem(("network", "medium", field), str(error), reads=reads)
             return
+
+
+def _of_failures(s: Scenario) -> Iterator[Problem]:
+    """Windows of links that there are not."""
+    topology = s.network.topology
+    names = {f"client-{i}" for i in range(s.data.clients)} | {relay.name for relay in topology.relays} | {SERVER}
+    wires = {tuple(sorted(wire.ends)) for wire in getattr(topology, "wires", ())}
+    for i, failure in enumerate(s.network.failures if s.algorithm.messages else ()):
+        of = tuple(sorted(failure.of))
+        if of not in wires and not (len(of) == 1 and of[0] in names):
+            known = f"client-0 to client-{s.data.clients - 1}, {SERVER}"
+            known += "".join(f", {relay.name}" for relay in topology.relays)
+            text = f"got {list(failure.of)}, must be [name] of {known}, or the two ends of a wire"
+            reads: tuple[Path, ...] = (("data", "clients"), ("network", "topology"))
+            yield Problem(("network", "failures", i, "of"), text, reads=reads)
 
 
 def _of_movement(s: Scenario) -> Iterator[Problem]:

@@ -43,6 +43,7 @@ from wirelessfsl.engine.transport import Transport
 from wirelessfsl.learning.partition import Dirichlet, Partition
 from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.cells import Cells, Single
+from wirelessfsl.network.failures import Blockage, LinkFailure, NoBlockage
 from wirelessfsl.network.layout import Disc, Layout
 from wirelessfsl.network.mobility import Mobility, Static
 from wirelessfsl.network.topology import Direct, Topology
@@ -227,6 +228,8 @@ class Network:
     medium: who transmits when, on which band.
     transport: how messages are carried.
     topology: what lies between the air and the server.
+    failures: windows of time in which links, wires or the way to the server carry nothing.
+    blockage: when something stands in the way of a device's radio link.
     """
 
     layout: Layout = Disc()
@@ -236,6 +239,8 @@ class Network:
     medium: MediumSettings = Fdma()
     transport: Transport = Transport()
     topology: Topology = Direct()
+    failures: tuple[LinkFailure, ...] = ()
+    blockage: Blockage = NoBlockage()
 
 
 @settings

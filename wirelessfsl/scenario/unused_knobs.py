@@ -147,7 +147,7 @@ def _of_air(s: Scenario) -> Unused:
     if medium.kind == "wifi":
         yield ("network", "channel", "phy"), "medium wifi has rates of its own", _MEDIUM
     if isinstance(medium, Pipes):
-        for part in "layout", "mobility", "cells", "channel":
+        for part in "layout", "mobility", "cells", "channel", "blockage":
             yield ("network", part), f"medium {medium.kind} needs no positions and no channel", _MEDIUM
         if s.network.topology.kind == "graph":
             yield ("network", "topology", "relays"), f"medium {medium.kind} needs no positions and no relays", _MEDIUM
