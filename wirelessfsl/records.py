@@ -16,7 +16,8 @@ transfer   message kind            ``node`` sent ``bytes`` to ``peer``, from fir
                                    delivery; energy is the sender's. A message of several kinds has one
                                    row a kind, time and energy shared out by bytes; a broadcast has one row
                                    a receiver, bytes and energy shared out equally among those that stayed
-                                   to the end
+                                   to the end. Bytes in packets that were lost, to be sent again or left out,
+                                   have a row of their own, not delivered and with 0 attempts
 receive    message kind            the receiver's energy for the same message; ``bytes`` is 0 so that a
                                    sum over rows counts a byte once
 wait       what is waited for      nothing happened for ``node``: queue of a processor or of the medium, or

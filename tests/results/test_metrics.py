@@ -219,6 +219,7 @@ def test_a_million_rows_are_summed_up_within_a_second() -> None:
         round=rng.integers(1, 100, n),
         bytes=rng.integers(0, 1000, n),
         energy_j=rng.random(n),
+        attempts=np.ones(n, dtype=np.int64),
         delivered=np.ones(n, dtype=np.bool_),
     )
     begin = time.perf_counter()

@@ -17,7 +17,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from simpy import Environment, Event, Interrupt
+from simpy import Environment, Interrupt
 
 from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.custody import check, claim
@@ -27,7 +27,7 @@ from wirelessfsl.engine.journal import Journal
 from wirelessfsl.engine.journey import Journey
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node, Steps
-from wirelessfsl.engine.packets import Mask, Packets, Repeated
+from wirelessfsl.engine.packets import Packets, Piece, Repeated
 from wirelessfsl.engine.transport import Lost, Skipped, Transport
 from wirelessfsl.records import MODEL_DOWNLOAD, RECEIVE, SERVER, TRANSFER, WAIT
 
@@ -196,15 +196,14 @@ class Messages:
             delivery = way.part(receiver) if way.processed else self.medium.leave(way, receiver)
         except Interrupt:
             delivery = self.medium.leave(way, receiver)
-            self._log_flight(asked_s, sender, receiver, self._pieces(sizes, packets, way, False), delivery, way.relayed)
+            self._log_flight(asked_s, sender, receiver, _pieces(sizes, packets), delivery, way.relayed)
             raise
         if packets is not None and delivery.arrived and not isinstance(way, Repeated):
             packets.failed = packets.lost(way).astype(np.int_)
-        pieces = self._pieces(sizes, packets, way, delivery.arrived)
-        self._log_flight(asked_s, sender, receiver, pieces, delivery, way.relayed)
+        self._log_flight(asked_s, sender, receiver, _pieces(sizes, packets), delivery, way.relayed)
         if not delivery.arrived:
             raise Lost
-        return {} if packets is None else self._holes(sizes, packets)
+        return {} if packets is None else packets.holes()
 
     def _packets(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Packets | None:
         """The packets of the link's next message, if any can be lost."""
@@ -212,37 +211,14 @@ class Messages:
             return None
         link = sender.name, receiver.name
         self._sent[link] += 1
-        return Packets(self._seed, (*link, self._sent[link]), sum(sizes.values()), self.transport)
-
-    def _holes(self, sizes: Mapping[str, int], packets: Packets) -> dict[str, Mask]:
-        """Which bytes of the payloads are lost, of kinds that are not sent again; overhead comes first."""
-        before, ahead, holes = 0, self.transport.overhead_bytes, {}
-        for kind, size in sizes.items():
-            if self.transport.leaves_holes(kind):
-                holes[kind] = packets.flags(before + ahead, before + size)
-            before, ahead = before + size, 0
-        return holes
-
-    def _pieces(
-        self, sizes: Mapping[str, int], packets: Packets | None, way: Event, arrived: bool
-    ) -> list[tuple[str, int, bool]]:
-        """What flew of a message, in bytes: of every kind what was delivered, and what of it was lost on the way."""
-        if packets is None:
-            return [(kind, size, arrived) for kind, size in sizes.items()]
-        before, pieces = 0, []
-        for kind, size in sizes.items():
-            holes = self.transport.leaves_holes(kind)
-            lost = packets.failed_bytes(before, before + size) if holes or isinstance(way, Repeated) else 0
-            pieces += [(kind, size - lost if holes else size, arrived), (kind, lost, False)]
-            before += size
-        return [piece for piece in pieces if piece[1]]
+        return Packets(self._seed, (*link, self._sent[link]), sizes, self.transport)
 
     def _log_flight(
         self,
         asked_s: float,
         sender: Node,
         receiver: Node,
-        pieces: Sequence[tuple[str, int, bool]],
+        pieces: Sequence[Piece],
         delivery: Delivery,
         relayed: Sequence[Relayed],
     ) -> None:
@@ -253,8 +229,9 @@ class Messages:
             self.journal.write(asked_s, start_s, sender, WAIT, first, peer=receiver)
         total, before, flown = sum(size for _, size, _ in pieces), 0, 0
         span_s, sent_bytes = delivery.end_s - start_s, delivery.sent_bytes
-        for kind, size, delivered in pieces:
+        for kind, size, lost in pieces:
             share = size / total
+            attempts, arrived = (0, False) if lost else (delivery.attempts, delivery.arrived)
             begin_s = start_s + span_s * (before / total)
             before += size
             end_s = delivery.end_s if before == total else start_s + span_s * (before / total)
@@ -262,11 +239,11 @@ class Messages:
             until = before * sent_bytes // total if delivery.arrived else min(before, sent_bytes)
             self.journal.write(
                 begin_s, end_s, sender, TRANSFER, kind, receiver, until - flown, energy_j=delivery.transmit_j * share,
-                attempts=delivery.attempts, delivered=delivered,
+                attempts=attempts, delivered=arrived,
             )  # fmt: skip
             self.journal.write(
                 begin_s, end_s, receiver, RECEIVE, kind, sender, energy_j=delivery.receive_j * share,
-                attempts=delivery.attempts, delivered=delivered,
+                attempts=attempts, delivered=arrived,
             )  # fmt: skip
             flown = until
         for relay, sent, begin_s, end_s, energy_j in relayed:
@@ -280,6 +257,11 @@ class Messages:
             receiver.downlink_bytes += delivery.sent_bytes
         else:
             sender.uplink_bytes += delivery.sent_bytes
+
+
+def _pieces(sizes: Mapping[str, int], packets: Packets | None) -> list[Piece]:
+    """What flies of a message: its kinds and, of each, what was lost on the way."""
+    return [Piece(kind, size) for kind, size in sizes.items()] if packets is None else packets.pieces()
 
 
 def _as_sent(messages: Mapping[str, Any], received: Sequence[tuple[Tensor, ...]]) -> Any:

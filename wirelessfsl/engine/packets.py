@@ -9,8 +9,9 @@ what fading makes of them, packets out of order, and windows and congestion cont
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +27,27 @@ Mask = NDArray[np.bool_]
 Counts = NDArray[np.int_]
 
 
+class Piece(NamedTuple):
+    """Bytes of one kind in a message; ``lost`` are those in packets that did not arrive, as often as they did not."""
+
+    kind: str
+    size: int
+    lost: bool = False
+
+
 class Packets:
-    """The packets of one message.
+    """The packets of one message, of kinds that follow each other in it.
 
     ``failed`` says how often each was lost.
 
-    name: of its random numbers: sender, receiver and number of the message on this link.
+    name: of its random numbers: sender, receiver and number of the message on this link. sizes: by kind, in bytes.
     """
 
-    def __init__(self, seed: int, name: tuple[str, str, int], size_bytes: int, transport: Transport) -> None:
+    def __init__(self, seed: int, name: tuple[str, str, int], sizes: Mapping[str, int], transport: Transport) -> None:
         self._seed, self._name, self.transport = seed, name, transport
+        ends, size_bytes = list(accumulate(sizes.values())), sum(sizes.values())
+        self._spans = list(zip(sizes, [0, *ends], ends, strict=False))
+        self._again = not transport.leaves_holes(next(iter(sizes)))
         self._begins = np.arange(0, size_bytes, transport.packet_bytes)
         self.sizes = np.minimum(transport.packet_bytes, size_bytes - self._begins)
         self.failed: Counts = np.zeros(len(self.sizes), np.int_)
@@ -47,14 +59,23 @@ class Packets:
         lost: Mask = sent & (drawn >= arrives)
         return lost
 
-    def failed_bytes(self, begin: int, end: int) -> int:
-        """Bytes between two places in the message that were lost, each counted as often as it was."""
-        overlap = np.minimum(self._begins + self.sizes, end) - np.maximum(self._begins, begin)
-        return int(np.maximum(overlap, 0) @ self.failed)
+    def pieces(self) -> list[Piece]:
+        """What flew of every kind, and as a piece of its own what of it was lost; empty ones are left out."""
+        pieces: list[Piece] = []
+        for kind, begin, end in self._spans:
+            overlap = np.minimum(self._begins + self.sizes, end) - np.maximum(self._begins, begin)
+            lost = int(np.maximum(overlap, 0) @ self.failed) if self._again or self.transport.leaves_holes(kind) else 0
+            pieces += [Piece(kind, end - begin - (0 if self._again else lost)), Piece(kind, lost, True)]
+        return [piece for piece in pieces if piece.size]
 
-    def flags(self, begin: int, end: int) -> Mask:
-        """Which bytes between two places in the message were lost, shape (end - begin,)."""
-        return np.repeat(self.failed > 0, self.sizes)[begin:end]
+    def holes(self) -> dict[str, Mask]:
+        """Which bytes of the payloads of kinds with holes were lost; the overhead is ahead of the first."""
+        lost, ahead = np.repeat(self.failed > 0, self.sizes), self.transport.overhead_bytes
+        return {
+            kind: lost[begin + ahead * (begin == 0) : end]
+            for kind, begin, end in self._spans
+            if self.transport.leaves_holes(kind)
+        }
 
 
 class Repeated(Event):

@@ -36,7 +36,10 @@ def closing(run: Run) -> str:
         cost = "not reached" if seconds is None else f"{said('s', seconds)}, {said('J', joules)}"
         lines.append(f"  to accuracy {target:<4} {cost}")
     facts = run.facts
-    sendings = facts.activity.among(TRANSFER)
+    parts = (facts.attempts == 0) & (facts.bytes > 0)
+    sendings = facts.activity.among(TRANSFER) & ~parts
+    if lost := int(facts.bytes[parts].sum()):
+        lines.append(f"  lost packets    {said('B', lost)} of {said('B', int(facts.bytes.sum()))}")
     if gone := int((sendings & ~facts.delivered).sum()):
         lines.append(f"  not delivered   {gone} of {int(sendings.sum())} messages")
     drops = dropped(facts)

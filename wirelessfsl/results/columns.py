@@ -70,6 +70,7 @@ class Facts:
     round: Ints
     bytes: Ints
     energy_j: Floats
+    attempts: Ints
     delivered: Mask
 
     def where(self, rows: Mask) -> Facts:

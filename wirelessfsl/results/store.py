@@ -211,6 +211,7 @@ class Run:
             round=_array(table["round"]),
             bytes=_array(table["bytes"]),
             energy_j=_array(table["energy_j"]),
+            attempts=_array(table["attempts"]),
             delivered=_array(table["delivered"]),
         )
 
