@@ -32,6 +32,7 @@ from wirelessfsl.learning.pruning import Schedule as PruningSchedule
 from wirelessfsl.learning.text import text
 from wirelessfsl.learning.weights import Pretrained
 from wirelessfsl.network.cells import Cells, Handover
+from wirelessfsl.network.failures import Blockage, LinkFailure
 from wirelessfsl.network.layout import Layout
 from wirelessfsl.network.mobility import Mobility
 from wirelessfsl.network.regions import Region
@@ -81,6 +82,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "radios": _kinds(RadioModel),
     "batteries": _kinds(BatteryModel),
     "failures": _kinds(Failures),
+    "blockages": _kinds(Blockage),
     "jitters": _kinds(Jitter),
     "hierarchies": _kinds(Hierarchy),
     "layouts": _kinds(Layout),
@@ -104,6 +106,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
         "handover": Handover,
         "harq": Harq,
         "host": Host,
+        "link_failure": LinkFailure,
         "model": Model,
         "network": Network,
         "outage": Outage,
