@@ -36,8 +36,8 @@ from wirelessfsl.radio.link import Links, Omni, Paths, Site, noise_density_w_hz
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.shadowing import Correlated
 from wirelessfsl.radio.wifi import Wifi
-from wirelessfsl.scenario import Devices, EdgeCloud, places_of, radio_loses, rates_depend_on_power, Scenario, Server
 from wirelessfsl.records import SERVER
+from wirelessfsl.scenario import Devices, EdgeCloud, Scenario, Server, places_of, radio_loses, rates_depend_on_power
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import db_to_linear, dbm_to_watt
 
@@ -166,8 +166,6 @@ def _shared(s: Scenario, world: World) -> Choice:
     assert isinstance(settings, Wifi | SlottedAloha)
     radios = [client.radio.power for client in world.clients]
     air = contended_air(s, settings, radios, equipment(s.server)[1], ways_of(s))
-    band = Band(world.env, air, inf, settings.latency_s)
-    air = contended_air(s, settings, radios, world.server.radio.power, ways_of(s))
     links = [(client.name, *_at_site(s)) for client in world.clients]
     band = Band(world.env, _failing(s, air, links), inf, settings.latency_s)
     return lambda sender, receiver: band
@@ -182,14 +180,10 @@ def _bands(s: Scenario, world: World) -> Choice:
     names, radios = [node.name for node in there], [node.radio.power for node in there]
     clients = ways_of(s)
     paths = Both(clients, Standing(relays_m(s))) if world.relays else clients
-    uplink, downlink = (
-        Band(world.env, air, settings.width, settings.latency_s)
-        for air in airs(s, settings, radios, station, names, paths)
-    paths = Both(clients, Standing(_places_m(s))) if world.relays else clients
     links = [(name, *_at_site(s)) for name in names]
     uplink, downlink = (
         Band(world.env, _failing(s, air, links), settings.width, settings.latency_s)
-        for air in airs(s, settings, radios, server.radio.power, names, paths)
+        for air in airs(s, settings, radios, station, names, paths)
     )
     between = cache(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
 
@@ -225,7 +219,7 @@ def _ends(s: Scenario, world: World, sender: Node, receiver: Node | None) -> lis
     """What each of the links of a pipe needs: one link, or for a broadcast one a client."""
     if receiver is None:
         return [(client.name, *_at_site(s)) for client in world.clients]
-    names = {sender.name, receiver.name} - {SERVER}
+    names = sorted({sender.name, receiver.name} - {SERVER})
     return [(*names, *(_at_site(s) if world.server in (sender, receiver) else ()))]
 
 
@@ -237,8 +231,6 @@ def _pipes(s: Scenario, world: World) -> Choice:
     @cache
     def band(sender: Node, receiver: Node | None) -> Band:
         rate = settings.uplink_bit_s if sender.link >= 0 else settings.downlink_bit_s
-        return Band(world.env, ConstantAir(rate), 1.0, settings.latency_s)
-        rate = settings.downlink_bit_s if sender is world.server else settings.uplink_bit_s
         air = _failing(s, ConstantAir(rate), _ends(s, world, sender, receiver), radio=False)
         return Band(world.env, air, 1.0, settings.latency_s)
 
@@ -305,11 +297,9 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
             return [wire(*ends) for ends in topology.path(stands[sender], stands[receiver])]
         client, server, up = (sender, receiver, True) if receiver in stands else (receiver, sender, False)
         site = _site(s, band(client, server), client, world.env.now)
-        wires = [wire(*ends) for ends in topology.path(*((site, topology.server) if up else (topology.server, site)))]
         i = int(nearest_relay(at_m, paths.positions_m(world.env.now)[[client.link]])[0])
         ends = (site, stands[server]) if up else (stands[server], site)
         wires = [wire(*pair) for pair in topology.path(*ends)]
-        i = nearest(client)
         air = [Hop(band(sender, receiver), sender, receiver)]
         if i >= 0:
             relay, via = world.relays[i], len(world.clients) + i

@@ -112,7 +112,7 @@ def test_what_has_no_effect_is_not_in_a_resolved_scenario(tmp_path: Path) -> Non
     assert "codecs" not in centralised
     assert centralised["data"].keys() == {"name", "test_fraction"}
     wired = resolve(loaded(tmp_path, START, "network.medium={kind: constant}"))
-    assert wired["network"].keys() == {"medium", "transport", "topology"}
+    assert wired["network"].keys() == {"medium", "transport", "topology", "failures"}
 
 
 def test_files_of_the_network_are_pinned_and_others_in_their_place_are_refused(tmp_path: Path) -> None:
@@ -128,4 +128,3 @@ def test_files_of_the_network_are_pinned_and_others_in_their_place_are_refused(t
         ScenarioError, match=rf"network.medium.sha256: got {digest_now}, the digest of .* is .*: restore"
     ):
         loaded(tmp_path, to_yaml(resolve(scenario)))
-    assert wired["network"].keys() == {"medium", "transport", "topology", "failures"}

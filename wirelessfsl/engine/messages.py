@@ -247,13 +247,9 @@ class Messages:
             )  # fmt: skip
             flown = until
         for relay, sent, begin_s, end_s, energy_j in relayed:
-            activity, kind = TRANSFER if sent else RECEIVE, next(iter(sizes))
-            self.journal.write(begin_s, end_s, relay, activity, kind, peer=relay, energy_j=energy_j)
+            activity = TRANSFER if sent else RECEIVE
+            self.journal.write(begin_s, end_s, relay, activity, first, peer=relay, energy_j=energy_j)
         if sender.link < 0:
-            self.journal.write(
-                begin_s, end_s, relay, TRANSFER if sent else RECEIVE, first, peer=relay, energy_j=energy_j
-            )
-        if sender.name == SERVER:
             receiver.downlink_bytes += delivery.sent_bytes
         else:
             sender.uplink_bytes += delivery.sent_bytes
