@@ -8,10 +8,10 @@ lost requests, and the wait for other devices, which is the scheduler's.
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from wirelessfsl.radio.nr.numerology import PUSCH_PREPARATION_SYMBOLS, SYMBOLS, slot_s
-from wirelessfsl.settings import settings
+from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import Ge, Le
 
 
@@ -22,6 +22,24 @@ def shortest_k2_slots(spacing_khz: int) -> int:
     (1, 3)
     """
     return math.ceil((1 + PUSCH_PREPARATION_SYMBOLS[spacing_khz]) / SYMBOLS)
+
+
+@settings
+class Granted:
+    """Every message has its grant when it comes, as where devices have configured grants.
+
+    3GPP TS 38.214, sec. 6.1.2.3.
+    """
+
+    kind: Literal["none"] = "none"
+
+    def wait_slots(self, spacing_khz: int, uniform: float) -> int:
+        """No slots."""
+        return 0
+
+    def mean_s(self, spacing_khz: int) -> float:
+        """No time."""
+        return 0.0
 
 
 @settings
@@ -40,18 +58,22 @@ class GrantAccess:
     0.005
     """
 
+    kind: Literal["grant"] = "grant"
     request_period_slots: Annotated[int, Ge(1), Le(640)] = 10
     grant_slots: Annotated[int, Ge(0), Le(640)] = 3
     k2_slots: Annotated[int, Ge(0), Le(32)] = 2
 
-    def delay_s(self, spacing_khz: int, uniform: float) -> float:
-        """Access delay, s, of a uniform random number in [0, 1].
+    def wait_slots(self, spacing_khz: int, uniform: float) -> int:
+        """Slots from the one in which a message comes to its first, of a uniform random number in [0, 1).
 
         spacing_khz: subcarrier spacing in kHz.
         """
-        k2_slots = max(self.k2_slots, shortest_k2_slots(spacing_khz))
-        return (uniform * self.request_period_slots + self.grant_slots + k2_slots) * slot_s(spacing_khz)
+        asked = 1 + math.floor(uniform * self.request_period_slots)
+        return asked + self.grant_slots + max(self.k2_slots, shortest_k2_slots(spacing_khz))
 
     def mean_s(self, spacing_khz: int) -> float:
-        """Mean access delay, s."""
-        return self.delay_s(spacing_khz, 0.5)
+        """Mean access delay, s; a message comes half a slot after the beginning of one, in the mean."""
+        return (self.wait_slots(spacing_khz, 0.0) - 1 + self.request_period_slots / 2) * slot_s(spacing_khz)
+
+
+Access = Annotated[Granted | GrantAccess, Kinds()]

@@ -80,6 +80,16 @@ class SlotLink:
         self._failed: list[tuple[int, Block]] = []
         self._acknowledged: list[int] = []
 
+    def due(self, slot: int) -> Block | None:
+        """The block that failed and is to be sent again in a slot, which is never lower than before; None for none."""
+        self._acknowledged = [due for due in self._acknowledged if due > slot]
+        return self._failed[0][1] if self._failed and self._failed[0][0] <= slot else None
+
+    @property
+    def free(self) -> bool:
+        """Whether a process is free for a new block."""
+        return len(self._failed) + len(self._acknowledged) < self.phy.harq.processes
+
     def block(self, slot: int, prb: int, reported_sinr: float) -> Block | None:
         """The block that is to be sent in a slot: one that failed, else a new one; None while all processes wait.
 
@@ -87,10 +97,9 @@ class SlotLink:
         prb: resource blocks of a new block; one that failed has those that it had (its ``prb``).
         reported_sinr: SINR that the inner loop adapts to, linear, > 0.
         """
-        self._acknowledged = [due for due in self._acknowledged if due > slot]
-        if self._failed and self._failed[0][0] <= slot:
-            return self._failed[0][1]
-        if len(self._failed) + len(self._acknowledged) >= self.phy.harq.processes:
+        if (failed := self.due(slot)) is not None:
+            return failed
+        if not self.free:
             return None
         adaptation = Adaptation.of(self.phy, prb)
         sinr_db = 10.0 * math.log10(reported_sinr) + self.outer_loop.offset_db
