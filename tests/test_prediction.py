@@ -25,7 +25,7 @@ from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import TopK
 from wirelessfsl.devices.compute import MeasuredProcessor
 from wirelessfsl.devices.lte_phone import LtePhone
-from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, Ofdma, Tdma
 from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.network.layout import Disc, Fixed
@@ -34,6 +34,9 @@ from wirelessfsl.prediction import predict
 from wirelessfsl.radio.allocation import Equal, MaxMin, MinMakespan
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel
+from wirelessfsl.radio.nr.access import GrantAccess
+from wirelessfsl.radio.power_control import FractionalPower
+from wirelessfsl.radio.scheduling import ProportionalFair
 from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.scenario import Codecs, Data, Devices, Model, Network, Scenario, broadcasts
 
@@ -54,6 +57,7 @@ CONSTANT = ConstantLink(uplink_bit_s=1e5, downlink_bit_s=3e5)
 QUICK = ConstantLink(uplink_bit_s=1e9, downlink_bit_s=1e9, latency_s=0.0)
 FDMA = Fdma(bandwidth_hz=1e5, downlink_bandwidth_hz=2e5)
 TDMA = Tdma(bandwidth_hz=1e5, downlink_bandwidth_hz=2e5)
+OFDMA = Ofdma(bandwidth_hz=7.2e5, downlink_bandwidth_hz=3.6e5, access=GrantAccess())
 STEADY = Channel(fading=NoFading())
 
 
@@ -73,7 +77,7 @@ def assert_predicted(scenario: Scenario, rel: float) -> None:
     assert (found.seconds, found.joules) == pytest.approx(simulated(scenario), rel=rel)
 
 
-@pytest.mark.parametrize("medium", [CONSTANT, FDMA, TDMA], ids=lambda medium: medium.kind)
+@pytest.mark.parametrize("medium", [CONSTANT, FDMA, TDMA, OFDMA], ids=lambda medium: medium.kind)
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.kind)
 def test_equal_clients_and_constant_rates_are_predicted_exactly(scheme: Any, medium: Any) -> None:
     scenario = tiny(CLIENTS, algorithm=scheme, medium=medium, server=slots(CLIENTS), channel=STEADY)
@@ -95,6 +99,21 @@ def test_a_radio_whose_bits_cost_energy_and_that_has_a_tail_is_predicted_exactly
     phone = LtePhone(uplink_w_per_mbit_s=3.0, downlink_w_per_mbit_s=2.0, tail_s=1e3)
     devices = (replace(DEVICE, count=CLIENTS, radio=phone),)
     assert_predicted(tiny(devices=devices, algorithm=scheme, medium=CONSTANT, server=slots(CLIENTS)), rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", [SplitFedV1(**MANY), CPSL(cluster_size=2, **MANY)], ids=lambda scheme: scheme.kind)
+def test_clients_who_send_in_turn_or_softly_are_predicted_exactly(scheme: Any) -> None:
+    in_turn = replace(OFDMA, scheduler=ProportionalFair())
+    there = tiny(CLIENTS, algorithm=scheme, server=slots(CLIENTS), channel=STEADY, medium=in_turn)
+    assert_predicted(there, rel=1e-9)
+    # At their mean distance, clients of this power control are some dB below their full power.
+    softly = replace(
+        there, network=replace(there.network, medium=replace(OFDMA, power_control=FractionalPower(alpha=0.4)))
+    )
+    seconds = predict(softly, dataset(softly)).seconds
+    assert seconds == pytest.approx(simulated(softly)[0], rel=1e-9)
+    loud = replace(there, network=replace(there.network, medium=OFDMA))
+    assert seconds > 1.01 * simulated(loud)[0]
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -40,7 +40,10 @@ from wirelessfsl.network.topology import Relay, Topology, Wire
 from wirelessfsl.radio.allocation import Allocation
 from wirelessfsl.radio.large_scale import PathLoss, Shadowing
 from wirelessfsl.radio.link import Channel, Fading, Phy
+from wirelessfsl.radio.nr.access import Access
 from wirelessfsl.radio.nr.harq import Harq
+from wirelessfsl.radio.power_control import PowerControl
+from wirelessfsl.radio.scheduling import Scheduler
 from wirelessfsl.scenario import (
     Algorithm,
     CodecKind,
@@ -94,6 +97,9 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "shadowings": _kinds(Shadowing),
     "media": _kinds(MediumSettings),
     "allocations": _kinds(Allocation),
+    "schedulers": _kinds(Scheduler),
+    "accesses": _kinds(Access),
+    "power_controls": _kinds(PowerControl),
     "participations": _kinds(Choice),
     "presets": dict(PRESETS),
     "sections": {

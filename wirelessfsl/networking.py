@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from math import inf
 from typing import get_args
@@ -15,8 +15,8 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.power_states import InTurns, Powered
 from wirelessfsl.devices.radio_power import RadioModel, RadioPower
-from wirelessfsl.engine.access import ConstantLink, Fdma, Pipes, Tdma, TraceLinks
-from wirelessfsl.engine.airs import Air, ConstantAir, Index, PairAir, RadioAir, TraceAir
+from wirelessfsl.engine.access import Bands, ConstantLink, Fdma, Ofdma, Pipes, Tdma, TraceLinks
+from wirelessfsl.engine.airs import Air, ConstantAir, Index, PairAir, RadioAir, SharedAir, TraceAir
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.cellular import Association, CellularAir
 from wirelessfsl.engine.failing import FailingAir, failing
@@ -38,6 +38,7 @@ from wirelessfsl.radio.shadowing import Correlated
 from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.records import SERVER
 from wirelessfsl.scenario import Devices, EdgeCloud, Scenario, Server, places_of, radio_loses, rates_depend_on_power
+from wirelessfsl.scheduling import Way, ofdma_air, slotted_airs
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import db_to_linear, dbm_to_watt
 
@@ -88,7 +89,7 @@ def nearest_relay(at_m: Floats, positions_m: Floats) -> Index:
 
 def airs(
     s: Scenario,
-    medium: Fdma | Tdma,
+    medium: Bands,
     radios: Sequence[Powered],
     station: Powered,
     names: Sequence[str] | None = None,
@@ -120,6 +121,14 @@ def airs(
         if site is not None or not isinstance(cells, Hexagonal):
             links = Links(channel, names, paths, s.seed, way, wide[way], site or Omni())
             return RadioAir(links, phy, sent[way], heard[way], wide[way], spread, allocation, loses)
+
+    def air(way: Way) -> RadioAir | CellularAir:
+        phy, spread = channel.phy.one_way(way), way == "downlink"
+        if site is not None or not isinstance(cells, Hexagonal):
+            links = Links(channel, names, paths, s.seed, way, wide[way], site or Omni())
+            if isinstance(medium, Ofdma):
+                return ofdma_air(channel, medium, way, links, sent[way], heard[way], wide[way])
+            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread, allocation)
         sectors = [Sector(cells, number) for number in range(len(cells.site_of))]
         of_cells = [Links(channel, names, paths, s.seed, way, wide[way] / cells.reuse, sector) for sector in sectors]
         association = Association(of_cells, cells.handover, paths.speed_m_s > 0)
@@ -175,7 +184,7 @@ def _bands(s: Scenario, world: World) -> Choice:
     """A band for each direction; for messages from client to client one a pair."""
     settings, station = s.network.medium, equipment(s.server)[1]
     assert not isinstance(settings, Pipes)
-    assert isinstance(settings, Fdma | Tdma)
+    assert isinstance(settings, Bands)
     there = (*world.clients, *world.relays)
     names, radios = [node.name for node in there], [node.radio.power for node in there]
     clients = ways_of(s)
@@ -185,6 +194,10 @@ def _bands(s: Scenario, world: World) -> Choice:
         Band(world.env, _failing(s, air, links), settings.width, settings.latency_s)
         for air in airs(s, settings, radios, station, names, paths)
     )
+    both: Iterable[SharedAir] = airs(s, settings, radios, server.radio.power, names, paths)
+    if isinstance(settings, Ofdma) and settings.mode == "slots":
+        both = slotted_airs(s, settings, both, names)
+    uplink, downlink = (Band(world.env, air, settings.width, settings.latency_s) for air in both)
     between = cache(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
 
     def band(sender: Node, receiver: Node | None) -> Band:
@@ -195,7 +208,7 @@ def _bands(s: Scenario, world: World) -> Choice:
     return band
 
 
-def _sidelink(s: Scenario, settings: Fdma | Tdma, world: World, paths: Paths, sender: Node, receiver: Node) -> Band:
+def _sidelink(s: Scenario, settings: Bands, world: World, paths: Paths, sender: Node, receiver: Node) -> Band:
     """A band between two clients: as wide as the uplink's, over the distance from one to the other, at least 1 m.
 
     Shadowing that neighbours share is another for every pair.
@@ -283,7 +296,7 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
     def access(i: int) -> tuple[Band, Band]:
         settings, relay = s.network.medium, world.relays[i]
         assert not isinstance(settings, Pipes)
-        assert isinstance(settings, Fdma | Tdma)
+        assert isinstance(settings, Bands)
         radios = [client.radio.power for client in world.clients]
         both = airs(s, settings, radios, relay.radio.power, paths=paths, site=Omni(relay.name, topology.relays[i].at_m))
         links = [(client.name, relay.name) for client in world.clients]

@@ -44,7 +44,7 @@ import numpy as np
 
 from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.power_states import Powered
-from wirelessfsl.engine.access import ConstantLink, Fdma, MediumSettings, Tdma
+from wirelessfsl.engine.access import ConstantLink, Fdma, MediumSettings, Ofdma, Tdma
 from wirelessfsl.radio.allocation import Allocation, MaxMin, MinMakespan
 from wirelessfsl.radio.aloha import SlottedAloha
 from wirelessfsl.radio.wifi import Wifi
@@ -53,8 +53,8 @@ from wirelessfsl.units import BITS_PER_BYTE
 
 BLOCKS = 256
 """Coherence blocks that means are taken over."""
-DIVIDED = Fdma, Wifi, SlottedAloha
-"""Media of which all who send have a part at once; but for the first, one channel has both directions."""
+DIVIDED = Fdma, Ofdma, Wifi, SlottedAloha
+"""Media of which all who send have a part at once; but for the first two, one channel has both directions."""
 _ITERATIONS = 40
 """Of the fixed point, each half way to what it gives: an error of the beginning becomes 2^-40 of it."""
 
@@ -151,7 +151,7 @@ class Crew:
             if divided:
                 drifted = _met(stay[:2], cycle) - alike[:2] * stay[:2] / cycle
                 company = alike[:2] - 1 + drifted
-                if not isinstance(self.medium, Fdma):  # one channel for both ways
+                if not isinstance(self.medium, Fdma | Ofdma):  # one channel for both ways
                     company = company + drifted[::-1]
                 alone_s = np.concatenate([self._air_s(step, 1.0 + self.odds * company * others).sum(axis=1), serving])
             backlog = self.odds * (_met(stay * alone_s, cycle) - alike * stay * alone_s / cycle)
@@ -189,7 +189,7 @@ class Crew:
 
         They send at once, on equal parts of a band, and means are over all blocks.
         """
-        sharing = np.full((1, 1), float(self.taking) if isinstance(self.medium, Fdma) else 1.0)
+        sharing = np.full((1, 1), float(self.taking) if isinstance(self.medium, Fdma | Ofdma) else 1.0)
         scales = np.ones(1) if isinstance(self.medium, ConstantLink) else 10.0 ** (-less_db / 10.0)
         rates = [replace(self.up, quality=self.up.quality * scale).bit_s(sharing, BLOCKS)[0] for scale in scales]
         with np.errstate(divide="ignore"):

@@ -148,7 +148,7 @@ MALFORMED = [
     Malformed(
         "knob of two other kinds",
         "network:\n  medium: {kind: constant, bandwidth_hz: 20e6}\n",
-        "2:28 network.medium.bandwidth_hz: unknown key, allowed: uplink_bit_s, downlink_bit_s, latency_s (bandwidth_hz is a knob of fdma, tdma and aloha, not of constant)",
+        "2:28 network.medium.bandwidth_hz: unknown key, allowed: uplink_bit_s, downlink_bit_s, latency_s (bandwidth_hz is a knob of fdma, tdma, ofdma and aloha, not of constant)",
     ),
     Malformed(
         "knob of another section",
@@ -253,7 +253,7 @@ MALFORMED = [
     Malformed(
         "empty slot",
         "network: {medium: null}\n",
-        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, wifi, aloha, constant, trace (leave the key out for the default)",
+        "1:19 network.medium: got nothing, must be a mapping with the key kind, allowed: fdma, tdma, ofdma, wifi, aloha, constant, trace (leave the key out for the default)",
     ),
     Malformed(
         "word that is no kind",
@@ -670,6 +670,14 @@ MALFORMED = [
         "list of clients that nobody reads",
         "hierarchy: {kind: edge_cloud, servers: [{at: site-0, clients: [0]}]}\nnetwork: {topology: {kind: graph}}\n",
         "1:54 hierarchy.servers.0.clients: has no effect: assignment is nearest; remove it",
+        "band without room for a resource block",
+        "network: {medium: {kind: ofdma, bandwidth_hz: 20e3}}\n",
+        "1:47 network.medium.bandwidth_hz: got 20000, must be >= 180000, one resource block",
+    ),
+    Malformed(
+        "relays on a band whose slots are played",
+        "network:\n  medium: {kind: ofdma, mode: slots}\n  topology: {kind: graph, relays: [{name: r, at_m: [50, 0]}]}\n",
+        "3:35 network.topology.relays: got 1, must be none: slots are played for one station",
     ),
     Malformed(
         "sensitivities that do not ascend",

@@ -122,7 +122,11 @@ GIVEN: dict[type, dict[str, Any]] = {
 """What a section needs so that all of its knobs have an effect; the data set only has to take a folder."""
 
 
-FOR = {"sequence_length": {"name": "text"}, "stride": {"name": "text"}}
+FOR = {
+    "sequence_length": {"name": "text"},
+    "stride": {"name": "text"},
+    "outer_loop_step_db": {"mode": "slots"},
+}
 """What a single knob needs beside it."""
 
 
@@ -138,6 +142,8 @@ def made(knob: Knob, value: Any = ...) -> Scenario:
             given["algorithm"] = PFSL()
         if cls is Scenario and knob.fields[:2] == ("devices", "model"):
             given["algorithm"] = MTSL()
+        if cls is Network and knob.name == "outer_loop_step_db":
+            given["channel"] = Channel(phy=Nr())
         if cls is Network and "cells" in knob.fields:
             given |= {"layout": InCells(), "mobility": RandomWaypoint()}
         if inner is not None:
@@ -227,6 +233,12 @@ IDLE = {
     "one site": {"network": {"cells": {"kind": "hexagonal", "rings": 0}}},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
     "one transmission": {"network": {"channel": {"phy": {"kind": "nr", "harq": {"transmissions": 1}}}}},
+    "blocks": {"network": {"medium": {"kind": "ofdma"}}},
+    "blocks of one efficiency": {
+        "network": {"medium": {"kind": "ofdma"}, "channel": {"phy": {"kind": "fixed"}}},
+        "server": {"radio": {"sleep_after_s": 1.0}},
+    },
+    "NR slot by slot": {"network": {"medium": {"kind": "ofdma", "mode": "slots"}, "channel": {"phy": {"kind": "nr"}}}},
     "wifi": {"network": {"medium": {"kind": "wifi"}}},
     "wifi at 2 GHz": {
         "network": {"medium": {"kind": "wifi"}, "channel": {"path_loss": {"kind": "urban_macro"}}},

@@ -8,6 +8,10 @@ from typing import Annotated, Literal
 from wirelessfsl.network.traces import AtEnd, Direction, Format, Steps, read_latencies, read_rates
 from wirelessfsl.radio.allocation import Allocation, Equal
 from wirelessfsl.radio.aloha import SlottedAloha
+from wirelessfsl.radio.nr.access import Access, Granted
+from wirelessfsl.radio.nr.numerology import SubcarrierSpacingKhz
+from wirelessfsl.radio.power_control import FullPower, PowerControl
+from wirelessfsl.radio.scheduling import RoundRobin, Scheduler
 from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.settings import Kinds, settings
 from wirelessfsl.units import BandwidthHz, Ge, LatencyS, Le, RateBitS
@@ -70,6 +74,50 @@ class Tdma:
     def width(self) -> float:
         """Transfers that share the band at once."""
         return 1.0
+
+
+@settings
+class Ofdma:
+    """Orthogonal frequency-division multiple access: a scheduler deals out resource blocks, slot by slot.
+
+    Blocks are 12 subcarriers wide, B / (12 spacing) of them or those of an NR carrier, and slots 15 ms kHz / spacing
+    long. By default every message has its mean share of them until the channel changes or a message comes or goes, and
+    the mean wait for access and retransmission; mode slots plays every slot, with whole blocks, errors that are drawn,
+    and retransmissions, as a check of this or where single slots matter.
+
+    3GPP TS 38.211, sec. 4; TS 38.214, sec. 5.1 and 6.1.
+
+    bandwidth_hz: width of the uplink band in Hz, 1e3 to 1e12.
+    downlink_bandwidth_hz: width of the downlink band in Hz; by default as the uplink's.
+    latency_s: constant delay of every message in s (propagation, processing), 0 to 3600.
+    scheduler: who has which blocks.
+    access: how a device comes to its first block in the uplink.
+    power_control: with how much power devices send.
+    subcarrier_spacing_khz: 15, 30, 60 or 120, for blocks of 180 kHz and slots of 1 ms, up to 1440 kHz and 0.125 ms; NR
+        has its own.
+    mode: fluid for mean shares, slots to play every slot.
+    outer_loop_step_db: step by which NR's link adaptation raises its offset after a block that arrives in dB, 0 to 2; 0
+        takes the SINR as it is. Only slots have it.
+
+    >>> Ofdma(bandwidth_hz=20e6).width
+    inf
+    """
+
+    kind: Literal["ofdma"] = "ofdma"
+    bandwidth_hz: BandwidthHz = 20e6
+    downlink_bandwidth_hz: BandwidthHz | None = None
+    latency_s: LatencyS = 0.005
+    scheduler: Scheduler = RoundRobin()
+    access: Access = Granted()
+    power_control: PowerControl = FullPower()
+    subcarrier_spacing_khz: SubcarrierSpacingKhz = 15
+    mode: Literal["fluid", "slots"] = "fluid"
+    outer_loop_step_db: Annotated[float, Ge(0), Le(2)] = 0.0
+
+    @property
+    def width(self) -> float:
+        """Transfers that share the band at once."""
+        return inf
 
 
 @settings
@@ -148,6 +196,8 @@ class TraceLinks:
         return read_latencies(self.latency, direction, self.at_end)
 
 
+Bands = Fdma | Tdma | Ofdma
+"""Media that have a band for each direction."""
 Pipes = ConstantLink | TraceLinks
 """Media that are a link for every client, without a channel."""
-MediumSettings = Annotated[Fdma | Tdma | Wifi | SlottedAloha | ConstantLink | TraceLinks, Kinds()]
+MediumSettings = Annotated[Fdma | Tdma | Ofdma | Wifi | SlottedAloha | ConstantLink | TraceLinks, Kinds()]

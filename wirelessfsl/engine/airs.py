@@ -25,7 +25,7 @@ class Flying(NamedTuple):
     """The messages in the air, in the order of their take-off; arrays of shape (k,).
 
     links: which link each flies over. quality: of these links now. bits: left to fly. uplink: whether a client sends.
-    size_bits: of the whole. numbers: ascending, one for every message that ever took off. Both are for contention.
+    size_bits: of the whole. numbers: ascending, one for every message that ever took off. time_s: now.
     """
 
     links: Index
@@ -34,6 +34,17 @@ class Flying(NamedTuple):
     uplink: NDArray[np.bool_]
     size_bits: Floats = np.empty(0)
     numbers: Index = np.empty(0, np.intp)
+    time_s: float = 0.0
+
+
+class Use(NamedTuple):
+    """How senders use their radios; arrays of shape (k,).
+
+    duty: share of the time that each sends. level: part of its power that it sends with, > 0 where it sends.
+    """
+
+    duty: Floats
+    level: Floats
 
 
 class Air(Protocol):
@@ -63,6 +74,14 @@ class Air(Protocol):
     def lane(self, link: int) -> int:
         """Number of the queue that messages over a link stand in, where not all can be in the air at once."""
         return 0
+
+    def delay_s(self, link: int) -> float:
+        """What a message over a link waits besides its airtime and the medium's latency, s."""
+        return 0.0
+
+    def use(self) -> Use | None:
+        """How the messages of the last rates are sent; None if all the time and with the whole power."""
+        return None
 
 
 class SharedAir(Air, Protocol):

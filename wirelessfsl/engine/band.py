@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simpy import Environment, Event
 from simpy.events import EventPriority
 
-from wirelessfsl.engine.airs import Air, Contended, ContendedAir, Flying
+from wirelessfsl.engine.airs import Air, Contended, ContendedAir, Flying, Use
 from wirelessfsl.engine.flight import Delivery, Flight
 from wirelessfsl.engine.node import Node
 from wirelessfsl.streams import Floats
@@ -149,10 +149,12 @@ class Band:
         self._ends_s = inf
         if count := len(self._flying):
             bits, links, uplink, sizes, numbers = (column[:count] for column in self._columns[:5])
-            flying = Flying(links, self._qualities[links], bits, uplink, sizes, numbers)
+            flying = Flying(links, self._qualities[links], bits, uplink, sizes, numbers, now)
             if self._contended is None:
                 self._rate = self.air.rates_bit_s(flying)
                 self._residual = self.air.residual(flying)
+                if (use := self.air.use()) is not None:
+                    self._radiate(use)
             else:
                 self._contend(self._contended.contended(flying, now))
                 self._changes_s = self.air.next_change_s(now)
@@ -162,6 +164,16 @@ class Band:
                     flight.flow(rate)
             if (next_s := min(self._ends_s, self._changes_s)) < inf:
                 self._wake_at(next_s)
+
+    def _radiate(self, use: Use) -> None:
+        """Let every sender be on the air for its share of the time, with its part of the power."""
+        duties: dict[Node, float] = {}
+        levels: dict[Node, float] = {}
+        for flight, duty, level in zip(self._flying, use.duty.tolist(), use.level.tolist(), strict=True):
+            duties[flight.sender] = min(1.0, duties.get(flight.sender, 0.0) + duty)
+            levels[flight.sender] = max(level, levels.get(flight.sender, 0.0))
+        for node, duty in duties.items():
+            node.radiate(duty, levels[node])
 
     def _contend(self, contended: Contended) -> None:
         """Take over the rates, and let every node be on the air for as long as its messages are."""
@@ -209,7 +221,7 @@ class Band:
         for at, _, _ in reversed(landed):
             self._remove(at)
         for _, flight, use in landed:
-            latency_s = self._latency_s(now)
+            latency_s = self._latency_s(now) + self.air.delay_s(flight.link(self._qualities))
             flight._ok, flight._value = True, flight.land(latency_s, flight.size_bytes, True, *use)
             self.env.schedule(flight, delay=latency_s)
             self._blocks = 0

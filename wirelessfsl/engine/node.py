@@ -159,6 +159,13 @@ class Node:
         self.radio.airtime = airtime
         self._radio_changed()
 
+    def radiate(self, duty: float, level: float) -> None:
+        """Send for a share of the time, at a part of the power, what there is to send."""
+        before_w = self.radio.sending_w
+        self.radio.radiate(duty, level)
+        if self.radio.sending_w != before_w:
+            self._radio_changed()
+
     # Power
 
     def switch(self, up: bool) -> None:

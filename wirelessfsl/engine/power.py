@@ -8,11 +8,18 @@ joules at its end and they add up to the whole.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from math import inf
+from typing import Any
 
-from wirelessfsl.devices.power_states import Powered
+from wirelessfsl.devices.power_states import InTurns, Powered
+from wirelessfsl.units import linear_to_db
 
 IDLE, BUSY, TRANSMIT, RECEIVE, DUPLEX, SLEEP, OFF = "idle", "busy", "transmit", "receive", "duplex", "sleep", "off"
+
+
+LEAST_DBM = -40.0
+"""Radiated power below which no radio draws less."""
 
 
 class Meter:
@@ -91,7 +98,8 @@ class Radio:
     """A node's radio: two chains; while both are silent the states of its model, one after the other.
 
     ``next_change_s`` is when a silent radio enters its next state if nothing happens; inf if it will not. ``airtime``
-    is the share of the time in which it transmits between listening, where it contends for a channel.
+    is the share of the time in which it transmits between listening, where it contends for a channel. ``sending_w`` is
+    what it draws while it has something to send.
     """
 
     __slots__ = (
@@ -102,6 +110,7 @@ class Radio:
         "next_change_s",
         "power",
         "receiver",
+        "sending_w",
         "states",
         "transmitter",
     )
@@ -111,7 +120,7 @@ class Radio:
         self.transmitter = Chain(self.states.transmit_w, self.states.transmit_j_per_bit)
         self.receiver = Chain(self.states.receive_w, self.states.receive_j_per_bit)
         self.meter = Meter(self.states.silent[0].power_w, self.states.silent[0].state)
-        self.airtime, self.next_change_s = 0.0, inf
+        self.airtime, self.next_change_s, self.sending_w = 0.0, inf, self.states.transmit_w
         self._fall_silent(0.0)
 
     @property
@@ -126,13 +135,22 @@ class Radio:
             self._look_ahead(self._next + 1)
         self.meter.settle(now)
 
+    def radiate(self, duty: float, level: float) -> None:
+        """Send for a share of the time, at a part of the power; to be followed by :meth:`update`."""
+        radio: Any = self.power.radio if isinstance(self.power, InTurns) else self.power
+        if level < 1.0:
+            radio = replace(radio, tx_power_dbm=max(LEAST_DBM, radio.tx_power_dbm + linear_to_db(level)))
+        self.sending_w = duty * radio.states.transmit_w + (1.0 - duty) * self.states.silent[0].power_w
+
     def update(self, now: float, up: bool) -> None:
         """Enter the state that the chains (or a switched-off node) demand."""
         if now >= self.next_change_s:
             self.settle(now)
         sending, receiving = self.transmitter.active > 0, self.receiver.active > 0
         once_w = self.states.shared_w / 2 if sending and receiving else 0.0
-        self.transmitter.change(now, self.states.transmit_w - once_w)
+        if not sending:
+            self.sending_w = self.states.transmit_w
+        self.transmitter.change(now, self.sending_w - once_w)
         self.receiver.change(now, self.states.receive_w * (1.0 - self.airtime) - once_w)
         self.next_change_s = inf
         if not up:

@@ -10,7 +10,7 @@ from pathlib import Path as File
 import numpy as np
 
 from wirelessfsl.devices.catalogue import PROFILES
-from wirelessfsl.engine.access import Fdma, Pipes, Tdma, TraceLinks
+from wirelessfsl.engine.access import Fdma, Ofdma, Pipes, Tdma, TraceLinks
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.models import MODELS, ModelSpec
 from wirelessfsl.learning.weights import Pretrain, WeightsFile, fitting, read_weights, shapes_of
@@ -24,6 +24,7 @@ from wirelessfsl.network.traces import Direction
 from wirelessfsl.radio.ar1 import AR1, LONGEST
 from wirelessfsl.radio.clarke import Clarke
 from wirelessfsl.radio.fading import Nakagami, Rayleigh, Rician, doppler_hz
+from wirelessfsl.radio.grid import grid
 from wirelessfsl.radio.nr.numerology import resource_blocks
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.sionna import Sionna
@@ -73,6 +74,9 @@ def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
     yield from _of_cells(s)
     yield from _of_files(s)
     yield from edges.conflicts(s)
+    if isinstance(s.network.medium, Ofdma) and s.network.medium.mode == "slots" and s.network.topology.relays:
+        text = f"got {len(s.network.topology.relays)}, must be none: slots are played for one station"
+        yield Problem(("network", "topology", "relays"), text, reads=(("network", "medium", "mode"),))
     if broadcasts(s) and s.network.topology.kind == "graph":
         text = f"got 'graph', must be direct: {s.algorithm.kind} broadcasts, which is one hop"
         yield Problem(("network", "topology", "kind"), text, reads=(_ALGORITHM,))
@@ -200,22 +204,36 @@ def _of_movement(s: Scenario) -> Iterator[Problem]:
 
 
 def _of_carriers(s: Scenario) -> Iterator[Problem]:
-    """Bands of the medium that NR has no carrier for, or one that has no room for a transport block."""
-    phy = s.network.channel.phy
-    if not isinstance(phy, Nr) or not s.algorithm.messages or s.network.medium.kind == "wifi":
+    """Bands of the medium that NR has no carrier for, or that have no room for a transport or a resource block."""
+    phy, medium = s.network.channel.phy, s.network.medium
+    if not s.algorithm.messages or medium.kind == "wifi":
+        return
+    if isinstance(medium, Ofdma) and not isinstance(phy, Nr):
+        yield from _of_blocks(medium)
+    if not isinstance(phy, Nr):
         return
     for field in "bandwidth_hz", "downlink_bandwidth_hz":
         path: Path = ("network", "medium", field)
-        if (width_hz := getattr(s.network.medium, field, None)) is None:
+        if (width_hz := getattr(medium, field, None)) is None:
             continue
         try:
             blocks = resource_blocks(width_hz, phy.subcarrier_spacing_khz, phy.frequency_range)
         except ValueError as error:
             yield Problem(path, str(error), reads=(_PHY,))
         else:
-            if phy.block_prb > blocks:
+            if phy.block_prb > blocks and getattr(medium, "mode", "fluid") == "fluid":
                 text = f"got {phy.block_prb}, must be <= {blocks}, the resource blocks of network.medium.{field}"
                 yield Problem((*_PHY, "block_prb"), text, reads=(path,))
+
+
+def _of_blocks(medium: Ofdma) -> Iterator[Problem]:
+    for field in "bandwidth_hz", "downlink_bandwidth_hz":
+        try:
+            grid(None, getattr(medium, field) or medium.bandwidth_hz, medium.subcarrier_spacing_khz)
+        except ValueError as error:
+            spacing: Path = ("network", "medium", "subcarrier_spacing_khz")
+            yield Problem(("network", "medium", field), str(error), reads=(spacing,))
+            return
 
 
 def _of_fading(s: Scenario) -> Iterator[Problem]:

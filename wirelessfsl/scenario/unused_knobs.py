@@ -14,7 +14,7 @@ from wirelessfsl.devices.lte_phone import LtePhone
 from wirelessfsl.devices.nr_ue import NrUe
 from wirelessfsl.devices.radio_power import RadioModel, RadioPower
 from wirelessfsl.devices.wifi_radio import WifiRadio
-from wirelessfsl.engine.access import Pipes, TraceLinks
+from wirelessfsl.engine.access import Ofdma, Pipes, TraceLinks
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.weights import Pretrain
@@ -158,6 +158,21 @@ def _of_air(s: Scenario) -> Unused:
             yield ("network", "channel", part), "phy fixed has the same rate everywhere", _PHY
     else:
         yield from _of_path_loss(channel.path_loss)
+    if isinstance(medium, Ofdma):
+        yield from _of_blocks(medium, channel.phy)
+
+
+def _of_blocks(medium: Ofdma, phy: Any) -> Unused:
+    at: Path = ("network", "medium")
+    if phy.kind == "nr":
+        yield (*at, "subcarrier_spacing_khz"), "phy nr has its own", _PHY
+        if medium.mode == "slots":
+            why = "with mode slots blocks are as wide as the scheduler makes them"
+            yield ("network", "channel", "phy", "block_prb"), why, (*at, "mode"), _MEDIUM
+    if phy.kind != "nr" or medium.mode == "fluid":
+        yield (*at, "outer_loop_step_db"), "it is of phy nr with mode slots", (*at, "mode"), _PHY
+    if phy.kind == "fixed":
+        yield (*at, "power_control"), "no rate depends on power", _PHY
 
 
 def _of_path_loss(law: Any) -> Unused:
