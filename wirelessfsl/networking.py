@@ -15,7 +15,7 @@ from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor, Processor
 from wirelessfsl.devices.power_states import InTurns, Powered
 from wirelessfsl.devices.radio_power import RadioModel, RadioPower
-from wirelessfsl.engine.access import Bands, ConstantLink, Fdma, Ofdma, Pipes, Tdma, TraceLinks
+from wirelessfsl.engine.access import Bands, ConstantLink, Fdma, Ofdma, Pipes, TraceLinks
 from wirelessfsl.engine.airs import Air, ConstantAir, Index, PairAir, RadioAir, SharedAir, TraceAir
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.cellular import Association, CellularAir
@@ -115,20 +115,14 @@ def airs(
     allocation = medium.allocation if isinstance(medium, Fdma) else Equal()
     wide = {"uplink": medium.bandwidth_hz, "downlink": medium.downlink_bandwidth_hz or medium.bandwidth_hz}
 
-    def air(way: str) -> RadioAir | CellularAir:
+    def air(way: Way) -> RadioAir | CellularAir:
         spread, loses = way == "downlink", radio_loses(s) and s.network.transport.reliability == "lossy"
         phy = channel.phy.one_way(way, not loses) if isinstance(channel.phy, Nr) else channel.phy.one_way(way)
         if site is not None or not isinstance(cells, Hexagonal):
             links = Links(channel, names, paths, s.seed, way, wide[way], site or Omni())
-            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread, allocation, loses)
-
-    def air(way: Way) -> RadioAir | CellularAir:
-        phy, spread = channel.phy.one_way(way), way == "downlink"
-        if site is not None or not isinstance(cells, Hexagonal):
-            links = Links(channel, names, paths, s.seed, way, wide[way], site or Omni())
             if isinstance(medium, Ofdma):
                 return ofdma_air(channel, medium, way, links, sent[way], heard[way], wide[way])
-            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread, allocation)
+            return RadioAir(links, phy, sent[way], heard[way], wide[way], spread, allocation, loses)
         sectors = [Sector(cells, number) for number in range(len(cells.site_of))]
         of_cells = [Links(channel, names, paths, s.seed, way, wide[way] / cells.reuse, sector) for sector in sectors]
         association = Association(of_cells, cells.handover, paths.speed_m_s > 0)
@@ -190,14 +184,10 @@ def _bands(s: Scenario, world: World) -> Choice:
     clients = ways_of(s)
     paths = Both(clients, Standing(relays_m(s))) if world.relays else clients
     links = [(name, *_at_site(s)) for name in names]
-    uplink, downlink = (
-        Band(world.env, _failing(s, air, links), settings.width, settings.latency_s)
-        for air in airs(s, settings, radios, station, names, paths)
-    )
-    both: Iterable[SharedAir] = airs(s, settings, radios, server.radio.power, names, paths)
+    both: Iterable[SharedAir] = airs(s, settings, radios, station, names, paths)
     if isinstance(settings, Ofdma) and settings.mode == "slots":
         both = slotted_airs(s, settings, both, names)
-    uplink, downlink = (Band(world.env, air, settings.width, settings.latency_s) for air in both)
+    uplink, downlink = (Band(world.env, _failing(s, air, links), settings.width, settings.latency_s) for air in both)
     between = cache(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
 
     def band(sender: Node, receiver: Node | None) -> Band:

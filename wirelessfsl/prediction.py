@@ -21,14 +21,6 @@ by other messages (cells are predicted with their load alone, and clients spread
 channel that all contend for, that the server is one station beside those that send to it, and the airtime of
 collisions: rounds on Wi-Fi came within 12 % where clients fade, and up to half too long where they are equal and little
 but send. Of async_sl it is the round of clients that upload once each.
-Left out: jitter, failures, batteries, deadlines and lost messages; that participants may be chosen by energy or channel
-(they are taken to be a random choice of as many); radios that sleep, and tails that end; messages between clients;
-passes that epsl saves; pruning; freezing of more than the front; that a step with two cuts stands in the line of a TDMA
-band twice; how messages change in training; lines in front of wires; relays; interference by other messages (cells are
-predicted with their load alone, and clients spread over them as at the beginning); of a channel that all contend for,
-that the server is one station beside those that send to it, and the airtime of collisions: rounds on Wi-Fi came within
-12 % where clients fade, and up to half too long where they are equal and little but send. Of async_sl it is the round
-of clients that upload once each.
 Of an OFDMA band it leaves out what a scheduler gains by its choice of who sends when, the wait for retransmissions, and
 that power control may let devices draw less.
 """

@@ -119,6 +119,26 @@ def test_a_message_that_is_left_stops_where_it_is() -> None:
     assert delivery.transmit_j == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("left_s", [0.5, 1.2, 1.55, 1.7, 3.0])
+def test_a_message_that_is_left_goes_no_further(left_s: float) -> None:
+    # Air until 1 s and latency until 1.5 s, then a wire until 1.6 s and its delay until 1.85 s.
+    world, _ = world_of(wired(EDGE, CLOUD))
+    (client,) = world.clients
+    hops = world.medium._hops(client, world.server)
+
+    def story() -> Generator[Any, Any, Any]:
+        journey = world.medium.transmit(client, world.server, 1000)
+        yield world.env.timeout(left_s)
+        return journey, world.medium.leave(journey, world.server)
+
+    journey, delivery = tell(world, story())
+    assert (delivery.end_s, delivery.arrived) == (left_s, False)
+    world.env.run()
+    assert not journey.triggered
+    begun = sum(at < left_s for at in (0.0, 1.5, 1.85))
+    assert [hop.band._taken_off for hop in hops] == [1] * begun + [0] * (3 - begun)
+
+
 def near_relay(topology: Graph | Direct) -> Scenario:
     """A client 150 m away, which a relay at 100 m may help; a second at 40 m needs none."""
     channel = Channel(fading=NoFading())

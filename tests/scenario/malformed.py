@@ -670,6 +670,8 @@ MALFORMED = [
         "list of clients that nobody reads",
         "hierarchy: {kind: edge_cloud, servers: [{at: site-0, clients: [0]}]}\nnetwork: {topology: {kind: graph}}\n",
         "1:54 hierarchy.servers.0.clients: has no effect: assignment is nearest; remove it",
+    ),
+    Malformed(
         "band without room for a resource block",
         "network: {medium: {kind: ofdma, bandwidth_hz: 20e3}}\n",
         "1:47 network.medium.bandwidth_hz: got 20000, must be >= 180000, one resource block",

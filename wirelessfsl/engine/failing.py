@@ -6,9 +6,11 @@ a time (TDMA) the others wait behind it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from wirelessfsl.engine.airs import Air, Contended, ContendedAir, Flying
+from wirelessfsl.engine.airs import Air, Contended, ContendedAir, Flying, Use
 from wirelessfsl.network.failures import Downtimes
 from wirelessfsl.streams import Floats
 
@@ -18,7 +20,7 @@ class FailingAir(Air):
 
     def __init__(self, air: Air, downtimes: Downtimes) -> None:
         self.air, self._downtimes = air, downtimes
-        self._none_up = False
+        self._none_up, self._up = False, np.empty(0, np.bool_)
 
     @property
     def lanes(self) -> int:
@@ -53,6 +55,19 @@ class FailingAir(Air):
         residual[flying.quality > 0] = lost
         return residual
 
+    def delay_s(self, link: int) -> float:
+        return self.air.delay_s(link)
+
+    def use(self) -> Use | None:
+        """As it is for links that are up; over others senders try all the time, with their whole power."""
+        if (use := self.air.use()) is None:
+            return None
+        every = Use(*np.ones((2, len(self._up))))
+        if self._up.any():
+            for of_all, own in zip(every, use, strict=True):
+                of_all[self._up] = own
+        return every
+
     def next_change_s(self, time_s: float) -> float:
         """The next change of a link that is up, or of which links are."""
         changes_s = self._downtimes.next_change_s(time_s)
@@ -60,7 +75,9 @@ class FailingAir(Air):
 
     def _there(self, flying: Flying) -> Flying:
         """The messages whose links are up."""
-        return Flying._make(column[flying.quality > 0] for column in flying)
+        self._up = up = flying.quality > 0
+        columns: list[Any] = [column[up] for column in flying[:-1]]
+        return Flying._make([*columns, flying.time_s])
 
 
 class FailingContendedAir(FailingAir, ContendedAir):

@@ -82,7 +82,10 @@ class Journey(Event):
     def leave(self, receiver: Node) -> Delivery:
         """Stop it where it is."""
         if not self.triggered:
-            self._ended.append(self._flights[-1].leave(self._flights[-1].receivers[0]))
+            flight = self._flights[-1]
+            self._ended.append(flight.leave(flight.receivers[0]))
+            if flight.callbacks is not None:  # it may be through the air already
+                flight.callbacks.remove(self._arrive)
         return self.part(receiver)._replace(end_s=self.env.now, arrived=False)
 
     def _depart(self) -> None:

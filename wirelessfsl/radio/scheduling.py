@@ -34,8 +34,8 @@ class Users(NamedTuple):
 class RoundRobin:
     """All messages in the air have equally many resource blocks, at the same time.
 
-    Where the blocks do not divide evenly, or are fewer than the messages, those who have one more change from slot to
-    slot: in the mean each has the same share, and never less than a block at a time.
+    Where the blocks do not divide evenly, or are fewer than the messages, those with one more change with the slots.
+    So in the mean each has the same share, and never less than a block at a time.
 
     >>> RoundRobin().blocks(10, Users(np.ones(3), np.ones(3)), slot=1)
     array([3, 4, 3])
