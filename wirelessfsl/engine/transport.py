@@ -66,7 +66,8 @@ class Transport:
     A message of b bytes is ceil(b / packet_bytes) packets, the last one shorter. Where lost packets are sent again, a
     message takes 1 / (1 - p) times its bytes in the mean, at a loss of p. Where they are not, the receiver takes zeros
     for the values that had a byte in one, and the gradient of these is zero, as with dropout. Headers, what codecs
-    write ahead of the values, and labels count as guarded: they arrive. Models are always sent again.
+    write ahead of the values, and labels count as guarded: they arrive. Models are always sent again. Where one
+    gradient is broadcast to all (sfl_ga, epsl), clients are taken to know what of theirs was lost.
 
     overhead_bytes: bytes that every message costs beside its payload, >= 0; 40 is one TCP/IPv4 header.
     reliability: retransmit sends lost packets again; lossy leaves holes in smashed data and their gradients, and adds
