@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.engine.ofdma_worlds import BAND_HZ, channel, sent, there
+from tests.worlds import tiny, world_of
 from wirelessfsl.engine.access import Fdma, Ofdma
+from wirelessfsl.network.failures import LinkFailure
+from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.radio.nr.access import GrantAccess
 from wirelessfsl.radio.nr.phy import Nr
@@ -139,3 +143,14 @@ def test_a_radio_that_has_been_quiet_sends_with_all_of_its_power_again() -> None
     sent(world, [SIZE])
     radio = world.clients[0].radio
     assert radio.sending_w == radio.states.transmit_w
+
+
+@pytest.mark.parametrize("mode", ["fluid", "slots"])
+def test_a_link_that_is_down_leaves_its_blocks_to_the_others(mode: str) -> None:
+    down = LinkFailure(of=("client-0",), to_s=1.0)
+    medium = Ofdma(bandwidth_hz=BAND_HZ, mode=mode, latency_s=0.0)  # type: ignore[arg-type]
+    scenario = tiny(2, medium=medium, channel=channel(), layout=Fixed(distances_m=(1.0,)))
+    world, _ = world_of(replace(scenario, network=replace(scenario.network, failures=(down,))))
+    broken, whole = sent(world, [SIZE, SIZE])
+    assert whole.end_s == pytest.approx(seconds(rate(1, 1)), abs=2e-3)
+    assert broken.end_s == pytest.approx(1.0 + seconds(rate(1, 1)), abs=2e-3)
