@@ -1,8 +1,8 @@
 """How far a run reaches: simulated seconds per host second, and peak memory, against the number of devices.
 
 One round of a scheme on the quickstart's model, codecs and devices, one batch a client, on each rung of the network:
-links of constant rate, shared Shannon bands (FDMA, TDMA), NR, and 3GPP's urban macro cell with devices that walk. Every
-row is a process of its own, so that its peak memory is its own; memory a device is what is above that of a single one.
+links of constant rate, shared Shannon bands (FDMA, TDMA), NR on FDMA and on resource blocks, Wi-Fi, and 3GPP's urban
+macro cell with devices that walk. Every row is a process of its own, so that its peak memory is its own; memory a device is what is above that of a single one.
 By default nothing is learnt (``--timing-only``); ``--trained`` learns, with up to as many clients as there are samples.
 
     python benchmarks/scaling.py                                  # 10 to 10,000 devices on every rung: some minutes
@@ -30,6 +30,8 @@ RUNGS: dict[str, list[str]] = {
     "fdma": [],
     "tdma": ["network.medium={kind: tdma}"],
     "nr": ["network.channel.phy={kind: nr}"],
+    "ofdma": ["network.channel.phy={kind: nr}", "network.medium={kind: ofdma}"],
+    "wifi": ["network={layout: {kind: disc, radius_m: 30}, medium: {kind: wifi}}"],
     "uma": ["network.channel.path_loss={kind: uma}", "network.mobility={kind: random_waypoint}"],
 }
 """Changes to the quickstart's scenario."""
