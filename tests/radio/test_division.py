@@ -269,3 +269,11 @@ def test_one_block_each_has_the_greatest_sum() -> None:
     chosen = one_each(values)
     assert len(set(chosen.tolist())) == 4
     assert values[np.arange(4), chosen].sum() == pytest.approx(best, rel=1e-12)
+
+
+def test_fair_shares_of_links_that_their_power_limits_leave_a_part_of_the_band() -> None:
+    # At -40 dB over the whole band no link reaches the first step but in a small part of it, and all of them do.
+    requests = OwnPower(np.ones(3), np.full(3, 1e-4), Steps(), 1e6)
+    shares = proportional_fair(requests)
+    assert 0.0 < shares.sum() < 1.0
+    assert (requests.rate_bit_s(shares) > 0.0).all()

@@ -18,6 +18,7 @@ from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower
 from wirelessfsl.streams import Floats
 
 _PRECISION = 1e-13
+_NOTHING = 1e-60
 """Relative, of the time or the rate that all have in common."""
 
 
@@ -142,7 +143,7 @@ def proportional_fair(requests: Requests) -> Floats:
 
 
 def _least(wanted: Callable[[float], float]) -> float:
-    """Least x > 0 at which a falling function, which is infinite at 0, is 1 or less.
+    """Least x at which a falling function is 1 or less: a root, or 0 if it is that everywhere.
 
     It is the root of 1 / wanted(x) - 1, which is linear where the function is 1 / x.
     """
@@ -153,6 +154,8 @@ def _least(wanted: Callable[[float], float]) -> float:
         high *= 4.0
     low = high / 4.0
     while wanted(low) <= 1.0:
+        if low < _NOTHING:
+            return 0.0
         low, high = low / 4.0, low
     x: float = brentq(lambda x: 1.0 / wanted(x) - 1.0, low, high, xtol=1e-300, rtol=_PRECISION)
     return x * (1.0 + 2.0 * _PRECISION)  # on the side where it is 1 or less
