@@ -2,7 +2,7 @@
 
 One round of a scheme on the quickstart's model, codecs and devices, one batch a client, on each rung of the network:
 links of constant rate, shared Shannon bands (FDMA, TDMA), NR on FDMA and on resource blocks, Wi-Fi, and 3GPP's urban
-macro cell with devices that walk. Every row is a process of its own, so that its peak memory is its own; memory a device
+macro cell with devices that walk. Every row is a process of its own, so that its peak memory is its own; that a device
 is what is above that of a single one.
 By default nothing is learnt (``--timing-only``); ``--trained`` learns, with up to as many clients as there are samples.
 
