@@ -251,7 +251,7 @@ def play(
             except (Stalled, TraceEnded) as error:
                 raise SimulationError(f"round {world.round}, simulated time {world.env.now:.6g} s: {error}") from error
             except RuntimeError as error:
-                if isinstance(error, SimulationError) or "until event was not triggered" not in str(error):
+                if isinstance(error, SimulationError) or "event was not triggered" not in str(error):
                     raise
                 raise SimulationError(
                     f"round {world.round}, simulated time {world.env.now:.6g} s: nothing can happen any more; a link"
