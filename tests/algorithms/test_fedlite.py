@@ -81,8 +81,8 @@ def test_the_servers_gradient_is_that_at_what_it_received() -> None:
     received: dict[str, torch.Tensor] = {}
     unseal = world.messages.coding.unseal
 
-    def watched(sender: str, receiver: str, kind: str, payload: Any) -> Any:
-        unsealed = unseal(sender, receiver, kind, payload)
+    def watched(sender: str, receiver: str, kind: str, payload: Any, *lost: Any) -> Any:
+        unsealed = unseal(sender, receiver, kind, payload, *lost)
         received[kind] = unsealed.tensors[0]
         return unsealed
 

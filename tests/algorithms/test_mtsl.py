@@ -165,6 +165,7 @@ def own_accuracy(algorithm: Algorithm, partition: Partition) -> float:
     return sum(a or 0.0 for a in own) / len(own)
 
 
+@pytest.mark.slow
 def test_on_skewed_clients_private_parts_win_and_on_equal_ones_they_do_not_lose_much() -> None:
     budget: dict[str, Any] = {"rounds": 10, "local_steps": 10, "batch_size": 16, "optimizer": SGD(lr=0.1)}
     skewed, equal = Classes(classes_per_client=2), Iid()

@@ -14,7 +14,7 @@ from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.records import COMPUTE
 from wirelessfsl.streams import Floats
 
-ROUNDS = 400
+ROUNDS = 200
 MEAN_S = WHOLE_STEP / FORWARD
 """Of one batch of the whole model, which is all that a client does in a round of FedAvg here."""
 
