@@ -1230,6 +1230,11 @@ MALFORMED = [
         "1:26 network.layout.kind: got 'cells', must be another: there is one cell; or set network.cells: {kind: hexagonal}",
     ),
     Malformed(
+        "movement from cells that are not there",
+        "network: {layout: {kind: cells}, mobility: {kind: gauss_markov}}\n",
+        "1:26 network.layout.kind: got 'cells', must be another: there is one cell; or set network.cells: {kind: hexagonal}",
+    ),
+    Malformed(
         "cells on constant links",
         "network: {medium: {kind: constant}, cells: {kind: hexagonal}}\n",
         "...network.cells: has no effect: medium constant needs no positions and no channel; remove it",

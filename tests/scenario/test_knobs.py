@@ -231,6 +231,8 @@ IDLE = {
     "nobody asks the layout": {"network": {"mobility": {"kind": "random_waypoint", "start": "stationary"}}},
     "wires": {"network": {"medium": {"kind": "constant"}, "topology": {"kind": "graph"}}},
     "one site": {"network": {"cells": {"kind": "hexagonal", "rings": 0}}},
+    "one cell": {"network": {"cells": {"kind": "hexagonal", "rings": 0}, "mobility": {"kind": "random_waypoint"}}},
+    "sectors apart": {"network": {"cells": {"kind": "hexagonal", "rings": 0, "sectors": 3, "reuse": 3}}},
     "fixed efficiency": {"network": {"channel": {"phy": {"kind": "fixed"}}}, "server": {"radio": {}}},
     "one transmission": {"network": {"channel": {"phy": {"kind": "nr", "harq": {"transmissions": 1}}}}},
     "blocks": {"network": {"medium": {"kind": "ofdma"}}},

@@ -182,6 +182,8 @@ def _of_failures(s: Scenario) -> Iterator[Problem]:
 def _of_movement(s: Scenario) -> Iterator[Problem]:
     layout, mobility = s.network.layout, s.network.mobility
     where: Path = ("network", "mobility")
+    if isinstance(layout, InCells) and not isinstance(s.network.cells, Hexagonal):
+        return  # told with the cells
     if isinstance(layout, FromFile):
         try:
             layout.positions_m((), s.seed)

@@ -242,6 +242,10 @@ def _of_cells(s: Scenario) -> Unused:
             yield (*at, knob), "an antenna of a single sector radiates alike in all directions", (*at, "sectors")
     if s.network.mobility.kind == "static":
         yield (*at, "handover"), "nobody moves", ("network", "mobility", "kind")
+    elif len(cells.site_of) == 1:
+        yield (*at, "handover"), "there is one cell", (*at, "rings")
+    if len(set(cells.reuse_group.tolist())) == len(cells.site_of):
+        yield (*at, "load"), "no other cell is on a cell's frequencies", (*at, "rings")
     if s.network.layout.kind != "cells":
         yield (*at, "min_distance_m"), "layout drops nobody in the cells", ("network", "layout", "kind")
     if cells.rings == 0:
