@@ -34,14 +34,17 @@ from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.engine.access import ConstantLink, Tdma
+from wirelessfsl.engine.airs import Flying, RadioAir
 from wirelessfsl.engine.flight import Flight
+from wirelessfsl.engine.journey import Journey
 from wirelessfsl.engine.packets import Packets
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.network.layout import Fixed
+from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.fading import NoFading
-from wirelessfsl.radio.link import Channel
+from wirelessfsl.radio.link import Channel, Links
 from wirelessfsl.radio.nr.harq import Harq
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.records import ACTIVATIONS, DROP, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD, RECEIVE, TRANSFER
@@ -296,6 +299,31 @@ def test_what_harq_leaves_is_sent_again_underneath_or_end_to_end_at_the_same_cos
     # The share of failed blocks is in the goodput already.
     assert below.clients[0].uplink_bytes == size
     assert above.now == pytest.approx(below.now, rel=4 * sqrt(residual / packets) + 1e-4)
+
+
+@pytest.mark.parametrize(("spread", "times"), [(False, 2.0), (True, 1.0)])
+def test_blocks_fail_at_the_sinr_of_their_share(spread: bool, times: float) -> None:
+    phy, snr = ONE_SHOT.one_way("uplink", acknowledged=False), 0.2
+    links = Links(Channel(fading=NoFading()), ["a", "b"], Standing(np.full((2, 2), 50.0)), 1, "uplink", 20e6)
+    power_w = snr * 1e-20 * phy.occupied_hz(20e6) / links.gain(0.0)
+    air = RadioAir(links, phy, power_w, np.full(2, 1e-20), 20e6, spread, loses=True)
+    both = Flying(np.arange(2), air.quality(0.0), np.full(2, 1e6), np.full(2, not spread))
+    air.rates_bit_s(both)
+    residual, whole = phy.residual(np.array([snr * times])).item(), phy.residual(np.array([snr])).item()
+    assert air.residual(both) == pytest.approx([residual, residual])
+    assert spread or residual < whole - 0.1
+
+
+def test_a_journey_loses_what_any_of_its_hops_loses() -> None:
+    world, _ = world_of(tiny())
+    ends, flights = np.array([1_000.0]), []
+    for lost in (0.5, 0.2):
+        flight = Flight(world.env, None, world.clients[0], [world.server], 1_000)  # type: ignore[arg-type]
+        flight.stretches = [(1_000.0, lost)]
+        flights.append(flight)
+    journey = Journey.__new__(Journey)
+    journey._flights = flights
+    assert journey.residual(ends)[0] == pytest.approx(1.0 - 0.5 * 0.8)
 
 
 def test_a_packet_is_lost_as_often_as_blocks_were_in_the_stretch_that_it_flew_in() -> None:

@@ -140,3 +140,13 @@ def test_rate_takes_a_noise_density_per_receiver() -> None:
 def test_ranges_are_checked() -> None:
     with pytest.raises(ValueError, match=r"Channel.carrier_hz: got 3.5, must be >= 1e\+06"):
         Channel(carrier_hz=3.5)
+
+
+def test_a_sites_own_antenna_adds_to_the_channels() -> None:
+    class Horn(Omni):
+        def gain_db(self, offset_m: Floats) -> float:
+            return 7.0
+
+    channel = Channel(fading=NoFading(), antenna_gain_db=2.0)
+    horn, omni = (Links(channel, ["a"], standing(np.array([90.0])), 1, "uplink", site=of) for of in (Horn(), Omni()))
+    assert horn.gain(0.0)[0] / omni.gain(0.0)[0] == pytest.approx(10**0.7, rel=1e-12)

@@ -80,6 +80,15 @@ def test_the_formula_is_of_the_length_and_its_region_of_the_distance_in_the_plan
     assert UMa().loss_db(ways(np.array([400.0])), 2e9)[0] == pytest.approx(far, abs=1e-9)
 
 
+def test_a_masts_region_is_of_the_distance_in_the_plane_too() -> None:
+    # d_BP = 2 pi 150 0.5e9 / 3e8 = 1570.80 m; at 1570 m in the plane the antennas are 1577 m apart, yet it is PL1.
+    mast = RMa(site_height_m=150.0, device_height_m=1.0)
+    length_m = np.hypot(1570.0, 149.0)
+    near = 20.0 * np.log10(40.0 * np.pi * length_m * 0.5 / 3.0) + 0.03 * 5.0**1.72 * np.log10(length_m)
+    near += 0.002 * np.log10(5.0) * length_m - 0.044 * 5.0**1.72
+    assert mast.loss_db(ways(np.array([1570.0]), 1.0), 0.5e9)[0] == pytest.approx(near, abs=1e-9)
+
+
 def test_shadowing_in_sight_of_a_mast_is_4_db_to_the_break_point_and_6_db_beyond() -> None:
     break_m = RMa().break_m(0.7e9)
     seen = ways(np.array([break_m - 0.01, break_m + 0.01]))
