@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.worlds import tiny
+from wirelessfsl.devices.radio_power import RadioPower
+from wirelessfsl.engine.access import Fdma
 from wirelessfsl.engine.airs import Flying
 from wirelessfsl.engine.cellular import Association, CellularAir
-from wirelessfsl.network.cells import Handover
+from wirelessfsl.network.cells import Handover, Hexagonal
+from wirelessfsl.network.layout import InCells
 from wirelessfsl.network.mobility import Standing
+from wirelessfsl.networking import airs
+from wirelessfsl.radio.allocation import Proportional
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel, Links, Omni
 from wirelessfsl.radio.phy import Shannon
 from wirelessfsl.radio.propagation import LogDistance
+from wirelessfsl.scenario import Network
 from wirelessfsl.streams import Floats, stream
 
 BAND_HZ, NOISE_W_HZ, POWER_W = 1e6, 4e-21, 0.2
@@ -193,3 +201,44 @@ def test_coverage_of_a_poisson_network_is_that_of_andrews_baccelli_and_ganti(thr
     assert error < 0.02
     # Stations beyond 1.9 km are missing: less than 1 % of the interference.
     assert np.mean(drops) == pytest.approx(closed, abs=4 * error + 0.005)
+
+
+def test_blocks_fail_at_the_sinr_of_their_share_in_every_cell() -> None:
+    # Two in cell 0 and one in cell 1, on shares by their bits: 3/4 and 1/4 of the band, and all of it.
+    phy = Shannon(cap_bit_s_hz=50.0)
+    air = cells(False, allocation=Proportional(), loses=True)
+    seen: list[Floats] = []
+    air._phy = Watched(phy, seen)  # type: ignore[assignment]
+    quality = air.quality(0.0)
+    index = np.array([0, 1, 2], dtype=np.intp)
+    flying = Flying(index, quality[index], np.array([3.0, 1.0, 1.0]), np.full(3, True))
+    air.rates_bit_s(flying)
+    air.residual(flying)
+    at = [NOISE_W + received_w(2, 0), NOISE_W + received_w(0, 1) + received_w(1, 1)]
+    expected = received_w(0, 0) / at[0] / 0.75, received_w(1, 0) / at[0] / 0.25, received_w(2, 1) / at[1]
+    assert seen[0] == pytest.approx(np.array(expected))
+
+
+class Watched:
+    """A physical layer that tells at which SINRs blocks fail."""
+
+    def __init__(self, phy: Shannon, seen: list[Floats]) -> None:
+        self._phy, self._seen = phy, seen
+
+    def efficiency(self, sinr: Floats) -> Floats:
+        return self._phy.efficiency(sinr)
+
+    def residual(self, sinr: Floats) -> Floats:
+        self._seen.append(sinr)
+        return np.zeros(len(sinr))
+
+
+def test_noise_rise_is_at_the_sites_alone() -> None:
+    grid = Network(layout=InCells(), cells=Hexagonal(noise_rise_db=10.0))
+    quiet = replace(grid, cells=Hexagonal())
+    radios, station = [RadioPower()] * 5, RadioPower()
+    (up, down), (quiet_up, quiet_down) = (
+        airs(tiny(5, network=network), Fdma(), radios, station) for network in (grid, quiet)
+    )
+    assert up.quality(0.0) == pytest.approx(quiet_up.quality(0.0) / 10.0)
+    assert down.quality(0.0) == pytest.approx(quiet_down.quality(0.0))

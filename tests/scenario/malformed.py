@@ -1250,6 +1250,11 @@ MALFORMED = [
         "...network.topology.wires: got none at site-1, site-2, site-3, site-4, site-5, site-6, must join all 7 sites of network.cells",
     ),
     Malformed(
+        "wire to a site that is not there",
+        "network: {topology: {kind: graph, wires: [{ends: [site-0, cloud]}, {ends: [site-5, cloud]}]}}\n",
+        "...network.topology.wires.1.ends: got 'site-5', must be one of the 1 of network.cells, from 'site-0' on",
+    ),
+    Malformed(
         "broadcast over wires",
         "algorithm: {kind: sfl_ga}\nnetwork: {topology: {kind: graph}}\n",
         "...network.topology.kind: got 'graph', must be direct: sfl_ga broadcasts, which is one hop",

@@ -100,7 +100,8 @@ class AsyncSL:
                 if fruitless > patience:
                     raise SimulationError(
                         f"round {t}, simulated time {world.now:.6g} s: {patience} clients in a row lost a message and"
-                        " began again; raise network.transport.timeout_s or bring the devices nearer"
+                        " began again; raise network.transport.timeout_s, bring the devices nearer or give the"
+                        " queues of wires room"
                     )
                 if isinstance(brought, Sent):
                     with world.about(brought.step):

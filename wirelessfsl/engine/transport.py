@@ -1,8 +1,9 @@
 """How messages are carried, what becomes of those that lose packets, and of training when a whole one is lost.
 
 Transport runs from sender to receiver, over all there is between them. Where it retransmits, nothing is lost but what
-a limit or a timeout gives up; where it is lossy, smashed data and their gradients arrive with holes and are used as
-they are. Below it the radio makes good what HARQ leaves (acknowledged mode), or does not, where transport is lossy.
+a limit or a timeout gives up, and what finds the queue of a wire full; where it is lossy, smashed data and their
+gradients arrive with holes and are used as they are. Below it the radio makes good what HARQ leaves (acknowledged
+mode), or does not, where transport is lossy.
 """
 
 from __future__ import annotations

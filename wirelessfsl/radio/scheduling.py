@@ -30,6 +30,10 @@ class Users(NamedTuple):
     average_bit_s: Floats
 
 
+_LEAST_BIT_S = 1e-300
+"""An average that a dead link's is at least, so that it has no worth."""
+
+
 @settings
 class RoundRobin:
     """All messages in the air have equally many resource blocks, at the same time.
@@ -95,7 +99,8 @@ class ProportionalFair:
 
     def blocks(self, free: int, users: Users, slot: int) -> Blocks:
         """How many of the free blocks each has in a slot, shape (k,): all, or none."""
-        return _all_to(int(np.argmax(users.whole_bit_s / users.average_bit_s)), free, users)
+        worth = users.whole_bit_s / np.maximum(users.average_bit_s, _LEAST_BIT_S)
+        return _all_to(int(np.argmax(worth)), free, users)
 
 
 @settings
@@ -126,7 +131,7 @@ class MaxRate:
         return _all_to(int(best[slot % len(best)]), free, users)
 
 
-Scheduler = Annotated[RoundRobin | ProportionalFair | MaxRate, Kinds()]
+Scheduler = Annotated[RoundRobin | ProportionalFair | MaxRate, Kinds(words=True)]
 
 
 def _fill(floor: Floats) -> Floats:

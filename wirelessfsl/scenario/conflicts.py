@@ -19,7 +19,7 @@ from wirelessfsl.network.layout import FromFile, InCells
 from wirelessfsl.network.mobility import Static
 from wirelessfsl.network.position_trace import PositionTrace
 from wirelessfsl.network.tables import digest_of
-from wirelessfsl.network.topology import Graph
+from wirelessfsl.network.topology import SITE, Graph
 from wirelessfsl.network.traces import Direction
 from wirelessfsl.radio.ar1 import AR1, LONGEST
 from wirelessfsl.radio.clarke import Clarke
@@ -124,6 +124,14 @@ def _of_files(s: Scenario) -> Iterator[Problem]:
 def _of_cells(s: Scenario) -> Iterator[Problem]:
     cells, topology = s.network.cells, s.network.topology
     where: Path = ("network", "cells", "kind")
+    sites = len(cells.sites_m) if isinstance(cells, Hexagonal) else 1
+    if isinstance(topology, Graph):
+        known = {f"site-{k}" for k in range(sites)}
+        for i, wire in enumerate(topology.wires):
+            for name in wire.ends:
+                if name.startswith("site-") and name not in known:
+                    text = f"got {name!r}, must be one of the {sites} of network.cells, from {SITE!r} on"
+                    yield Problem(("network", "topology", "wires", i, "ends"), text, reads=(where,))
     if not isinstance(cells, Hexagonal):
         if isinstance(s.network.layout, InCells):
             text = "got 'cells', must be another: there is one cell; or set network.cells: {kind: hexagonal}"
