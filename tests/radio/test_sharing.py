@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wirelessfsl.radio.phy import FixedEfficiency, Shannon
-from wirelessfsl.radio.sharing import OwnPower, SpreadPower, shannon_share, table
+from wirelessfsl.radio.nr.phy import Nr
+from wirelessfsl.radio.phy import FixedEfficiency, Shannon, TruncatedShannon
+from wirelessfsl.radio.sharing import OwnPower, SpreadPower, filled, in_part, shannon_share, table
 from wirelessfsl.streams import Floats
 
 
@@ -81,3 +82,21 @@ def test_far_above_the_table_the_efficiency_is_the_last_one() -> None:
     strong = OwnPower(np.ones(1), np.array([1e9]), Plain(7.0), 1.0)
     assert strong.share_for(np.array([7e-6])) == pytest.approx(1e-6, rel=1e-9)
     assert table(Plain(7.0)).top == 7.0
+
+
+@pytest.mark.parametrize("phy", [TruncatedShannon().one_way("uplink"), Nr().one_way("uplink"), Steps()], ids=repr)
+def test_a_weak_sender_is_as_quick_in_the_whole_band_as_in_the_part_that_it_can_fill(phy: Any) -> None:
+    knee, best = table(phy).knee, table(phy).slope[0]
+    requests = OwnPower(np.ones(3), knee * np.array([1e-1, 1e-2, 1e-4]), phy, 1e6)
+    part = np.array([1e-1, 1e-2, 1e-4])
+    assert requests.rate_bit_s(part) == pytest.approx(1e6 * part * phy.efficiency(np.full(3, knee)), rel=1e-9)
+    assert requests.rate_bit_s(1.0) == pytest.approx(requests.rate_bit_s(part), rel=1e-9)
+    assert requests.rate_bit_s(1.0) == pytest.approx(1e6 * requests.snr * best)  # the most bits a watt can carry
+    assert (phy.efficiency(requests.snr) < filled(phy, requests.snr)).all()
+    assert in_part(phy, requests.snr) == pytest.approx(requests.snr / part)
+
+
+@pytest.mark.parametrize("phy", [*LAWS, TruncatedShannon().one_way("uplink"), Nr().one_way("uplink")], ids=repr)
+def test_a_strong_sender_fills_its_share(phy: Any) -> None:
+    snr = table(phy).knee * np.logspace(0.0, 6.0, 50)
+    assert (filled(phy, snr) == phy.efficiency(snr)).all()

@@ -23,8 +23,9 @@ class Fdma:
 
     r_i = b_i e(SNR_i) in a share of b_i Hz, with b_i = B / n if n transfers have equal ones. Devices keep their full
     transmit power in a narrower share, SNR_i = P_i g_i / (N0 b_i); the server's is spread over the band,
-    SNR_i = P g_i / (N0 B). Shares are planned anew whenever a transfer comes or goes, and with every change of the
-    channel; what has flown by then is the integral of the rate.
+    SNR_i = P g_i / (N0 B). A device that is too weak for the least rate of the physical layer in its share sends in the
+    part of it where its power carries most. Shares are planned anew whenever a transfer comes or goes, and with every
+    change of the channel; what has flown by then is the integral of the rate.
 
     Tse and Viswanath 2005, ch. 6 (orthogonal multiple access).
 

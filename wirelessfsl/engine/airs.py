@@ -13,7 +13,7 @@ from wirelessfsl.network.traces import Steps
 from wirelessfsl.radio.allocation import Allocation, Equal, checked
 from wirelessfsl.radio.link import Links
 from wirelessfsl.radio.phy import OneWay
-from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower
+from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower, filled, in_part
 from wirelessfsl.streams import Floats
 
 Index = NDArray[np.intp]
@@ -169,10 +169,10 @@ class RadioAir(SharedAir):
         if not self._loses:
             return None
         snr = self._snr[flying.links]
-        return self._phy.residual(snr if self._spread else snr / np.maximum(self._share, LEAST))
+        return self._phy.residual(snr if self._spread else in_part(self._phy, snr / np.maximum(self._share, LEAST)))
 
     def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
-        efficiency = quality if self._spread else self._phy.efficiency(quality * sharing)
+        efficiency = quality if self._spread else filled(self._phy, quality * sharing)
         return efficiency * (self._bandwidth_hz / sharing)
 
     def next_change_s(self, time_s: float) -> float:

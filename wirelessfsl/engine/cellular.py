@@ -25,7 +25,7 @@ from wirelessfsl.network.cells import Handover
 from wirelessfsl.radio.allocation import Allocation, Equal, checked
 from wirelessfsl.radio.link import Links
 from wirelessfsl.radio.phy import OneWay
-from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower
+from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower, filled, in_part
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import block, db_to_linear
 
@@ -158,7 +158,8 @@ class CellularAir(SharedAir):
         sinr = flying.quality / (1.0 + self.disturbance(flying.links, flying.links[there], sharing))
         self._sinr = sinr if self._spread else sinr * own
         if isinstance(self._allocation, Equal):
-            rates: Floats = self._phy.efficiency(self._sinr) * (self._bandwidth_hz / own)
+            efficiency = self._phy.efficiency(sinr) if self._spread else filled(self._phy, self._sinr)
+            rates: Floats = efficiency * (self._bandwidth_hz / own)
             return rates * there
         rates = np.zeros(len(sinr))
         for cell in np.unique(cells[there]):
@@ -174,7 +175,9 @@ class CellularAir(SharedAir):
         return rates
 
     def residual(self, flying: Flying) -> Floats | None:
-        return self._phy.residual(self._sinr) if self._loses else None
+        if not self._loses:
+            return None
+        return self._phy.residual(self._sinr if self._spread else in_part(self._phy, self._sinr))
 
     def expected(self, time_s: float) -> Floats:
         """SINR of every link over the whole band of its cell, with interference by the load alone."""
@@ -187,7 +190,8 @@ class CellularAir(SharedAir):
         """Rate of links where so many messages are in the air in all cells together, spread as devices are now."""
         crowd = np.sum((np.bincount(self._serving) / len(self._serving)) ** 2)
         own = np.maximum(1.0, sharing * crowd)
-        rates: Floats = self._phy.efficiency(quality if self._spread else quality * own) * (self._bandwidth_hz / own)
+        efficiency = self._phy.efficiency(quality) if self._spread else filled(self._phy, quality * own)
+        rates: Floats = efficiency * (self._bandwidth_hz / own)
         return rates
 
     def next_change_s(self, time_s: float) -> float:

@@ -4,6 +4,9 @@ A sender with a power of its own (the uplink) has all of it in its part: an m-th
 rate b B e(s / b) grows less than its share b does. Power that is spread over the band (the downlink) gives each part
 the SNR of the whole, so the rate is linear in the share. Whoever allocates a band asks nothing else.
 
+A layer with a least rate (NR, truncated Shannon) carries nothing at a low SNR, so a weak sender would be slower in a
+wider part, and a lone one on the whole band might never end. It fills no more of its part than its power is good for.
+
 Shannon's law is solved for the share in closed form, by the Lambert W function (Corless et al., "On the Lambert W
 function", Adv. Comput. Math. 5, 1996). Any other efficiency e(x) is tabulated once over the SNR x in the share, in
 steps of 0.02 dB: e(x) / x = R / (B s) has the same left side for all links. Left out: gains that differ over the band.
@@ -80,7 +83,7 @@ class SpreadPower:
 
 @dataclass(frozen=True)
 class OwnPower:
-    """Messages of senders that each have a power of their own: r(b) = b B e(s / b).
+    """Messages of senders that each have a power of their own: r(b) = b B e(s / b), see :func:`filled`.
 
     bits: what each has still to send, shape (k,).
     snr: SNR s of each over the whole band, linear, shape (k,).
@@ -106,7 +109,7 @@ class OwnPower:
         share = np.broadcast_to(np.asarray(share, dtype=np.float64), self.snr.shape)
         some = share > 0.0
         rate = np.zeros(self.snr.shape)
-        rate[some] = self.bandwidth_hz * share[some] * self.phy.efficiency(self.snr[some] / share[some])
+        rate[some] = self.bandwidth_hz * share[some] * filled(self.phy, self.snr[some] / share[some])
         return rate
 
     @property
@@ -125,6 +128,28 @@ class OwnPower:
                     return np.maximum(shannon_share(wanted, self.snr / db_to_linear(gap_db)), wanted / cap)
             share = self.snr / self.table.snr_for(rate_bit_s / (self.bandwidth_hz * self.snr))
             return np.where(rate_bit_s > 0.0, np.nan_to_num(share, nan=np.inf, posinf=np.inf), 0.0)
+
+
+def filled(phy: OneWay, snr: Floats) -> Floats:
+    """Efficiency of senders with a power of their own in a share of which they fill what they can, bit/s/Hz of it.
+
+    e(x), and below the SNR x* of the greatest e(x) / x, at which a watt carries most bits, x e(x*) / x*: a sender
+    narrows its signal to the part x / x* of its share. Shannon's law has no such SNR and is as it is.
+
+    phy: the physical layer, e.
+    snr: x over the whole share, linear, shape (k,).
+
+    >>> from wirelessfsl.radio.phy import TruncatedShannon
+    >>> filled(TruncatedShannon().one_way("uplink"), np.array([0.01, 0.02])).round(4)
+    array([0.0055, 0.011 ])
+    """
+    known = table(cast(Hashable, phy))
+    return np.maximum(phy.efficiency(snr), np.where(snr < known.knee, known.slope[0] * snr, 0.0))
+
+
+def in_part(phy: OneWay, snr: Floats) -> Floats:
+    """SNR in the part that senders with these SNRs in their whole share fill (:func:`filled`), shape (k,)."""
+    return np.maximum(snr, table(cast(Hashable, phy)).knee)
 
 
 def shannon_share(efficiency: Floats, snr: Floats) -> Floats:
@@ -153,11 +178,12 @@ class Table(NamedTuple):
     """Efficiency e of a physical layer over the SNR x in a share.
 
     slope: greatest e(x') / x' at x or above, which falls in x. fairness: x (1 - d ln e / d ln x), greatest so far,
-    which grows in x; both over ``_SNRS``. top: efficiency at the last.
+    which grows in x; both over ``_SNRS``. knee: x of the greatest e(x) / x. top: efficiency at the last.
     """
 
     slope: Floats
     fairness: Floats
+    knee: float
     top: float
 
     def snr_for(self, wanted: Floats) -> Floats:
@@ -181,7 +207,8 @@ def table(phy: Any) -> Table:
     """The table of a physical layer."""
     efficiency = phy.efficiency(_SNRS.copy())
     slope = np.maximum.accumulate((efficiency / _SNRS)[::-1])[::-1]
+    knee = _SNRS[np.argmax(efficiency / _SNRS)]
     with np.errstate(divide="ignore", invalid="ignore"):
         bend = np.gradient(np.log(efficiency), np.log(_SNRS))
     fairness = np.maximum.accumulate(_SNRS * np.clip(1.0 - np.nan_to_num(bend, nan=1.0, posinf=1.0), 0.0, 1.0))
-    return Table(slope, fairness, float(efficiency[-1]))
+    return Table(slope, fairness, float(knee), float(efficiency[-1]))
