@@ -273,13 +273,13 @@ def test_receivers_of_a_broadcast_have_holes_of_their_own(scheme: Any) -> None:
 
 # What the radio loses
 
-ONE_SHOT = Nr(harq=Harq(transmissions=1))
+ONE_SHOT = Nr(harq=Harq(transmissions=1), target_bler=0.5)
 
 
 def over_nr(reliability: Any, size: int, **more: Any) -> tuple[World, ListLog]:
     transport = Transport(reliability=reliability, packet_bytes=100, feedback_s=0.0, **more)
     channel = Channel(fading=NoFading(), phy=ONE_SHOT)
-    layout = Fixed(distances_m=(950.0,))
+    layout = Fixed(distances_m=(676.0,))
     scenario = tiny(channel=channel, layout=layout, medium=Tdma(bandwidth_hz=5e6, latency_s=0.0), transport=transport)
     return sent(scenario, size)
 
@@ -303,7 +303,7 @@ def test_what_harq_leaves_is_sent_again_underneath_or_end_to_end_at_the_same_cos
 
 @pytest.mark.parametrize(("spread", "times"), [(False, 2.0), (True, 1.0)])
 def test_blocks_fail_at_the_sinr_of_their_share(spread: bool, times: float) -> None:
-    phy, snr = ONE_SHOT.one_way("uplink", acknowledged=False), 0.2
+    phy, snr = ONE_SHOT.one_way("uplink", acknowledged=False), 1.2
     links = Links(Channel(fading=NoFading()), ["a", "b"], Standing(np.full((2, 2), 50.0)), 1, "uplink", 20e6)
     power_w = snr * 1e-20 * phy.occupied_hz(20e6) / links.gain(0.0)
     air = RadioAir(links, phy, power_w, np.full(2, 1e-20), 20e6, spread, loses=True)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wirelessfsl.radio.nr.harq import Harq
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.phy import FixedEfficiency, Shannon, TruncatedShannon
 from wirelessfsl.radio.sharing import OwnPower, SpreadPower, filled, in_part, shannon_share, table
@@ -100,3 +101,11 @@ def test_a_weak_sender_is_as_quick_in_the_whole_band_as_in_the_part_that_it_can_
 def test_a_strong_sender_fills_its_share(phy: Any) -> None:
     snr = table(phy).knee * np.logspace(0.0, 6.0, 50)
     assert (filled(phy, snr) == phy.efficiency(snr)).all()
+
+
+def test_what_a_weak_sender_fills_does_not_depend_on_who_sends_lost_blocks_again() -> None:
+    again, lossy = (Nr(harq=Harq(transmissions=1)).one_way("uplink", acknowledged) for acknowledged in (True, False))
+    snr = table(again).knee * np.array([0.0, 1e-3, 0.1, 0.9, 2.0])
+    assert in_part(lossy, snr) == pytest.approx(in_part(again, snr))
+    arrives = filled(lossy, snr) * (1.0 - lossy.residual(in_part(lossy, snr)))
+    assert arrives == pytest.approx(filled(again, snr))

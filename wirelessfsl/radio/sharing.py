@@ -133,8 +133,8 @@ class OwnPower:
 def filled(phy: OneWay, snr: Floats) -> Floats:
     """Efficiency of senders with a power of their own in a share of which they fill what they can, bit/s/Hz of it.
 
-    e(x), and below the SNR x* of the greatest e(x) / x, at which a watt carries most bits, x e(x*) / x*: a sender
-    narrows its signal to the part x / x* of its share. Shannon's law has no such SNR and is as it is.
+    e(x), and below the SNR x* of the greatest goodput over x, at which a watt carries most bits, x e(x*) / x*: a
+    sender narrows its signal to the part x / x* of its share. Shannon's law has no such SNR and is as it is.
 
     phy: the physical layer, e.
     snr: x over the whole share, linear, shape (k,).
@@ -143,8 +143,8 @@ def filled(phy: OneWay, snr: Floats) -> Floats:
     >>> filled(TruncatedShannon().one_way("uplink"), np.array([0.01, 0.02])).round(4)
     array([0.0055, 0.011 ])
     """
-    known = table(cast(Hashable, phy))
-    return np.maximum(phy.efficiency(snr), np.where(snr < known.knee, known.slope[0] * snr, 0.0))
+    there = in_part(phy, snr)
+    return phy.efficiency(there) * np.divide(snr, there, out=np.ones_like(there), where=there > snr)
 
 
 def in_part(phy: OneWay, snr: Floats) -> Floats:
@@ -178,7 +178,8 @@ class Table(NamedTuple):
     """Efficiency e of a physical layer over the SNR x in a share.
 
     slope: greatest e(x') / x' at x or above, which falls in x. fairness: x (1 - d ln e / d ln x), greatest so far,
-    which grows in x; both over ``_SNRS``. knee: x of the greatest e(x) / x. top: efficiency at the last.
+    which grows in x; both over ``_SNRS``. knee: x of the greatest
+    goodput over x, 0 where it falls in x. top: efficiency at the last.
     """
 
     slope: Floats
@@ -207,8 +208,8 @@ def table(phy: Any) -> Table:
     """The table of a physical layer."""
     efficiency = phy.efficiency(_SNRS.copy())
     slope = np.maximum.accumulate((efficiency / _SNRS)[::-1])[::-1]
-    knee = _SNRS[np.argmax(efficiency / _SNRS)]
+    best = np.argmax(getattr(phy, "goodput", phy.efficiency)(_SNRS.copy()) / _SNRS)
     with np.errstate(divide="ignore", invalid="ignore"):
         bend = np.gradient(np.log(efficiency), np.log(_SNRS))
     fairness = np.maximum.accumulate(_SNRS * np.clip(1.0 - np.nan_to_num(bend, nan=1.0, posinf=1.0), 0.0, 1.0))
-    return Table(slope, fairness, float(knee), float(efficiency[-1]))
+    return Table(slope, fairness, float(_SNRS[best]) if best else 0.0, float(efficiency[-1]))

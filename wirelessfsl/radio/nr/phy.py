@@ -146,6 +146,11 @@ class NrLink:
         mcs, outcome = self._outcome(sinr)
         return self._efficiency[mcs] * (outcome.goodput if self._acknowledged else 1.0 / outcome.transmissions)
 
+    def goodput(self, sinr: Floats) -> Floats:
+        """What of it arrives, whether or not what is lost is sent again, bit/s/Hz, shape as ``sinr``."""
+        mcs, outcome = self._outcome(sinr)
+        return self._efficiency[mcs] * outcome.goodput
+
     def residual(self, sinr: Floats) -> Floats:
         """Probability that a transport block is lost after all its transmissions, shape as ``sinr``."""
         return self._outcome(sinr)[1].residual
