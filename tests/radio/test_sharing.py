@@ -85,7 +85,9 @@ def test_far_above_the_table_the_efficiency_is_the_last_one() -> None:
     assert table(Plain(7.0)).top == 7.0
 
 
-@pytest.mark.parametrize("phy", [TruncatedShannon().one_way("uplink"), Nr().one_way("uplink"), Steps()], ids=repr)
+@pytest.mark.parametrize(
+    "phy", [TruncatedShannon().one_way("uplink"), Nr().one_way("uplink"), Steps()], ids=lambda phy: type(phy).__name__
+)
 def test_a_weak_sender_is_as_quick_in_the_whole_band_as_in_the_part_that_it_can_fill(phy: Any) -> None:
     knee, best = table(phy).knee, table(phy).slope[0]
     requests = OwnPower(np.ones(3), knee * np.array([1e-1, 1e-2, 1e-4]), phy, 1e6)
@@ -97,7 +99,9 @@ def test_a_weak_sender_is_as_quick_in_the_whole_band_as_in_the_part_that_it_can_
     assert in_part(phy, requests.snr) == pytest.approx(requests.snr / part)
 
 
-@pytest.mark.parametrize("phy", [*LAWS, TruncatedShannon().one_way("uplink"), Nr().one_way("uplink")], ids=repr)
+@pytest.mark.parametrize(
+    "phy", [*LAWS, TruncatedShannon().one_way("uplink"), Nr().one_way("uplink")], ids=lambda phy: type(phy).__name__
+)
 def test_a_strong_sender_fills_its_share(phy: Any) -> None:
     snr = table(phy).knee * np.logspace(0.0, 6.0, 50)
     assert (filled(phy, snr) == phy.efficiency(snr)).all()
