@@ -105,7 +105,27 @@ def test_an_unfinished_run_without_evaluation_shows_what_it_is_known_to_have_cos
     assert (row.time_s.mean, row.bytes.mean) == (10.0, 3 * 14100)
     assert row.energy_j.mean == pytest.approx(scripted.ROUND_J)
     assert as_text([row]).count("no evaluation") == 2
-    assert as_text(compare([open_run(tmp_path)], 0.5)).count("not reached") == 3
+    assert as_text(compare([open_run(tmp_path)], 0.5)).count("no evaluation") == 5
+
+
+def test_a_timing_only_run_stands_apart_from_training_runs_of_its_scenario(tmp_path: Path) -> None:
+    def timed(name: str, seed: int) -> Run:
+        run = scripted.write_run(tmp_path / name, seed=seed)
+        write_json(run.path / "manifest.json", run.manifest | {"timing_only": True})
+        RunWriter(tmp_path / "none").close()
+        (tmp_path / "none" / "metrics.parquet").replace(run.path / "metrics.parquet")
+        return open_run(run.path)
+
+    learnt = scripted.write_run(tmp_path / "learnt", seed=1)
+    first, second = timed("timed", 1), timed("again", 2)
+    assert once([first, learnt]) == ([first, learnt], [])
+    rows = compare([learnt, first, second])
+    assert [(row.label, row.runs, row.final_accuracy.n) for row in rows] == [
+        ("scripted", 1, 1),
+        ("scripted, timing-only", 2, 0),
+    ]
+    assert rows[0].time_s.mean == rows[1].time_s.mean
+    assert as_text(compare([learnt, first], 0.5)).count("no evaluation") == 5
 
 
 def test_a_column_without_numbers_has_the_unit_of_the_whole_runs(runs: list[Run]) -> None:

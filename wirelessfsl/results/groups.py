@@ -2,7 +2,8 @@
 
 A group carries its scenario's name; where several scenarios share a name (a sweep, an option given by hand), the
 settings in which they differ are added, so that every label in a figure or table says what is meant. Runs that do not
-even differ by seed are equal by construction: one of them counts, or a spread would look smaller than it is.
+even differ by seed are equal by construction: one of them counts, or a spread would look smaller than it is. Timing-only
+runs stand apart and are called so: they have no accuracy, and estimated sizes where sizes depend on data.
 """
 
 from __future__ import annotations
@@ -32,22 +33,23 @@ class Repeat(NamedTuple):
 
 def group(runs: Sequence[Run]) -> list[Group]:
     """Runs by scenario, apart from name and seed, in the order given; of runs that repeat each other only one."""
-    together: dict[str, list[Run]] = {}
+    together: dict[tuple[bool, str], list[Run]] = {}
     for run in once(runs)[0]:
-        together.setdefault(_settings(run), []).append(run)
+        together.setdefault((run.timing_only, _settings(run)), []).append(run)
     members = [tuple(found) for found in together.values()]
-    names = labels([found[0].name for found in members], [json.loads(key) for key in together])
+    called = [found[0].name + (", timing-only" if found[0].timing_only else "") for found in members]
+    names = labels(called, [json.loads(settings) for _, settings in together])
     return [Group(name, found) for name, found in zip(names, members, strict=True)]
 
 
 def once(runs: Sequence[Run]) -> tuple[list[Run], list[Repeat]]:
-    """Runs that differ by scenario (its name apart) or seed, in the order given, and those that repeat one of them.
+    """Runs that differ by scenario (its name apart), seed or whether they learn, in the order given, and their repeats.
 
     Of equal runs the first finished one counts, the first of all where none is finished.
     """
-    equal: dict[tuple[str, Any], list[Run]] = {}
+    equal: dict[tuple[bool, str, Any], list[Run]] = {}
     for run in runs:
-        equal.setdefault((_settings(run), run.scenario.get("seed")), []).append(run)
+        equal.setdefault((run.timing_only, _settings(run), run.scenario.get("seed")), []).append(run)
     kept, repeats = [], []
     for found in equal.values():
         counted = next((run for run in found if run.finished), found[0])

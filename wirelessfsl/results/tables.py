@@ -163,9 +163,10 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
     table = [["scenario", "runs", "final accuracy", "best accuracy", *heads]]
     for row in rows:
         count = f"{row.runs} ({row.unfinished} unfinished)" if row.unfinished else str(row.runs)
+        evaluated = row.final_accuracy.n > 0
         accuracies = [_cell(value, 1.0, row.runs, "no evaluation") for value in (row.final_accuracy, row.best_accuracy)]
         costs = [
-            _cell(cost, fit.factor, row.runs, "no evaluation" if target is None else "not reached")
+            _cell(cost, fit.factor, row.runs, "not reached" if evaluated else "no evaluation")
             for cost, fit in zip((row.time_s, row.energy_j, row.bytes), units, strict=True)
         ]
         table.append([row.label, count, *accuracies, *costs])
