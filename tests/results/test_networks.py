@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.results import networks
+from wirelessfsl.results.looks import VERMILLION
 from wirelessfsl.results.plots import save
 from wirelessfsl.scenario import Network, Scenario
 from wirelessfsl.sounding import cover, plan, sound
@@ -84,7 +86,11 @@ def test_fading_scatters_around_the_sinr_without_it_and_rates_around_their_means
     s = scenario(1, fading=Rayleigh(coherence_time_s=0.01))
     samples = sound(s, until_s=5.0, instants=100)
     figure = networks.channel(samples, None, plan(s))
-    assert legend(figure) == ["client-0", "SINR without fading, else mean of 10", "samples"]
+    assert legend(figure) == [
+        "client-0",
+        "SINR: without fading; rate, MCS: mean of 10 samples",
+        "samples, with fading",
+    ]
     rows, uplink = shown(figure), samples.direction == "uplink"
     thin, thick = rows["SINR (dB)"][0].lines
     assert np.asarray(thin.get_ydata()) == pytest.approx(samples.sinr_db[uplink])
@@ -125,11 +131,14 @@ def test_pipes_have_a_row_of_rates_and_no_map() -> None:
 def test_the_serving_cell_is_a_row_where_it_is_not_always_the_same() -> None:
     s = scenario(3, layout=InCells(), cells=Hexagonal(rings=1, inter_site_distance_m=300.0))
     samples = sound(s, instants=5)
-    axis = shown(networks.channel(samples, None, plan(s)))["serving cell"][0]
+    (axis,) = shown(networks.channel(samples, None, plan(s)))["serving cell"]  # alike in both directions: once
+    assert axis.get_title() == "both directions"
+    assert len({line.get_linewidth() for line in axis.lines}) == 1
+    assert len({float(line.get_ydata()[0]) % 1 for line in axis.lines}) == 3  # type: ignore[index]
     names = [text.get_text() for text in axis.get_yticklabels()]
     assert names == sorted(set(samples.cell.tolist()))
     assert len(names) > 1
-    served = [names[int(line.get_ydata()[0])] for line in axis.lines]  # type: ignore[index]
+    served = [names[round(float(line.get_ydata()[0]))] for line in axis.lines]  # type: ignore[index]
     assert served == samples.cell[(samples.direction == "uplink") & (samples.time_s == 0.0)].tolist()
 
 
@@ -155,6 +164,54 @@ def test_without_wires_the_server_is_at_the_site_and_without_places_there_are_pi
     assert axis.get_title() == "the server is at site-0"
     (axis,) = KINDS["topology"](scenario(medium=ConstantLink(uplink_bit_s=1e6, downlink_bit_s=2e6)), 1.0).axes
     assert texts(axis) == ["1 Mbit/s up, 2 Mbit/s down\n20 ms", "server", "3 clients"]
+
+
+def test_out_of_range_there_is_a_gap_in_place_of_an_mcs() -> None:
+    s = scenario(1, layout=Listed(at_m=((60.0, 0.0),)), fading=Rayleigh(coherence_time_s=0.01))
+    samples = sound(s, until_s=5.0, instants=100)
+    mcs = samples.mcs.copy()
+    mcs[:15] = -1
+    lines = shown(networks.channel(samples._replace(mcs=mcs), None, plan(s)))["MCS index"][0].lines
+    thin, thick = (np.asarray(line.get_ydata(), float) for line in lines)
+    assert np.isnan(thin).tolist() == [True] * 15 + [False] * 85
+    assert np.isnan(thick).tolist() == [True] + [False] * 9
+    assert thick[1] == pytest.approx(mcs[15:20].mean())
+
+
+def test_a_link_around_the_edge_is_only_begun_and_the_legend_says_so() -> None:
+    s = scenario(1, layout=Listed(at_m=((-420.0, -20.0),)), cells=Hexagonal(rings=1, inter_site_distance_m=300.0))
+    there = plan(s)
+    (near,) = there.served.values()
+    image = near._replace(x_m=near.x_m - 1000.0)
+    for served, links in ((near, 0), (image, 1)):
+        figure = networks.topology(there._replace(served={"client-0": served}))
+        begun = [line for line in figure.axes[0].lines if line.get_color() == VERMILLION and line.get_xydata().size]
+        assert len(begun) == links == sum("around the edge" in entry for entry in legend(figure))
+    (line,) = begun
+    assert np.hypot(*np.ptp(line.get_xydata(), axis=0)) == pytest.approx(
+        networks.STUB * np.hypot(image.x_m + 420.0, image.y_m + 20.0)
+    )
+
+
+def test_labels_of_neighbours_do_not_overlap() -> None:
+    s = scenario(
+        layout=Listed(at_m=((4.0, -4.0), (8.0, 0.0), (60.0, 60.0))),
+        topology=Graph(wires=WIRES, relays=(Relay(name="mast", at_m=(5.0, 4.0)),)),
+    )
+    axis = KINDS["topology"](s, 1.0).axes[0]
+    boxes = [text.get_window_extent() for text in axis.texts]
+    assert len(boxes) == 5
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+
+
+def test_labels_of_wires_that_meet_do_not_overlap() -> None:
+    wires = [(f"site-{i}", "edge") for i in range(6)]
+    lines = tuple(Line(ends, 1e9, 1e9, 0.002) for ends in [*wires, ("edge", "cloud")])
+    figure = networks.topology(Plan((), (), {}, {}, lines, "cloud"))
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 15
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_of_many_devices_none_is_named() -> None:

@@ -2,8 +2,8 @@
 
 A group carries its scenario's name; where several scenarios share a name (a sweep, an option given by hand), the
 settings in which they differ are added, so that every label in a figure or table says what is meant. Runs that do not
-even differ by seed are equal by construction: one of them counts, or a spread would look smaller than it is. Timing-only
-runs stand apart and are called so: they have no accuracy, and estimated sizes where sizes depend on data.
+even differ by seed are equal by construction: one of them counts, or a spread would look smaller than it is.
+Timing-only runs stand apart and are called so: they have no accuracy, and estimated sizes where sizes depend on data.
 """
 
 from __future__ import annotations

@@ -16,10 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from wirelessfsl.charts import Coverage, Line, Plan, Samples
-from wirelessfsl.results.looks import BLACK, BLUE, COLOURS, DARK, GREY, ORANGE, STYLE, WHITE, WIDTH_IN
+from wirelessfsl.results.looks import BLACK, BLUE, COLOURS, DARK, GREY, ORANGE, STYLE, VERMILLION, WHITE, WIDTH_IN
 from wirelessfsl.results.prefixes import scale
 
 ROW_IN, LEGEND_IN, NODE_IN = 1.15, 0.35, 0.4
@@ -27,7 +28,15 @@ NAMED = 20
 """Devices up to which a map of the topology has their numbers."""
 TOGETHER = 10
 """Samples of which a mean is drawn."""
+ASIDE = 0.12
+"""Between clients who have the same cell, of the step from cell to cell."""
+_CORNERS = (1, 1), (1, -1), (-1, 1), (-1, -1)
+"""Of a marker, where a label may stand."""
 _BLANK = {"boxstyle": "square,pad=0.05", "facecolor": WHITE, "edgecolor": "none"}
+_DOTTED = (0, (2, 1.5))
+STUB = 0.3
+"""Share of a link around the edge that is drawn."""
+_AROUND: Any = {"color": VERMILLION, "linewidth": 0.7, "linestyle": _DOTTED}
 _MARKS = {"site": ("^", BLACK, 7.0), "relay": ("s", ORANGE, 5.0), "device": ("o", BLUE, 4.0)}
 """Marker, colour and size of what has a place."""
 
@@ -48,6 +57,8 @@ def channel(samples: Samples, coverage: Coverage | None, plan: Plan) -> Figure:
     if len(set(samples.cell.tolist())) > 1:
         rows.append("cell")
     cells = len(set(samples.cell.tolist()))
+    served = [samples.cell[samples.direction == direction].tolist() for direction in dict.fromkeys(samples.direction)]
+    once = cells > 1 and all(each == served[0] for each in served)
     heights = [0.35 + 0.1 * cells if row == "cell" else ROW_IN for row in rows]
     if coverage is not None:
         heights.append(0.45 + 3.0 * len(coverage.y_m) / len(coverage.x_m))
@@ -57,24 +68,30 @@ def channel(samples: Samples, coverage: Coverage | None, plan: Plan) -> Figure:
         directions = [str(name) for name in dict.fromkeys(samples.direction.tolist())]
         for at, row in enumerate(rows):
             panels: list[Axes] = []
-            for side, direction in enumerate(directions):
+            both = once and row == "cell"
+            last = row == rows[-1] or (once and row == rows[-2])
+            for side, direction in enumerate(directions[:1] if both else directions):
                 shared = panels[0] if panels else None
-                panel = figure.add_subplot(grid[at, side], sharey=shared)
+                panel = figure.add_subplot(grid[at, :] if both else grid[at, side], sharey=shared)
                 _over_time(panel, samples, row, direction, colours)
-                panel.tick_params(labelbottom=row == rows[-1], labelleft=side == 0)
+                panel.tick_params(labelbottom=last, labelleft=side == 0)
                 panels.append(panel)
             _name(panels, samples, row)
+            if last:
+                span = scale("s", samples.time_s.max())
+                for panel in panels:
+                    panel.set_xlabel(f"simulated time ({span.unit})")
+            if both:
+                panels[0].set_title("both directions")
             if at == 0:
                 for panel, direction in zip(panels, directions, strict=True):
                     panel.set_title(direction)
-        span = scale("s", samples.time_s.max())
-        for panel in panels:
-            panel.set_xlabel(f"simulated time ({span.unit})")
         legend = [Line2D([], [], color=colour, label=client) for client, colour in colours.items()]
         if _fades(samples):
+            means = f"{'rate, MCS' if 'mcs' in rows else 'rate'}: mean of {TOGETHER} samples"
             legend += [
-                Line2D([], [], color=DARK, linewidth=1.6, label=f"SINR without fading, else mean of {TOGETHER}"),
-                Line2D([], [], color=DARK, linewidth=0.5, label="samples"),
+                Line2D([], [], color=DARK, linewidth=1.6, label=f"SINR: without fading; {means}"),
+                Line2D([], [], color=DARK, linewidth=0.5, label="samples, with fading"),
             ]
         if coverage is not None:
             _maps([figure.add_subplot(grid[-1, side]) for side in (0, 1)], directions, coverage, plan, colours)
@@ -97,11 +114,13 @@ def topology(plan: Plan) -> Figure:
             figure.set_size_inches(WIDTH_IN if plan.lines else WIDTH_IN * 0.6, max(0.5 * WIDTH_IN, wired_in))
             _to_scale(panels[0], plan)
             handles, _ = panels[0].get_legend_handles_labels()
-            figure.legend(handles=handles, loc="outside lower center", ncols=5 if plan.lines else 3)
+            figure.legend(handles=handles, loc="outside lower center", ncols=5 if plan.lines else 2)
         else:
             figure.set_size_inches(WIDTH_IN, wired_in)
         if plan.lines:
             _wired(panels[-1], plan, layers)
+        if plan.places:
+            _labels(panels[0], plan)
     return figure
 
 
@@ -113,9 +132,15 @@ def _over_time(panel: Axes, samples: Samples, row: str, direction: str, colours:
     for i, (client, colour) in enumerate(colours.items()):
         own = (samples.client == client) & (samples.direction == direction)
         time = samples.time_s[own] / second
-        value = [cells.index(cell) for cell in samples.cell[own]] if row == "cell" else getattr(samples, row)[own]
-        value = np.asarray(value) / factor
-        if row == "cell" or not _fades(samples):
+        if row == "cell":
+            beside = ASIDE * (i - (len(colours) - 1) / 2)  # who has the same cell is seen, too
+            number = np.array([cells.index(cell) for cell in samples.cell[own]])
+            panel.step(time, number + beside, where="post", color=colour)
+            continue
+        value = getattr(samples, row)[own] / factor
+        if row == "mcs":  # a gap out of range
+            value = np.where((value < 0) | (samples.rate_bit_s[own] <= 0), np.nan, value)
+        if not _fades(samples):
             panel.step(
                 time, value, where="post", color=colour, linewidth=max(3.4 - 0.8 * i, 0.6)
             )  # equal ones all show
@@ -125,9 +150,15 @@ def _over_time(panel: Axes, samples: Samples, row: str, direction: str, colours:
             panel.plot(time, samples.mean_sinr_db[own], color=colour, linewidth=1.6)
         else:
             parts = [np.array_split(each, max(1, len(time) // TOGETHER)) for each in (time, value)]
-            panel.plot(*([part.mean() for part in each] for each in parts), color=colour, linewidth=1.6)
+            panel.plot(*([_mean(part) for part in each] for each in parts), color=colour, linewidth=1.6)
     panel.set_xlim(0.0, float(samples.time_s.max()) / second or 1.0)
     panel.grid(True)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """Of those that are numbers; NaN of none."""
+    there = values[~np.isnan(values)]
+    return float(there.mean()) if there.size else np.nan
 
 
 def _fades(samples: Samples) -> bool:
@@ -190,14 +221,14 @@ def _to_scale(panel: Axes, plan: Plan) -> None:
     numbered = len(devices) <= NAMED
     for border in plan.borders_m:
         panel.plot(*border.T, color=GREY, linewidth=0.8)
+    direct: dict[str, Any] = {"color": GREY, "linewidth": 0.5, "linestyle": _DOTTED}
+    around = False
     for device, by in plan.served.items():
-        panel.plot(
-            *zip(at[device], (by.x_m, by.y_m), strict=True),
-            color=GREY,
-            linewidth=0.5,
-            linestyle=(0, (2, 1.5)),
-            zorder=1,
-        )
+        start, end = np.array(at[device]), np.array((by.x_m, by.y_m))
+        image = not np.allclose(end, at[by.name])
+        shown = start + STUB * (end - start) if image else end
+        panel.plot(*zip(start, shown, strict=True), **(_AROUND if image else direct), zorder=1)
+        around |= image
     for way in plan.ways_m.values():
         panel.plot(*way.T, color=BLUE, linewidth=0.4, alpha=0.6)
     for role, (marker, colour, size) in _MARKS.items():
@@ -207,14 +238,11 @@ def _to_scale(panel: Axes, plan: Plan) -> None:
             style: dict[str, Any] = {"color": colour, "markersize": size, "linestyle": "", "zorder": 3}
             panel.plot(x, y, marker, label=label, **style)
     if plan.served:
-        panel.plot([], [], color=GREY, linewidth=0.8, linestyle=(0, (2, 1.5)), label="served by, at the beginning")
+        panel.plot([], [], color=GREY, linewidth=0.8, linestyle=_DOTTED, label="served by, at the beginning")
+    if around:
+        panel.plot([], [], **_AROUND, label="served around the edge")
     if plan.ways_m:
         panel.plot([], [], color=BLUE, linewidth=0.8, label="ways")
-    named = [place for place in plan.places if place.role != "device"] + (devices if numbered else [])
-    for place in named:
-        text = place.name.removeprefix("client-") if place.role == "device" else place.name
-        offset = (3, 3) if place.role == "device" else (5, -9)
-        panel.annotate(text, at[place.name], offset, textcoords="offset points", fontsize=6, color=DARK)
     panel.set_aspect("equal", adjustable="box")
     panel.set_xlabel("x (m)")
     panel.set_ylabel("y (m)")
@@ -222,6 +250,30 @@ def _to_scale(panel: Axes, plan: Plan) -> None:
     if not plan.lines:
         sites = sum(place.role == "site" for place in plan.places)
         panel.set_title("the server is at the sites" if sites > 1 else f"the server is at {plan.server}")
+
+
+def _labels(panel: Axes, plan: Plan) -> None:
+    """Names of sites and relays, and numbers of devices if they are few, each at a corner where nothing else is."""
+    assert panel.figure is not None
+    panel.figure.draw_without_rendering()  # type: ignore[union-attr]  # lays out: places have pixels from here on
+    point = panel.figure.dpi / 72
+    pixels = {place.name: panel.transData.transform((place.x_m, place.y_m)) for place in plan.places}
+    radius = {role: size / 2 + 1 for role, (_, _, size) in _MARKS.items()}
+    taken = [
+        Bbox([pixels[place.name] - radius[place.role] * point, pixels[place.name] + radius[place.role] * point])
+        for place in plan.places
+    ]
+    devices = [place for place in plan.places if place.role == "device"]
+    for place in [each for each in plan.places if each.role != "device"] + devices * (len(devices) <= NAMED):
+        text = place.name.removeprefix("client-") if place.role == "device" else place.name
+        r = radius[place.role]
+        label = panel.annotate(text, (place.x_m, place.y_m), (r, r), textcoords="offset points", fontsize=6, color=DARK)
+        for x, y in (*_CORNERS, _CORNERS[0]):  # the first again if none is free
+            label.set(position=(x * r, y * r), ha="left" if x > 0 else "right", va="bottom" if y > 0 else "top")
+            box = label.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
 
 
 def _layers(lines: Sequence[Line], server: str) -> list[list[str]]:
@@ -247,9 +299,11 @@ def _wired(panel: Axes, plan: Plan, layers: Sequence[Sequence[str]]) -> None:
         for i, node in enumerate(ring):
             at[node] = (-float(depth), (len(ring) - 1) / 2.0 - i)
     for line in plan.lines:
-        (x, y), (x2, y2) = (at[end] for end in line.ends)
+        (x, y), (x2, y2) = sorted(at[end] for end in line.ends)
         panel.plot([x, x2], [y, y2], color=GREY, linewidth=1.0, zorder=1)
-        panel.text((x + x2) / 2, (y + y2) / 2, _told(line), ha="center", va="center", fontsize=6, bbox=_BLANK)
+        share = 0.5 if len(layers[round(-x)]) == 1 else 0.4  # nearer to the outer end, where wires are farther apart
+        middle = x + share * (x2 - x), y + share * (y2 - y)
+        panel.text(*middle, _told(line), ha="center", va="center", fontsize=6, bbox=_BLANK)
     for node, (x, y) in at.items():
         heavy = node == plan.server
         box = {"boxstyle": "round,pad=0.3", "facecolor": WHITE, "edgecolor": BLACK, "linewidth": 1.2 if heavy else 0.6}
