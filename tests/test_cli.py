@@ -358,6 +358,29 @@ def test_wrong_arguments_give_one_message_and_exit_status_2(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["describe", "rayleih"], "describe: got 'rayleih' (did you mean rayleigh?), allowed: a100, "),
+        (["describe", "xyzzy"], "describe: got 'xyzzy', allowed: a100, "),
+        (["list", "medium"], "list: got 'medium' (did you mean media?), allowed: algorithms, "),
+        (["list", "fading"], "list: got 'fading' (did you mean channels?), allowed: algorithms, "),
+    ],
+)
+def test_the_nearest_name_comes_before_the_long_list(
+    argv: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    assert capsys.readouterr().err.startswith(says)
+
+
+def test_a_mistake_of_a_scenario_is_told_once_for_all_its_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plot", QUICK, "--set", "data.clients=-3", "--out", str(tmp_path / "plots")]) == 2
+    assert capsys.readouterr().err.count("must be >= 1") == 1
+
+
 def test_everything_that_list_names_can_be_described(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     listed = capsys.readouterr().out

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
-from difflib import get_close_matches
 from inspect import getdoc
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -60,6 +59,7 @@ from wirelessfsl.scenario import (
     describe_fields,
 )
 from wirelessfsl.scenario.presets import MARKS, PRESETS, Preset
+from wirelessfsl.scenario.problems import near
 from wirelessfsl.settings import bounds
 
 
@@ -126,7 +126,10 @@ CATALOGUE: dict[str, dict[str, Any]] = {
 
 
 def listing(what: str | None) -> str:
-    """One line each of one group, or of all."""
+    """One line each of one group, or of all. Raises ValueError for a group that is none."""
+    if what is not None and what not in CATALOGUE:
+        slot = "channels" if what in ("path_loss", "fading", "phy") else what
+        raise ValueError(f"list: got {what!r}{near(slot, CATALOGUE)}, allowed: {', '.join(CATALOGUE)}")
     groups = {what: CATALOGUE[what]} if what else CATALOGUE
     lines = []
     for group, members in groups.items():
@@ -144,9 +147,7 @@ def describe(name: str) -> str:
     found = [(group, members[name]) for group, members in CATALOGUE.items() if name in members]
     if not found:
         names = sorted({known for members in CATALOGUE.values() for known in members})
-        near = get_close_matches(name, names, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise ValueError(f"describe: got {name!r}, allowed: {', '.join(names)}{hint}")
+        raise ValueError(f"describe: got {name!r}{near(name, names)}, allowed: {', '.join(names)}")
     return "\n\n".join(f"{name} ({group})\n\n{_text(thing)}" for group, thing in found)
 
 

@@ -304,6 +304,7 @@ def _plot(args: argparse.Namespace) -> int:
     runs = _open(folders) if folders else []
     from wirelessfsl.results.groups import told_apart
     from wirelessfsl.results.plots import KINDS, save, shown_round, timeline
+    from wirelessfsl.scenario.problems import ScenarioError
 
     if args.round is not None:
         for run in runs:
@@ -334,6 +335,8 @@ def _plot(args: argparse.Namespace) -> int:
         for name, draw in drawn(kind).items():
             try:
                 figure = draw()
+            except ScenarioError:  # of all its figures: told once
+                raise
             except ValueError as error:
                 if args.kind:
                     raise ValueError(f"{name}: {error}") from error
@@ -375,10 +378,8 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from wirelessfsl.catalogue import CATALOGUE, listing
+    from wirelessfsl.catalogue import listing
 
-    if args.what is not None and args.what not in CATALOGUE:
-        raise ValueError(f"list: got {args.what!r}, allowed: {', '.join(CATALOGUE)}")
     print(listing(args.what))
     return 0
 

@@ -428,12 +428,12 @@ MALFORMED = [
     Malformed(
         "unknown device",
         "devices: [{count: 4}, {count: 6, profile: raspberry-pi4}]\n",
-        "1:43 devices.1.profile: got 'raspberry-pi4', allowed: stm32f746, ... (did you mean raspberry-pi-4?)",
+        "1:43 devices.1.profile: got 'raspberry-pi4' (did you mean raspberry-pi-4?), allowed: stm32f746, ...",
     ),
     Malformed(
         "unknown server",
         "server: {profile: edge_gpu}\n",
-        "1:19 server.profile: got 'edge_gpu', allowed: stm32f746, ... (did you mean edge-gpu?)",
+        "1:19 server.profile: got 'edge_gpu' (did you mean edge-gpu?), allowed: stm32f746, ...",
     ),
     Malformed(
         "code that is not allowed",
@@ -634,7 +634,7 @@ MALFORMED = [
     Malformed(
         "an edge server that does not exist",
         "hierarchy: {kind: edge_cloud, servers: [{at: site-0, profile: edge-gpo}]}\nnetwork: {topology: {kind: graph}}\n",
-        "1:63 hierarchy.servers.0.profile: got 'edge-gpo', allowed: stm32f746, ... (did you mean edge-gpu?)",
+        "1:63 hierarchy.servers.0.profile: got 'edge-gpo' (did you mean edge-gpu?), allowed: stm32f746, ...",
     ),
     Malformed(
         "no edge server",
@@ -1262,7 +1262,22 @@ MALFORMED = [
     Malformed(
         "relay of an unknown make",
         "network: {topology: {kind: graph, relays: [{name: r, at_m: [1, 2], profile: phone}]}}\n",
-        "...network.topology.relays.0.profile: got 'phone', allowed: ...",
+        "...network.topology.relays.0.profile: got 'phone' (did you mean ...?), allowed: ...",
+    ),
+    Malformed(
+        "wire from a node to itself",
+        "network: {topology: {kind: graph, wires: [{ends: [site-0, cloud]}, {ends: [edge, edge]}]}}\n",
+        "1:75 network.topology.wires.1.ends: got ('edge', 'edge'), must be two different nodes",
+    ),
+    Malformed(
+        "wire given twice",
+        "network: {topology: {kind: graph, wires: [{ends: [site-0, cloud]}, {ends: [cloud, site-0]}]}}\n",
+        "1:75 network.topology.wires.1.ends: got ('cloud', 'site-0') again, must be there once",
+    ),
+    Malformed(
+        "relay called as the cloud",
+        "network: {topology: {kind: graph, relays: [{name: cloud, at_m: [1, 2]}]}}\n",
+        "1:51 network.topology.relays.0.name: got 'cloud', must be a name that no other node has",
     ),
     Malformed(
         "wire to nowhere",

@@ -65,12 +65,12 @@ def conflicts(s: Scenario, timing_only: bool = False) -> Iterator[Problem]:
     """
     for path, owner in owners_of(s):
         if owner.profile not in PROFILES:
-            known = f"allowed: {', '.join(PROFILES)}{near(owner.profile, PROFILES)}"
-            yield Problem((*path, "profile"), f"got {owner.profile!r}, {known}")
+            known = f"{near(owner.profile, PROFILES)}, allowed: {', '.join(PROFILES)}"
+            yield Problem((*path, "profile"), f"got {owner.profile!r}{known}")
     for i, relay in enumerate(s.network.topology.relays):
         if relay.profile not in PROFILES:
-            known = f"allowed: {', '.join(PROFILES)}{near(relay.profile, PROFILES)}"
-            yield Problem(("network", "topology", "relays", i, "profile"), f"got {relay.profile!r}, {known}")
+            known = f"{near(relay.profile, PROFILES)}, allowed: {', '.join(PROFILES)}"
+            yield Problem(("network", "topology", "relays", i, "profile"), f"got {relay.profile!r}{known}")
     yield from _of_cells(s)
     yield from _of_files(s)
     yield from edges.conflicts(s)

@@ -52,8 +52,8 @@ def conflicts(s: Scenario) -> Iterator[Problem]:
         yield Problem(_KIND, text, reads=(_ALGORITHM,))
     for i, server in enumerate(hierarchy.servers):
         if server.profile not in PROFILES:
-            known = f"allowed: {', '.join(PROFILES)}{near(server.profile, PROFILES)}"
-            yield Problem((*_SERVERS, i, "profile"), f"got {server.profile!r}, {known}")
+            known = f"{near(server.profile, PROFILES)}, allowed: {', '.join(PROFILES)}"
+            yield Problem((*_SERVERS, i, "profile"), f"got {server.profile!r}{known}")
     if s.model.cuts == "auto":
         text = "got 'auto', must name the cut: rounds of hierarchy edge_cloud are not predicted"
         yield Problem(("model", "cuts"), text, reads=(_KIND,))

@@ -31,7 +31,7 @@ _SUFFIXES = {
     "dB": "_db",
 }
 _NUMBER = re.compile(rf"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(?:([{''.join(_PREFIXES)}]?)({'|'.join(_SUFFIXES)}))?")
-_VERDICT = re.compile(r"(?:\w+\.)?(\w+): (.*)", re.DOTALL)
+_VERDICT = re.compile(r"(?:[A-Z]\w*\.)?(\w+)((?:\.\w+)*): (.*)", re.DOTALL)
 
 
 def problem(data: Any, error: Any) -> Problem:
@@ -91,11 +91,12 @@ def _unknown(name: str, holder: Slot) -> Problem:
 
 
 def _verdict(text: str, place: Slot) -> Problem:
-    """A ValueError of the section's own; "Class.field: text" belongs to the field."""
+    """A ValueError of the section's own; "Class.field: text" and "field.0.inner: text" have a place in it."""
     found = _VERDICT.fullmatch(text)
     reads = (place.path,) if place.path else ()  # of the whole scenario only its name is judged like this
     if found and (found[1] == "kind" or (place.cls and found[1] in types(place.cls))):
-        return Problem((*place.path, found[1]), found[2], reads=reads)
+        inner = (int(step) if step.isdigit() else step for step in found[2].split(".")[1:])
+        return Problem((*place.path, found[1], *inner), found[3], reads=reads)
     return Problem(place.path, text, reads=reads)
 
 
