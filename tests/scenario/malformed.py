@@ -1086,7 +1086,7 @@ MALFORMED = [
     Malformed(
         "no list of places",
         "network: {layout: {kind: file, path: none.csv}}\n",
-        "1:38 network.layout.path: none.csv: cannot be read: No such file or directory",
+        "1:38 network.layout.path: none.csv: cannot be read: No such file or directory, looked for /.../none.csv",
     ),
     Malformed(
         "places of one number",
@@ -1096,7 +1096,7 @@ MALFORMED = [
     Malformed(
         "no trace of rates",
         "network: {medium: {kind: trace, uplink: [none.csv]}}\n",
-        "1:41 network.medium.uplink: none.csv: cannot be read: No such file or directory",
+        "1:41 network.medium.uplink: none.csv: cannot be read: No such file or directory, looked for /.../none.csv",
     ),
     Malformed(
         "trace without a name of its file",
@@ -1111,7 +1111,7 @@ MALFORMED = [
     Malformed(
         "no trace of positions",
         "network: {mobility: {kind: trace, path: none.csv}}\n",
-        "1:41 network.mobility.path: none.csv: cannot be read: No such file or directory",
+        "1:41 network.mobility.path: none.csv: cannot be read: No such file or directory, looked for /.../none.csv",
     ),
     Malformed(
         "layout of a pipe",

@@ -26,7 +26,8 @@ def read_lines(path: str) -> list[str]:
         return Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ValueError(f"{path}: cannot be read: {reason}") from error
+        looked = "" if Path(path).is_absolute() else f", looked for {Path(path).absolute()}"
+        raise ValueError(f"{path}: cannot be read: {reason}{looked}") from error
 
 
 def digest_of(paths: Sequence[str]) -> str:
