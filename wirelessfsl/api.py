@@ -13,7 +13,8 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -50,8 +51,8 @@ def simulate(
         of the training run, but for what depends on values, which is estimated.
 
     Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made,
-    SimulationError if the run fails. A run that fails or is interrupted leaves a folder that can be read, and its
-    manifest says so.
+    SimulationError if the run fails, RuntimeError if its folder is taken away meanwhile. A run that fails or is
+    interrupted leaves a folder that can be read, and its manifest says so.
     """
     if not isinstance(scenario, Scenario):
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
@@ -65,40 +66,53 @@ def simulate(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
-    begin = perf_counter()
-    manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **_provenance(executor)}
-    if timing_only:
-        manifest["timing_only"] = True
-    log = RunWriter(folder)
-    write_text(folder / "scenario.yaml", to_yaml(resolved))
-    write_json(folder / "manifest.json", manifest)
-    try:
-        outcome = play(scenario, log, executor, report, notice=notice, watch=watch, timing_only=timing_only)
-    except BaseException as error:
-        manifest["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        manifest["error"] = f"{type(error).__name__}: {error}"
-        raise
-    else:
-        manifest["status"] = outcome.status
-        if outcome.pretrained is not None:
-            manifest["pretrained"] = outcome.pretrained
-        if not timing_only:
-            outcome.save(folder)
-        manifest["batch_widths"] = {"1": outcome.kernels}
-        host = {
-            "wall_s": outcome.wall_s,
-            "peak_rss_bytes": _peak_rss_bytes(),
-            "client_steps": outcome.client_steps,
-            "kernels": outcome.kernels,
-            "overhead_fraction": outcome.overhead_fraction,
-        }
-    finally:
-        log.close()
-        manifest["host_s"] = perf_counter() - begin
-        manifest["peak_rss_bytes"] = _peak_rss_bytes()
+    with _stays(folder):
+        begin = perf_counter()
+        manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **_provenance(executor)}
+        if timing_only:
+            manifest["timing_only"] = True
+        log = RunWriter(folder)
+        write_text(folder / "scenario.yaml", to_yaml(resolved))
         write_json(folder / "manifest.json", manifest)
-    write_json(folder / "summary.json", open_run(folder).summary | {"host": host})
-    return open_run(folder)
+        try:
+            outcome = play(scenario, log, executor, report, notice=notice, watch=watch, timing_only=timing_only)
+        except BaseException as error:
+            manifest["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            manifest["error"] = f"{type(error).__name__}: {error}"
+            raise
+        else:
+            manifest["status"] = outcome.status
+            if outcome.pretrained is not None:
+                manifest["pretrained"] = outcome.pretrained
+            if not timing_only:
+                outcome.save(folder)
+            manifest["batch_widths"] = {"1": outcome.kernels}
+            host = {
+                "wall_s": outcome.wall_s,
+                "peak_rss_bytes": _peak_rss_bytes(),
+                "client_steps": outcome.client_steps,
+                "kernels": outcome.kernels,
+                "overhead_fraction": outcome.overhead_fraction,
+            }
+        finally:
+            log.close()
+            manifest["host_s"] = perf_counter() - begin
+            manifest["peak_rss_bytes"] = _peak_rss_bytes()
+            write_json(folder / "manifest.json", manifest)
+        write_json(folder / "summary.json", open_run(folder).summary | {"host": host})
+        return open_run(folder)
+
+
+@contextmanager
+def _stays(folder: Path) -> Iterator[None]:
+    """Says what to do if a run folder is taken away while the run writes to it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if (folder / "events").is_dir():
+            raise
+        text = "was deleted or moved while the run went on; run the scenario again and leave its folder until it ends"
+        raise RuntimeError(f"{folder}: {text}") from error
 
 
 def _new_folder(name: str, short: str) -> Path:
