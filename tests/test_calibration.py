@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from wirelessfsl.calibration import calibrate, spec
+from wirelessfsl.calibration import calibrate, doubt, spec
 from wirelessfsl.cli import main
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.compute import MeasuredProcessor
 from wirelessfsl.learning.models import ModelSpec
-from wirelessfsl.learning.speed import time_cuts
+from wirelessfsl.learning.speed import Timed, time_cuts
 from wirelessfsl.learning.stage import split
 from wirelessfsl.scenario import ScenarioError, load_scenario, resolve, to_yaml
 
@@ -67,6 +67,33 @@ def test_the_speed_is_that_of_the_client_pieces_asked_for_or_of_the_whole_model(
         expected = sum(each.flops for each in own) / sum(each.seconds for each in own)
         assert profile["processor"]["flops_per_s"] == pytest.approx(expected, rel=1e-3)
         assert len(profile["measured"]["passes"]) == 7
+
+
+def test_speeds_that_are_far_apart_are_doubted_the_farthest_of_them() -> None:
+    def times(forward_s: float, backward_s: float, server_s: float) -> list[Timed]:
+        seconds = {("", "client", "step"): 4.0, ("a", "client", "forward"): forward_s}
+        seconds |= {("a", "server", "step"): server_s, ("a", "client", "backward"): backward_s}
+        return [Timed(*which, 1e9, each, 0.0) for which, each in seconds.items()]
+
+    assert doubt(times(1.0, 4.0, 16.0)) == ""
+    assert (
+        doubt(times(4.0, 4.0, 24.0)) == "a, server step: 4.167e+07 FLOP/s, 1/6 of the speed of the whole model's step"
+    )
+    assert (
+        doubt(times(4.0, 0.5, 4.0)) == "a, client backward: 2e+09 FLOP/s, 8 times the speed of the whole model's step"
+    )
+    assert doubt(times(1.0, 12.0, 4.0)) == "a, client backward: 8.333e+07 FLOP/s, 1/12 of the speed of forward"
+    assert doubt(times(4.0, 4.0, 4.0)[:1]) == ""
+
+
+@pytest.mark.parametrize(("threads", "cure"), [("2", "try --threads 1"), ("1", "one speed does not fit both")])
+def test_doubtful_speeds_are_told_with_what_to_do(
+    threads: str, cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("wirelessfsl.calibration.FAR", 1.0)
+    options = ["--shape", "1,8,8", "--batch-size", "4", "--repeats", "2", "--threads", threads]
+    assert main(["calibrate", "mlp", *options, "--out", str(tmp_path / "own.yaml")]) == 0
+    assert cure in capsys.readouterr().err
 
 
 def test_a_scenario_runs_with_the_profile_that_was_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,10 @@ from wirelessfsl.learning.stage import check_fits, cut_points_of, outermost
 from wirelessfsl.scenario import to_yaml
 from wirelessfsl.scenario.problems import near
 
-__all__ = ["calibrate", "cells", "document", "spec", "threads_of_torch"]
+__all__ = ["calibrate", "cells", "document", "doubt", "spec", "threads_of_torch"]
 
+FAR = 5.0
+"""Ratio of two speeds from which on one does not stand for the other."""
 _HEAD = """\
 # What {machine} sustains when it trains {model}, measured by wirelessfsl calibrate.
 # Use it in a scenario as  devices: [{{count: 10, profile: {file}}}]  or paste the keys up to `measured` into a group.
@@ -117,6 +119,25 @@ def cells(times: Sequence[Timed]) -> list[tuple[str, ...]]:
         for each in times
     ]  # fmt: skip
     return [("cut", "side", "pass", "FLOPs", "ms", "spread ms", "FLOP/s"), *rows]
+
+
+def doubt(times: Sequence[Timed]) -> str:
+    """What is strange about the times, in words: the pass whose FLOP/s are the farthest from those of its like.
+
+    A piece should be about as quick as the whole model's step, and backward as forward; empty if all are.
+    """
+    whole, *pieces = (each for each in times if each.flops)
+    forward = {each.cut: each for each in pieces if each.what == "forward"}
+    pairs = [(each, whole, "the whole model's step") for each in pieces]
+    pairs += [
+        (each, forward[each.cut], "forward") for each in pieces if each.what == "backward" and each.cut in forward
+    ]
+    ratios = [(each.flops_per_s / like.flops_per_s, each, word) for each, like, word in pairs]
+    ratio, each, word = max(ratios, key=lambda found: max(found[0], 1 / found[0]), default=(1.0, whole, ""))
+    if 1 / FAR < ratio < FAR:
+        return ""
+    much = f"{ratio:.2g} times" if ratio > 1 else f"1/{1 / ratio:.2g} of"
+    return f"{each.cut}, {each.side} {each.what}: {each.flops_per_s:.4g} FLOP/s, {much} the speed of {word}"
 
 
 def machine() -> str:

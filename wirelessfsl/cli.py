@@ -452,7 +452,7 @@ def _cuts(args: argparse.Namespace) -> int:
 
 
 def _calibrate(args: argparse.Namespace) -> int:
-    from wirelessfsl.calibration import calibrate, cells, document, spec, threads_of_torch
+    from wirelessfsl.calibration import calibrate, cells, document, doubt, spec, threads_of_torch
     from wirelessfsl.results.store import write_text
     from wirelessfsl.results.tables import aligned
 
@@ -473,6 +473,9 @@ def _calibrate(args: argparse.Namespace) -> int:
           " joules are not measured")  # fmt: skip
     if (spread := max(each.spread_s / each.seconds for each in times)) > 0.2:
         print(f"times spread by up to {spread:.0%}: calibrate again when nothing else runs here", file=sys.stderr)
+    if strange := doubt(times):
+        cure = "threads may wait for each other: try --threads 1" if threads > 1 else "one speed does not fit both"
+        print(f"{strange}; {cure}", file=sys.stderr)
     print(f"profile: {out}")
     return 0
 
