@@ -195,8 +195,8 @@ def test_a_link_around_the_edge_is_only_begun_and_the_legend_says_so() -> None:
 
 def test_labels_of_neighbours_do_not_overlap() -> None:
     s = scenario(
-        layout=Listed(at_m=((4.0, -4.0), (8.0, 0.0), (60.0, 60.0))),
-        topology=Graph(wires=WIRES, relays=(Relay(name="mast", at_m=(5.0, 4.0)),)),
+        layout=Listed(at_m=((8.0, 3.0), (11.0, 3.0), (60.0, 60.0))),
+        topology=Graph(wires=WIRES, relays=(Relay(name="mast", at_m=(0.0, 10.0)),)),
     )
     axis = KINDS["topology"](s, 1.0).axes[0]
     boxes = [text.get_window_extent() for text in axis.texts]

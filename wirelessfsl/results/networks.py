@@ -258,7 +258,7 @@ def _labels(panel: Axes, plan: Plan) -> None:
     panel.figure.draw_without_rendering()  # type: ignore[union-attr]  # lays out: places have pixels from here on
     point = panel.figure.dpi / 72
     pixels = {place.name: panel.transData.transform((place.x_m, place.y_m)) for place in plan.places}
-    radius = {role: size / 2 + 1 for role, (_, _, size) in _MARKS.items()}
+    radius = {role: size / 2 for role, (_, _, size) in _MARKS.items()}
     taken = [
         Bbox([pixels[place.name] - radius[place.role] * point, pixels[place.name] + radius[place.role] * point])
         for place in plan.places
@@ -266,7 +266,7 @@ def _labels(panel: Axes, plan: Plan) -> None:
     devices = [place for place in plan.places if place.role == "device"]
     for place in [each for each in plan.places if each.role != "device"] + devices * (len(devices) <= NAMED):
         text = place.name.removeprefix("client-") if place.role == "device" else place.name
-        r = radius[place.role]
+        r = radius[place.role] + 1  # clear of its own marker
         label = panel.annotate(text, (place.x_m, place.y_m), (r, r), textcoords="offset points", fontsize=6, color=DARK)
         for x, y in (*_CORNERS, _CORNERS[0]):  # the first again if none is free
             label.set(position=(x * r, y * r), ha="left" if x > 0 else "right", va="bottom" if y > 0 else "top")
