@@ -170,8 +170,8 @@ def test_in_time_division_a_radio_draws_its_power_in_its_share_of_the_slots_alon
 
 def test_a_quarter_of_the_time_for_the_uplink_takes_four_times_as_long_and_as_much_energy_above_idle() -> None:
     above_j = []
-    for share in (1.0, 0.25):
-        channel = Channel(phy=Nr(uplink_share=share, downlink_share=1.0), fading=NoFading())
+    for shares in ((1.0, 1.0), (0.25, 0.75)):
+        channel = Channel(phy=Nr(uplink_share=shares[0], downlink_share=shares[1]), fading=NoFading())
         _, log, _ = played(tiny(1, medium=Fdma(bandwidth_hz=20e6, latency_s=0.0), channel=channel))
         rows = log.rows(node="client-0", activity=TRANSFER)
         seconds = sum(row.end_s - row.start_s for row in rows)

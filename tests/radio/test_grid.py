@@ -31,4 +31,3 @@ def test_shares_of_tdd_are_slots_that_no_two_directions_have(uplink: float, down
 
 def test_with_a_band_each_both_directions_have_their_whole_share() -> None:
     assert all(is_uplink(slot, 1.0) and is_downlink(slot, 1.0, 1.0) for slot in range(100))
-    assert sum(is_downlink(slot, 0.7, 1.0) for slot in range(100)) == 70

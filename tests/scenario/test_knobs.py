@@ -107,7 +107,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     TraceLinks: {"uplink": ("x.csv",), "format": "mahimahi"},
     FromFile: {"path": "x.csv"},
     PositionTrace: {"path": "x.csv"},
-    Nr: {"subcarrier_spacing_khz": 60},
+    Nr: {"subcarrier_spacing_khz": 60, "uplink_share": 0.2, "downlink_share": 0.7},
     Hexagonal: {"sectors": 3},
     Clarke: {"k_factor_db": 6.0},
     Channel: {"path_loss": UMi()},

@@ -70,13 +70,13 @@ def is_uplink(slot: int, share: float) -> bool:
 
 
 def is_downlink(slot: int, share: float, uplink_share: float) -> bool:
-    """Whether a slot is the downlink's: one of those that the uplink leaves, or any where shares add up to above 1.
+    """Whether a slot is the downlink's: one of those that the uplink leaves, or any if both shares are 1.
 
     >>> [is_downlink(slot, 0.8, 0.2) for slot in range(5)]
     [True, True, True, True, False]
     """
-    if share + uplink_share > 1.0 + _ROUNDING:  # each has a band of its own
-        return is_uplink(slot, share)
+    if share == uplink_share == 1.0:  # each has a band of its own
+        return True
     left = slot - _passed(slot, uplink_share)
     return not is_uplink(slot, uplink_share) and is_uplink(left, share / (1.0 - uplink_share))
 

@@ -87,6 +87,14 @@ def test_tdd_share_is_a_factor_of_its_direction() -> None:
         )
 
 
+def test_directions_share_the_time_or_have_a_band_each() -> None:
+    for uplink, downlink in (0.2, 0.7), (0.3, 0.7), (0.9, 0.1), (1.0, 1.0):
+        assert Nr(uplink_share=uplink, downlink_share=downlink).uplink_share == uplink
+    for uplink, downlink in (0.25, 1.0), (1.0, 0.7), (0.5, 0.6):
+        with pytest.raises(ValueError, match=rf"got {downlink:g} beside uplink_share {uplink:g}, .* must be 1 \(FDD\)"):
+            Nr(uplink_share=uplink, downlink_share=downlink)
+
+
 def test_implementation_loss_shifts_the_sinr() -> None:
     ideal, real = (Nr(implementation_loss_db=loss_db).one_way("uplink") for loss_db in (0.0, 3.0))
     # Not at the switches themselves, where rounding decides.

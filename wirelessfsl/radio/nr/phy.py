@@ -60,7 +60,7 @@ class Nr:
     overhead_re_per_prb: further resource elements without data (xOverhead), 0, 6, 12 or 18.
     uplink_share: share of the time that the uplink has, (0, 1]; 1 is a band of its own (FDD), TDD's DDDSU leaves
         0.2 to 0.25.
-    downlink_share: share of the time that the downlink has, (0, 1].
+    downlink_share: share of the time that the downlink has, (0, 1]; both add up to 1 at most, or are both 1.
     block_prb: resource blocks of a transport block, 1 to 275; larger ones have longer codes and more of them.
     target_bler: share of first transmissions that may fail, > 0 to 0.5.
     implementation_loss_db: by how much receivers are worse than the simulated one, which knows the channel, 0 to 20 dB.
@@ -96,6 +96,11 @@ class Nr:
         if self.harq.transmissions > 1 and self.harq.rtt_slots < shortest:
             raise ValueError(
                 f"Nr.harq: got rtt_slots {self.harq.rtt_slots}, must be >= {shortest}, which a device takes to answer"
+            )
+        if 1.0 + 1e-9 < self.uplink_share + self.downlink_share < 2.0:
+            raise ValueError(
+                f"Nr.downlink_share: got {self.downlink_share:g} beside uplink_share {self.uplink_share:g}, must add up"
+                " to 1 at most (TDD), or both must be 1 (FDD)"
             )
         if elements(self.symbols, self.dmrs_re_per_prb, self.overhead_re_per_prb) < 1:
             raise ValueError(
