@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Generator
 from dataclasses import replace
 from itertools import pairwise
@@ -23,6 +24,7 @@ from wirelessfsl.network.layout import Fixed
 from wirelessfsl.network.mobility import Standing
 from wirelessfsl.radio.fading import NoFading, Rayleigh, Rician
 from wirelessfsl.radio.link import Channel, Links, noise_density_w_hz
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.phy import Shannon
 from wirelessfsl.records import LABELS, SERVER
 from wirelessfsl.simulation import play
@@ -251,6 +253,27 @@ def test_a_link_that_is_all_but_dead_ends_the_run_with_what_to_do(monkeypatch: p
     with pytest.raises(SimulationError, match=r"round 1, .* to client-1, .* 300 fading blocks .* Bring the"):
         play(far, ListLog())
     assert play(replace(far, participation=Participation(deadline_s=1.0)), ListLog()).status == "completed"
+
+
+def test_where_nobody_has_any_rate_the_run_ends_much_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wirelessfsl.engine.band.SILENCE", 20)
+    channel = Channel(phy=Nr(), fading=Rayleigh(coherence_time_s=1e-4))
+    medium, layout = Fdma(bandwidth_hz=5e6, latency_s=0.0), Fixed(distances_m=(100.0, 3e6))
+    far = tiny(2, medium=medium, layout=layout, channel=channel)
+    with pytest.raises(SimulationError, match=r"to client-1, .* bytes to go after 20 fading .* Bring the") as told:
+        play(far, ListLog())
+    # Blocks count from when the other's message, of 16,704 bytes in half of the band, has come through.
+    gave_up_s = float(re.findall(r"simulated time (\S+) s", str(told.value))[0])
+    assert gave_up_s > 16704 * 8 / (2.5e6 * 7.4) + 20 * 1e-4
+    assert gave_up_s < 1.0  # and the other has not computed its batch
+
+
+def test_a_link_that_has_no_rate_and_never_will_ends_the_run_with_what_to_do() -> None:
+    channel = Channel(phy=Nr(), fading=NoFading())
+    far = tiny(2, medium=Fdma(), layout=Fixed(distances_m=(100.0, 3e6)), channel=channel)
+    with pytest.raises(SimulationError, match=r"round 1, .* nothing can happen any more; .* rate 0 .* Set network\."):
+        play(far, ListLog())
+    assert play(replace(far, participation=Participation(deadline_s=9.0)), ListLog()).status == "completed"
 
 
 def test_patience_is_counted_anew_whenever_a_message_begins_or_ends(monkeypatch: pytest.MonkeyPatch) -> None:

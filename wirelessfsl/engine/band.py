@@ -27,10 +27,13 @@ _LATE = EventPriority(2)
 
 PATIENCE = 1_000_000
 """Fading blocks in a row in which no message of a band begins or ends, after which the run gives up."""
+SILENCE = 50_000
+"""As many are enough if no message has any rate in them: seconds of the host, and a rate that comes once in a thousand
+blocks is not missed."""
 
 
 class Stalled(RuntimeError):
-    """A band has been flying the same messages for :data:`PATIENCE` fading blocks."""
+    """A band has been flying the same messages for :data:`PATIENCE` fading blocks, or :data:`SILENCE` without a bit."""
 
 
 class Band:
@@ -65,7 +68,7 @@ class Band:
         self._residual: Floats | None = None
         self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
         self._timer: Event | None = None
-        self._blocks = self._by_rate = 0
+        self._blocks = self._silent = self._by_rate = 0
 
     def send(self, flight: Flight) -> None:
         """Put a flight in line; it takes off at this instant's re-plan if there is room. It is lost if the line is."""
@@ -139,7 +142,8 @@ class Band:
             self._qualities = self.air.quality(now)
             self._changes_s = self.air.next_change_s(now)
             self._blocks += 1
-            if self._blocks > PATIENCE:
+            self._silent = 0 if self._rate.any() else self._silent + 1
+            if self._blocks > PATIENCE or min(self._blocks, self._silent) > SILENCE:
                 self._give_up(now)
             for at, flight in enumerate(self._flying):
                 if len(flight.receivers) > 1:
@@ -198,8 +202,8 @@ class Band:
         names = ", ".join(receiver.name for receiver in flight.receivers)
         raise Stalled(
             f"the message from {flight.sender.name} to {names}, {flight.size_bytes} bytes, on the air"
-            f" since {flight.start_s:.6g} s, has {left:.0f} bytes to go after {PATIENCE:,} fading blocks in which"
-            " nothing else happened: its link is all but dead. Bring the client nearer, or set"
+            f" since {flight.start_s:.6g} s, has {left:.0f} bytes to go after {self._blocks - 1:,} fading blocks"
+            " in which nothing else happened: its link is all but dead. Bring the client nearer, or set"
             " network.transport.timeout_s or participation.deadline_s"
         )
 
