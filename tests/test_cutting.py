@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,3 +143,12 @@ def test_what_has_no_cuts_is_one_message_and_exit_status_2(
     err = capsys.readouterr().err
     assert err.startswith(message)
     assert len(err.splitlines()) == 1
+
+
+def test_where_a_client_has_no_rate_the_commands_name_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    far = ["network.channel={phy: {kind: nr}, fading: {kind: none}}", "network.layout.radius_m=100000"]
+    sets = [word for change in (*far, "model.cuts=auto") for word in ("--set", change)]
+    for command in ["cuts", QUICK, *sets], ["run", QUICK, *sets, "--out", str(tmp_path / "x")]:
+        assert main(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert re.match(r"quickstart: client-\d has no rate on the downlink of network\.medium fdma .* bring it", line)

@@ -27,6 +27,7 @@ from wirelessfsl.network.layout import Fixed
 from wirelessfsl.prediction import predict
 from wirelessfsl.radio.fading import NoFading
 from wirelessfsl.radio.link import Channel
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.phy import Shannon
 from wirelessfsl.records import COMPUTE
 from wirelessfsl.scenario import Scenario, load_scenario
@@ -207,3 +208,17 @@ def test_a_run_says_what_was_chosen_and_runs_again_as_it_was(tmp_path: Path) -> 
     again = simulate(thrifty, out=tmp_path / "again")
     assert again.summary["simulated_s"] == made.summary["simulated_s"]
     assert again.summary["energy_j"] == made.summary["energy_j"]
+
+
+def test_a_deadline_with_a_client_that_has_no_rate_names_it() -> None:
+    dead = {"medium": Fdma(), "channel": replace(STEADY, phy=Nr()), "layout": Fixed(distances_m=(90.0, 3e6))}
+    with pytest.raises(ValueError, match=r"client-1 has no rate on the downlink .* bring it nearer"):
+        planned(scenario(UntilDeadline(), 2, **dead))
+
+
+def test_a_power_with_which_nothing_would_arrive_is_not_chosen() -> None:
+    # Error curves are steep: some of the powers that are tried have no rate at all.
+    edge = {"medium": Fdma(), "channel": replace(STEADY, phy=Nr()), "layout": Fixed(distances_m=(900.0,))}
+    hasty = scenario(UntilDeadline(round_s=60.0, power_range_db=30.0), 1, **edge)
+    thrifty, _ = planned(hasty)
+    assert length_s(thrifty) <= 60.0 * 1.001

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.worlds import BATCH, DEVICE, PROCESSOR, SERVER_PROCESSOR, STATION, dataset, run, tiny
+from tests.worlds import BATCH, DEVICE, PROCESSOR, RADIO, SERVER_PROCESSOR, STATION, dataset, run, tiny
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
@@ -35,6 +35,7 @@ from wirelessfsl.radio.allocation import Equal, MaxMin, MinMakespan
 from wirelessfsl.radio.fading import NoFading, Rayleigh
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.radio.nr.access import GrantAccess
+from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.radio.power_control import FractionalPower
 from wirelessfsl.radio.scheduling import ProportionalFair
 from wirelessfsl.radio.wifi import Wifi
@@ -309,3 +310,43 @@ def test_who_is_out_of_range_is_named_in_place_of_a_prediction(mode: Any) -> Non
 def test_a_client_that_fades_out_of_range_now_and_then_has_a_prediction() -> None:
     fading = tiny(2, medium=Wifi(), channel=Channel(fading=Rayleigh()), layout=Fixed(distances_m=(100.0, 150.0)))
     assert_predicted(fading, rel=0.25)
+
+
+UNREACHED = Channel(phy=Nr(), fading=NoFading())
+
+
+@pytest.mark.parametrize(
+    "medium",
+    [Fdma(), Fdma(allocation=MinMakespan()), Fdma(allocation=MaxMin()), Tdma(), Ofdma()],
+    ids=lambda medium: f"{medium.kind} {getattr(medium, 'allocation', Equal()).kind}",
+)
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.kind)
+def test_who_has_no_rate_is_named_in_place_of_a_prediction(medium: Any, scheme: Any) -> None:
+    for channel in UNREACHED, replace(UNREACHED, fading=Rayleigh()):
+        far = tiny(3, medium=medium, channel=channel, layout=Fixed(distances_m=(90.0, 3e6, 80.0)), algorithm=scheme)
+        with pytest.raises(
+            ValueError, match=rf"client-1 has no rate on the downlink of network\.medium {medium.kind} "
+        ):
+            predict(far, dataset(far))
+
+
+def test_of_a_dead_link_the_remedy_is_at_the_end_that_sends() -> None:
+    soft = replace(DEVICE, radio=replace(RADIO, tx_power_dbm=-100.0))
+    near_by = tiny(devices=(DEVICE, soft), medium=Ofdma(), channel=UNREACHED, layout=Fixed(distances_m=(90.0,) * 2))
+    with pytest.raises(ValueError, match=r"client-1 has no rate on the uplink .* or raise tx_power_dbm of its radio$"):
+        predict(near_by, dataset(near_by))
+    deaf = tiny(medium=Fdma(), channel=UNREACHED, layout=Fixed(distances_m=(3e6,)))
+    with pytest.raises(ValueError, match=r"raise tx_power_dbm of the server's radio$"):
+        predict(deaf, dataset(deaf))
+
+
+@pytest.mark.parametrize("medium", [Fdma(), Tdma(), Ofdma()], ids=lambda medium: medium.kind)
+def test_links_that_have_no_rate_most_of_the_time_are_waited_for(medium: Any) -> None:
+    # Further away than the mean SNR allows: most fading blocks carry nothing.
+    edge = Fixed(distances_m=(200.0, 1300.0))
+    channel = Channel(phy=Nr(), fading=Rayleigh())
+    scenario = tiny(2, medium=medium, channel=channel, layout=edge, rounds=40)
+    near_by = predict(replace(scenario, network=replace(scenario.network, layout=Fixed())), dataset(scenario))
+    found, (seconds, joules) = predict(scenario, dataset(scenario)), simulated(scenario)
+    assert found.seconds > 1.5 * near_by.seconds
+    assert (found.seconds, found.joules) == pytest.approx((seconds, joules), rel=0.15)

@@ -45,6 +45,14 @@ def test_who_is_near_is_within_reach() -> None:
     np.testing.assert_array_equal(_near(times, reach), expected)
 
 
+def test_a_window_without_a_rate_lasts_until_the_end_of_the_next_that_has_one() -> None:
+    quality = np.array([[4.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 6.0], [8.0, 0.0, 0.0]])
+    link = Link(ConstantAir(1.0), quality)
+    expected = [[4.0, 0.0, 6.0 / 3], [8.0 / 3, 0.0, 6.0 / 2], [8.0 / 2, 0.0, 6.0], [8.0, 0.0, 6.0 / 4]]
+    np.testing.assert_allclose(link.bit_s(np.ones((1, 1)), 1), expected, rtol=1e-15)
+    np.testing.assert_allclose(link.bit_s(np.ones((1, 1)), 2), [[2.0, 0.0, 3.0 / 2], [4.0, 0.0, 3.0]], rtol=1e-15)
+
+
 def test_a_full_band_is_shared_by_all_and_an_empty_one_by_nobody() -> None:
     alone_s = 1e-3
     busy = crew().free(step(np.array([1.0, 2.0, 3.0, 4.0]) * 1e-6, alone_s), NOTHING, STEPS)

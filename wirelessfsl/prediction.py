@@ -61,7 +61,7 @@ from wirelessfsl.records import (
     MODEL_UPLOAD,
     SERVER,
 )
-from wirelessfsl.rounds import BLOCKS, Cost, Crew, Link, Load
+from wirelessfsl.rounds import BLOCKS, Cost, Crew, Link, Load, OutOfReach
 from wirelessfsl.scenario import Flat, Model, Scenario, broadcasts, cuts_of, model_of
 from wirelessfsl.streams import Floats
 from wirelessfsl.units import BITS_PER_BYTE
@@ -209,7 +209,15 @@ def _turns(s: Scenario, dataset: Dataset, batch: _Batch) -> Iterator[Turn]:
         own = slice(first, first + size)
         loads = step.of(own), transfer.of(own)
         for _ in range(REPEATS):
-            cost = (crew.in_step if in_step else crew.free)(*loads, steps)
+            try:
+                cost = (crew.in_step if in_step else crew.free)(*loads, steps)
+            except OutOfReach as error:
+                way, whose = ("uplink", "its") if error.uplink else ("downlink", "the server's")
+                raise ValueError(
+                    f"{s.name}: client-{first + error.client} has no rate on the {way} of network.medium"
+                    f" {s.network.medium.kind} at any time looked at, so that no round can be predicted; bring it"
+                    f" nearer, or raise tx_power_dbm of {whose} radio"
+                ) from error
             crew = crew.meeting(cost.seconds / (steps if in_step else 1))
         flops, received, sent = (
             steps * a.sum(axis=0) + b.sum(axis=0)

@@ -79,6 +79,17 @@ class Load(NamedTuple):
         return Load(*(each[..., clients] for each in self))
 
 
+class OutOfReach(ValueError):
+    """A client has no rate in any of the coherence blocks that means are taken over.
+
+    client: its number in its crew. uplink: whether it is the uplink that has none.
+    """
+
+    def __init__(self, client: int, uplink: bool) -> None:
+        super().__init__(client, uplink)
+        self.client, self.uplink = client, uplink
+
+
 class Cost(NamedTuple):
     """Duration of a round, and how long a client that takes part receives and transmits in it, shape (clients,)."""
 
@@ -104,13 +115,22 @@ class Link:
     def bit_s(self, sharing: Floats, window: int) -> Floats:
         """Rates on a band that is shared by so many, means over windows of that many blocks, shape (windows, clients).
 
+        Where a link has none in a window, its window lasts until the end of the next in which it has. It is 0 only
+        where a link has none in all.
+
         sharing: shape (windows or 1, clients or 1).
         """
         blocks, clients = self.quality.shape
         window = min(window, blocks)
         quality = self.quality[: blocks // window * window].reshape(-1, window, clients)
         rates: Floats = self.air.rate_bit_s(quality, np.asarray(sharing)[:, None]).mean(axis=1)
-        return rates
+        if rates.all():
+            return rates
+        at = np.arange(2 * len(rates))[:, None]  # after the last window comes the first
+        twice = np.concatenate([rates, rates])
+        ends = np.minimum.accumulate(np.where(twice > 0.0, at, at[-1])[::-1])[::-1][: len(rates)]
+        longer: Floats = np.take_along_axis(twice, ends, axis=0) / (1 + ends - at[: len(rates)])
+        return longer
 
 
 @dataclass(frozen=True)
@@ -216,17 +236,23 @@ class Crew:
 
     def _air_s(self, load: Load, sharing: Sequence[Floats] | Floats) -> Floats:
         """Airtime down and up in every leg, on bands that are shared by so many, shape (2, legs, windows, clients)."""
-        ways = zip((self.down, self.up), (load.down_bytes, load.up_bytes), sharing, strict=True)
-        return np.stack([BITS_PER_BYTE * size[:, None] / way.bit_s(n, self.window) for way, size, n in ways])
+        ways = zip((False, True), (load.down_bytes, load.up_bytes), sharing, strict=True)
+        return np.stack([BITS_PER_BYTE * size[:, None] / self._bit_s(uplink, n) for uplink, size, n in ways])
+
+    def _bit_s(self, uplink: bool, sharing: Floats) -> Floats:
+        """Rates up or down, as :meth:`Link.bit_s` has them. Raises OutOfReach if one is 0."""
+        rates = (self.up if uplink else self.down).bit_s(sharing, self.window)
+        if not rates.all():
+            raise OutOfReach(int(rates.all(axis=0).argmin()), uplink)
+        return rates
 
     def _at_once(self, load: Load) -> list[Floats]:
         """How many share a band, down and up, of those who begin at once."""
-        links = self.down, self.up
         if not isinstance(self.medium, DIVIDED):
-            return [np.ones((1, 1)) for _ in links]
+            return [np.ones((1, 1))] * 2
         if self._together:
             return [1.0 + self.odds * (len(self.processors) - 1) * each for each in self._others(load)]
-        alone = [1.0 / link.bit_s(np.full((1, 1), float(self.taking)), self.window) for link in links]
+        alone = [1.0 / self._bit_s(uplink, np.full((1, 1), float(self.taking))) for uplink in (False, True)]
         return [1.0 + self.odds * (_met(each, each) - 1.0) for each in alone]
 
     @property
@@ -241,12 +267,12 @@ class Crew:
         if not self._together or count == 1:
             return np.ones((2, 1, 1))
         means = []
-        for link, sizes in (self.down, load.down_bytes), (self.up, load.up_bytes):
+        for uplink, sizes in (False, load.down_bytes), (True, load.up_bytes):
             size = sizes.sum(axis=0)
             size = size if isinstance(self._together, MinMakespan) and size.all() else np.ones(count)
             share = np.full((1, count), 1.0 / count)
             for _ in range(_ITERATIONS):
-                need = size * share / link.bit_s(1.0 / share, self.window)
+                need = size * share / self._bit_s(uplink, 1.0 / share)
                 share = need / need.sum(axis=-1, keepdims=True)
             means.append((1.0 / share - 1.0) / (count - 1))
         return np.array(means)
