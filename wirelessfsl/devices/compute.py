@@ -13,7 +13,7 @@ a single kappa can misjudge a phone severalfold (arXiv 2605.27601), which is why
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -70,6 +70,32 @@ class CmosProcessor:
         return self.kappa * self.frequency_hz**2 * flops / (self.flops_per_cycle * self.efficiency)
 
 
+class _AtPoint:
+    """What is common to processors with a table of operating points, at one of which they run."""
+
+    operating_points: tuple[Any, ...]
+    operating_point: int
+    flops_per_cycle: float
+    efficiency: float
+
+    def __post_init__(self) -> None:
+        if self.operating_point >= len(self.operating_points):
+            raise ValueError(
+                f"{type(self).__name__}.operating_point: got {self.operating_point}, must be an index into the "
+                f"{len(self.operating_points)} operating_points (the first is 0)"
+            )
+
+    @property
+    def flops_per_s(self) -> float:
+        """Peak FLOP/s of one slot at the chosen operating point."""
+        frequency_hz: float = self.operating_points[self.operating_point].frequency_hz
+        return frequency_hz * self.flops_per_cycle
+
+    def seconds(self, flops: float) -> float:
+        """Seconds that ``flops`` take in one slot."""
+        return flops / (self.flops_per_s * self.efficiency)
+
+
 @settings
 class OperatingPoint:
     """A clock and the power drawn while one slot is busy at it.
@@ -86,7 +112,7 @@ class OperatingPoint:
 
 
 @settings
-class DvfsProcessor:
+class DvfsProcessor(_AtPoint):
     """Processor with a table of operating points: t = flops / (f * flops_per_cycle * efficiency), E = (P - idle_w) t.
 
     The table holds total powers, as a wall meter or a maker's power mode gives them; the idle power is subtracted here.
@@ -118,26 +144,13 @@ class DvfsProcessor:
     idle_w: NonNegative = 1.9
 
     def __post_init__(self) -> None:
-        if self.operating_point >= len(self.operating_points):
-            raise ValueError(
-                f"DvfsProcessor.operating_point: got {self.operating_point}, must be an index into the "
-                f"{len(self.operating_points)} operating_points (the first is 0)"
-            )
+        super().__post_init__()
         for point in self.operating_points:
             if point.power_w < self.idle_w:
                 raise ValueError(
                     f"DvfsProcessor.operating_points: got power_w {point.power_w!r} at {point.frequency_hz:g} Hz, "
                     f"must be >= idle_w {self.idle_w!r} (power_w is the total while busy)"
                 )
-
-    @property
-    def flops_per_s(self) -> float:
-        """Peak FLOP/s of one slot at the chosen operating point."""
-        return self.operating_points[self.operating_point].frequency_hz * self.flops_per_cycle
-
-    def seconds(self, flops: float) -> float:
-        """Seconds that ``flops`` take in one slot."""
-        return flops / (self.flops_per_s * self.efficiency)
 
     def energy_j(self, flops: float) -> float:
         """Joules above idle that ``flops`` take."""
@@ -160,7 +173,7 @@ class VoltagePoint:
 
 
 @settings
-class VoltageProcessor:
+class VoltageProcessor(_AtPoint):
     """Processor whose busy slot draws C V^2 f above idle, with V and f of the chosen operating point.
 
     t = flops / (f * flops_per_cycle * efficiency) and E = C V^2 f t. With V in proportion to f this is the kind cmos;
@@ -194,22 +207,6 @@ class VoltageProcessor:
     efficiency: PositiveFraction = 0.25
     slots: Count = 1
     idle_w: NonNegative = 2.5
-
-    def __post_init__(self) -> None:
-        if self.operating_point >= len(self.operating_points):
-            raise ValueError(
-                f"VoltageProcessor.operating_point: got {self.operating_point}, must be an index into the "
-                f"{len(self.operating_points)} operating_points (the first is 0)"
-            )
-
-    @property
-    def flops_per_s(self) -> float:
-        """Peak FLOP/s of one slot at the chosen operating point."""
-        return self.operating_points[self.operating_point].frequency_hz * self.flops_per_cycle
-
-    def seconds(self, flops: float) -> float:
-        """Seconds that ``flops`` take in one slot."""
-        return flops / (self.flops_per_s * self.efficiency)
 
     def energy_j(self, flops: float) -> float:
         """Joules above idle that ``flops`` take."""
