@@ -1,17 +1,57 @@
-"""What the urban cells of TR 38.901 have in common: two rays along a street, and how far one sees."""
+"""What the urban cells of TR 38.901 have in common: who is there, two rays along a street, and how far one sees."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import numpy as np
 
-from wirelessfsl.radio.tr38901.ways import C_M_S, Ways
+from wirelessfsl.radio.tr38901.users import Building, Floor, Release, Users, Windows, checked_shares, users
+from wirelessfsl.radio.tr38901.ways import C_M_S, Sight, Ways
+from wirelessfsl.settings import settings
 from wirelessfsl.streams import Floats
-from wirelessfsl.units import Ge, Le
+from wirelessfsl.units import Fraction, Ge, Le
 
 DeviceHeightM = Annotated[float, Ge(1.5), Le(22.5)]
 NEAREST_M = 10.0
+DEEPEST_M = 25.0
+"""How deep a device in a building may be (TR 38.901, sec. 7.4.3.1)."""
+
+
+@settings
+class Street:
+    """The devices of an urban cell: on the ground, on floors of buildings and in cars; its kinds say what each is."""
+
+    kind: str = ""
+    line_of_sight: Sight = "drawn"
+    nlos: Literal["standard", "optional"] = "standard"
+    device_height_m: DeviceHeightM = 1.5
+    indoor_share: Fraction = 0.0
+    building: Building = "low_loss"
+    release: Release = 19
+    floor: Floor = "ground"
+    car_share: Fraction = 0.0
+    windows: Windows = "plain"
+
+    def __post_init__(self) -> None:
+        checked_shares(type(self).__name__, self.indoor_share, self.car_share)
+
+    def users(self, names: Sequence[str], seed: int, carrier_hz: float) -> Users:
+        """Where the devices of these names are."""
+        return users(
+            names,
+            seed,
+            carrier_hz,
+            self.device_height_m,
+            self.indoor_share,
+            DEEPEST_M,
+            self.car_share,
+            self.windows,
+            self.building,
+            self.release,
+            self.floor,
+        )
 
 
 def two_slopes_db(

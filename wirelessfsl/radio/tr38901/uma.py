@@ -8,17 +8,14 @@ that who is farther never has the better channel. Left out: soft transitions bet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
-from wirelessfsl.radio.tr38901.streets import NEAREST_M, DeviceHeightM, seen_along_streets, two_slopes_db
-from wirelessfsl.radio.tr38901.users import Building, Floor, Release, Users, Windows, checked_shares, users
-from wirelessfsl.radio.tr38901.ways import Sight, Ways
+from wirelessfsl.radio.tr38901.streets import NEAREST_M, Street, seen_along_streets, two_slopes_db
+from wirelessfsl.radio.tr38901.ways import Ways
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import Floats
-from wirelessfsl.units import Fraction
 
 
 def _g(distance_m: Floats) -> Floats:
@@ -28,7 +25,7 @@ def _g(distance_m: Floats) -> Floats:
 
 
 @settings
-class UMa:
+class UMa(Street):
     """Urban macro cell of 3GPP: a site 25 m high, above the roofs.
 
     With f in GHz, d3D in m and d'_BP, h_E of the two-ray break point, in line of sight
@@ -56,39 +53,10 @@ class UMa:
     """
 
     kind: Literal["uma"] = "uma"
-    line_of_sight: Sight = "drawn"
-    nlos: Literal["standard", "optional"] = "standard"
-    device_height_m: DeviceHeightM = 1.5
-    indoor_share: Fraction = 0.0
-    building: Building = "low_loss"
-    release: Release = 19
-    floor: Floor = "ground"
-    car_share: Fraction = 0.0
-    windows: Windows = "plain"
-
     site_height_m = 25.0
     carriers_hz = 0.5e9, 100e9
     sight_correlation_m = 50.0
     shadowing_correlation_m = 37.0, 50.0, 7.0
-
-    def __post_init__(self) -> None:
-        checked_shares("UMa", self.indoor_share, self.car_share)
-
-    def users(self, names: Sequence[str], seed: int, carrier_hz: float) -> Users:
-        """Where the devices of these names are."""
-        return users(
-            names,
-            seed,
-            carrier_hz,
-            self.device_height_m,
-            self.indoor_share,
-            25.0,
-            self.car_share,
-            self.windows,
-            self.building,
-            self.release,
-            self.floor,
-        )
 
     def los_probability(self, distance_m: Floats, height_m: Floats) -> Floats:
         """Probability of line of sight, shape (n,).
