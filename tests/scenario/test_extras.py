@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from wirelessfsl.scenario import ScenarioError, conflicts, load_scenario
+from wirelessfsl.scenario import ScenarioError, load_scenario, network
 
 SIONNA = "network: {channel: {path_loss: {kind: umi}, fading: {kind: sionna, speed_m_s: 1}}}\n"
 
 
 def loaded(monkeypatch: pytest.MonkeyPatch, folder: Path, installed: bool) -> None:
-    monkeypatch.setattr(conflicts, "find_spec", lambda name: object() if installed else None)
+    monkeypatch.setattr(network, "find_spec", lambda name: object() if installed else None)
     file = folder / "s.yaml"
     file.write_text(f"data: {{name: blobs}}\nmodel: {{name: mlp}}\nalgorithm: {{kind: fedavg}}\n{SIONNA}")
     load_scenario(file)

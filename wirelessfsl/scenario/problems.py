@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of a scenario to a node."""
+Unused = Iterator[tuple[Path, str, *tuple[Path, ...]]]
+"""Paths of knobs, why they have no effect, and the paths that decide."""
 
 
 class Problem(NamedTuple):

@@ -14,25 +14,14 @@ from wirelessfsl.devices.lte_phone import LtePhone
 from wirelessfsl.devices.nr_ue import NrUe
 from wirelessfsl.devices.radio_power import RadioModel, RadioPower
 from wirelessfsl.devices.wifi_radio import WifiRadio
-from wirelessfsl.engine.access import Ofdma, Pipes, TraceLinks
 from wirelessfsl.learning.datasets import FILE_BASED
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.weights import Pretrain
-from wirelessfsl.radio.clarke import Clarke
-from wirelessfsl.radio.propagation import LogDistance, UrbanMacro
-from wirelessfsl.radio.tr38901.inf import InF
-from wirelessfsl.radio.tr38901.inh import InH
-from wirelessfsl.radio.tr38901.rma import RMa
-from wirelessfsl.radio.tr38901.uma import UMa
-from wirelessfsl.radio.tr38901.umi import UMi
 from wirelessfsl.records import GRADIENTS_OF, LABELS, MESSAGE_KINDS, MODEL_DOWNLOAD
-from wirelessfsl.scenario import edges
+from wirelessfsl.scenario import edges, network
 from wirelessfsl.scenario.derived import broadcasts, owners_of, radio_loses, rates_depend_on_power
-from wirelessfsl.scenario.problems import Path, Problem
+from wirelessfsl.scenario.problems import Path, Problem, Unused
 from wirelessfsl.scenario.settings import Devices, Model, Scenario
-
-Unused = Iterator[tuple[Path, str, *tuple[Path, ...]]]
-"""Paths of knobs, why they have no effect, and the paths that decide."""
 
 _OF_ACTIVATIONS = "gradient", "correction"
 """Knobs of codecs that say how gradients of activations return."""
@@ -50,12 +39,7 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_model,
         _of_data,
         _of_pretraining,
-        _of_air,
-        _of_traces,
-        _of_movement,
-        _of_retransmission,
-        _of_cells,
-        _of_fading,
+        network.unused,
         _of_participation,
         _of_transport,
         _of_peers,
@@ -140,131 +124,6 @@ def _of_pretraining(s: Scenario) -> Unused:
                 yield (*where, "root"), f"{pretrain.data.name} reads no files", (*where, "name")
             if pretrain.data.name != "images":
                 yield (*where, "image_size"), f"images of {pretrain.data.name} have one size", (*where, "name")
-
-
-def _of_air(s: Scenario) -> Unused:
-    medium, channel = s.network.medium, s.network.channel
-    if medium.kind == "wifi":
-        yield ("network", "channel", "phy"), "medium wifi has rates of its own", _MEDIUM
-    if isinstance(medium, Pipes):
-        for part in "layout", "mobility", "cells", "channel", "blockage":
-            yield ("network", part), f"medium {medium.kind} needs no positions and no channel", _MEDIUM
-        if s.network.topology.kind == "graph":
-            yield ("network", "topology", "relays"), f"medium {medium.kind} needs no positions and no relays", _MEDIUM
-    elif channel.phy.kind == "fixed" and medium.kind != "wifi" and s.network.cells.kind == "single":
-        for part in ("layout", "mobility") if not s.network.topology.relays else ():
-            yield ("network", part), "phy fixed has the same rate everywhere", _PHY
-        for part in "carrier_hz", "path_loss", "shadowing", "fading", "noise_density_dbm_hz", "antenna_gain_db":
-            yield ("network", "channel", part), "phy fixed has the same rate everywhere", _PHY
-    else:
-        yield from _of_path_loss(channel.path_loss)
-    if isinstance(medium, Ofdma):
-        yield from _of_blocks(medium, channel.phy)
-
-
-def _of_blocks(medium: Ofdma, phy: Any) -> Unused:
-    at: Path = ("network", "medium")
-    if phy.kind == "nr":
-        yield (*at, "subcarrier_spacing_khz"), "phy nr has its own", _PHY
-        if medium.mode == "slots":
-            why = "with mode slots blocks are as wide as the scheduler makes them"
-            yield ("network", "channel", "phy", "block_prb"), why, (*at, "mode"), _MEDIUM
-    if phy.kind != "nr" or medium.mode == "fluid":
-        yield (*at, "outer_loop_step_db"), "it is of phy nr with mode slots", (*at, "mode"), _PHY
-    if phy.kind == "fixed":
-        yield (*at, "power_control"), "no rate depends on power", _PHY
-
-
-def _of_path_loss(law: Any) -> Unused:
-    at: Path = ("network", "channel", "path_loss")
-    carrier: Path = ("network", "channel", "carrier_hz")
-    if isinstance(law, UrbanMacro):
-        yield carrier, "path_loss urban_macro is for 2 GHz", (*at, "kind")
-    elif isinstance(law, LogDistance) and law.reference_loss_db is not None:
-        yield carrier, "path_loss.reference_loss_db is given", (*at, "reference_loss_db")
-    if not isinstance(law, UMa | UMi | RMa | InH | InF):
-        return
-    sight: Path = (*at, "line_of_sight")
-    certain = law.line_of_sight != "drawn"
-    if law.line_of_sight == "always":
-        for knob in sorted({"nlos", "street_width_m"} & vars(law).keys()):
-            yield (*at, knob), "all devices are in line of sight", sight
-    if isinstance(law, InH) and certain:
-        yield (*at, "office"), "it says how line_of_sight: drawn is drawn", sight
-    if isinstance(law, InF):
-        hall: Path = (*at, "hall")
-        if law.hall == "hh":
-            yield sight, "in a hall hh there is always line of sight", hall
-        for knob in "clutter_size_m", "clutter_density", "clutter_height_m":
-            if law.hall == "hh" or certain:
-                yield (*at, knob), "it says how line_of_sight: drawn is drawn, in all halls but hh", hall, sight
-            elif knob == "clutter_height_m" and law.hall in ("sl", "dl"):
-                yield (*at, knob), f"in a hall {law.hall} both antennas are below the clutter", hall
-    if isinstance(law, UMa | UMi | RMa):
-        indoors: Path = (*at, "indoor_share")
-        if law.indoor_share == 0.0:
-            for knob in sorted({"building", "release", "floor"} & vars(law).keys()):
-                yield (*at, knob), "nobody is indoors: indoor_share is 0", indoors
-        elif not isinstance(law, RMa) and law.building != "high_loss":
-            yield (*at, "release"), "it is of coated glass, building: high_loss", (*at, "building")
-        if law.car_share == 0.0:
-            yield (*at, "windows"), "nobody is in a car: car_share is 0", (*at, "car_share")
-
-
-def _of_traces(s: Scenario) -> Unused:
-    medium = s.network.medium
-    if not isinstance(medium, TraceLinks):
-        return
-    own: Path = ("network", "medium")
-    if medium.format == "csv":
-        yield (*own, "bin_s"), "the rates of format csv are not binned", (*own, "format")
-    if medium.latency:
-        yield (*own, "latency_s"), "latency has the delays over time", (*own, "latency")
-
-
-def _of_movement(s: Scenario) -> Unused:
-    mobility = s.network.mobility
-    where: Path = ("network", "mobility")
-    if mobility.kind == "trace":
-        yield ("network", "layout"), "mobility trace says where devices are", (*where, "kind")
-    elif getattr(mobility, "start", "layout") == "stationary":
-        why = f"mobility {mobility.kind} begins in its stationary state"
-        yield ("network", "layout"), why, (*where, "kind"), (*where, "start")
-
-
-def _of_cells(s: Scenario) -> Unused:
-    cells: Any = s.network.cells
-    at: Path = ("network", "cells")
-    if cells.kind != "hexagonal":
-        return
-    if cells.sectors == 1:
-        for knob in "antenna_gain_dbi", "beamwidth_deg", "max_attenuation_db":
-            yield (*at, knob), "an antenna of a single sector radiates alike in all directions", (*at, "sectors")
-    if s.network.mobility.kind == "static":
-        yield (*at, "handover"), "nobody moves", ("network", "mobility", "kind")
-    elif len(cells.site_of) == 1:
-        yield (*at, "handover"), "there is one cell", (*at, "rings")
-    if len(set(cells.reuse_group.tolist())) == len(cells.site_of):
-        yield (*at, "load"), "no other cell is on a cell's frequencies", (*at, "rings")
-    if s.network.layout.kind != "cells":
-        yield (*at, "min_distance_m"), "layout drops nobody in the cells", ("network", "layout", "kind")
-    if cells.rings == 0:
-        yield (*at, "wrap_around"), "one site has no neighbours", (*at, "rings")
-
-
-def _of_retransmission(s: Scenario) -> Unused:
-    phy = s.network.channel.phy
-    if phy.kind == "nr" and phy.harq.transmissions == 1:
-        harq: Path = ("network", "channel", "phy", "harq")
-        for knob in "combining", "processes", "rtt_slots":
-            yield (*harq, knob), "nothing is sent again: transmissions is 1", (*harq, "transmissions")
-
-
-def _of_fading(s: Scenario) -> Unused:
-    fading = s.network.channel.fading
-    if isinstance(fading, Clarke) and fading.k_factor_db is None:
-        where: Path = ("network", "channel", "fading")
-        yield (*where, "los_angle_deg"), "there is no line of sight: k_factor_db is not given", (*where, "k_factor_db")
 
 
 def _of_participation(s: Scenario) -> Unused:
