@@ -1,0 +1,120 @@
+"""Draw figures of runs, or of the network of a scenario."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wirelessfsl.commands.parsing import Commands, load, open_runs, scenario_options, seconds, whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+PLOTS = ("latency", "energy", "convergence", "timeline")
+"""Of the log of runs."""
+NETWORK_PLOTS = ("channel", "topology")
+"""Of the network of a scenario, run or not."""
+FORMATS = ("pdf", "png", "svg")
+
+
+def add(commands: Commands) -> None:
+    plot = commands.add("plot", _plot, "draw figures of runs, or of a scenario's network")
+    plot.add_argument("runs", metavar="RUN|SCENARIO", type=Path, nargs="+")
+    plot.add_argument(
+        "--kind",
+        choices=PLOTS + NETWORK_PLOTS,
+        action="append",
+        help=f"which figure (repeatable; default of runs {', '.join(PLOTS)}, of scenarios {', '.join(NETWORK_PLOTS)})",
+    )
+    plot.add_argument("--format", choices=FORMATS, action="append", help="file format (repeatable; default all)")
+    plot.add_argument("--out", metavar="DIR", type=Path, help="folder (default <RUN>/plots, or ./plots for several)")
+    plot.add_argument("--round", metavar="N", type=whole, help="round that timeline shows (default the first)")
+    plot.add_argument(
+        "--seconds", metavar="S", type=seconds, help="time that channel and topology show (default the run's, or 10)"
+    )
+    scenario_options(plot)
+
+
+def _plot(args: argparse.Namespace) -> int:
+    scenarios = [path for path in args.runs if path.suffix in (".yaml", ".yml")]
+    folders = [path for path in args.runs if path not in scenarios]
+    kinds = args.kind or (PLOTS if folders else NETWORK_PLOTS)
+    of_log = [kind for kind in kinds if kind in PLOTS]
+    if scenarios and of_log:
+        raise ValueError(
+            f"{scenarios[0]}: has not been run; {of_log[0]} is of a run folder, channel and topology are not"
+        )
+    if args.round is not None and "timeline" not in kinds:
+        raise ValueError(f"plot: --round is a knob of timeline, not of {', '.join(kinds)}; leave it out")
+    if args.seconds is not None and len(of_log) == len(kinds):
+        raise ValueError(f"plot: --seconds is a knob of channel and topology, not of {', '.join(kinds)}; leave it out")
+    if (args.set or args.seed is not None) and not scenarios:
+        raise ValueError("plot: --set and --seed are for scenarios, a run is as it was; leave them out")
+    runs = open_runs(folders) if folders else []
+    from wirelessfsl.results.groups import told_apart
+    from wirelessfsl.results.plots.kinds import KINDS
+    from wirelessfsl.results.plots.sheets import save
+    from wirelessfsl.results.plots.timeline import shown_round, timeline
+    from wirelessfsl.scenario.problems import ScenarioError
+
+    if args.round is not None:
+        for run in runs:
+            shown_round(run, args.round)
+    given = [*(run.path for run in runs), *scenarios]
+    folder = args.out or (runs[0].path / "plots" if len(runs) == len(given) == 1 else Path("plots"))
+    named = [
+        *zip(told_apart([path.with_suffix("") if path in scenarios else path for path in given]), given, strict=True)
+    ]
+    files, empty = 0, []
+
+    def drawn(kind: str) -> dict[str, Callable[[], Figure]]:
+        """The figures of a kind, by name."""
+        if kind in NETWORK_PLOTS:
+            return {
+                kind if len(given) == 1 else f"{kind}-{name}": partial(_network, kind, path, args)
+                for name, path in named
+            }
+        if kind == "timeline":
+            each = zip(named, runs, strict=True)
+            return {
+                kind if len(runs) == 1 else f"{kind}-{name}": partial(timeline, [run], args.round)
+                for (name, _), run in each
+            }
+        return {kind: partial(KINDS[kind], runs)}
+
+    for kind in kinds:
+        for name, draw in drawn(kind).items():
+            try:
+                figure = draw()
+            except ScenarioError:  # of all its figures: told once
+                raise
+            except ValueError as error:
+                if args.kind:
+                    raise ValueError(f"{name}: {error}") from error
+                empty.append(f"{name}: {error}")
+                continue
+            for file in save(figure, folder / name, args.format or FORMATS):
+                print(file)
+                files += 1
+    if not files:
+        raise ValueError("\n".join(empty))
+    for line in empty:
+        print(f"left out {line}", file=sys.stderr)
+    return 0
+
+
+def _network(kind: str, path: Path, args: argparse.Namespace) -> Figure:
+    """A figure of the network of a scenario, from its file or from the folder of its run."""
+    from wirelessfsl.economy import planned
+    from wirelessfsl.results.store import open_run
+    from wirelessfsl.viewing import KINDS
+
+    if not path.is_dir():
+        return KINDS[kind](planned(load(path, args))[0], args.seconds or 10.0)
+    seconds = args.seconds or open_run(path).summary["simulated_s"] or 10.0
+    return KINDS[kind](load(path / "scenario.yaml", args), seconds)
