@@ -38,7 +38,7 @@ from wirelessfsl.learning.evaluate import apply
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.stage import split
 from wirelessfsl.results.looks import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, VERMILLION, WIDTH_IN
-from wirelessfsl.results.plots import save
+from wirelessfsl.results.plots.sheets import save
 from wirelessfsl.results.store import RunWriter
 from wirelessfsl.scenario import dataset_of
 from wirelessfsl.simulation import Progress, play

@@ -31,7 +31,7 @@ from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.learning.evaluate import evaluate
 from wirelessfsl.learning.stage import split
 from wirelessfsl.results.looks import BLACK, BLUE, STYLE, VERMILLION, WIDTH_IN
-from wirelessfsl.results.plots import save
+from wirelessfsl.results.plots.sheets import save
 from wirelessfsl.results.store import RunWriter
 from wirelessfsl.scenario import dataset_of, model_of
 from wirelessfsl.simulation import Progress, play

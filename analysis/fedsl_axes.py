@@ -27,7 +27,7 @@ from points import Point, Row, bars, column, measured, spread
 
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.results.looks import BLACK, BLUE, STYLE, VERMILLION, WIDTH_IN
-from wirelessfsl.results.plots import save
+from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
 SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"

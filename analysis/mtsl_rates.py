@@ -24,7 +24,7 @@ from points import Point, Row, column, measured, spread
 
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.results.looks import BLACK, STYLE, WIDTH_IN
-from wirelessfsl.results.plots import save
+from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
 SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"

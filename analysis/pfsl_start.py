@@ -34,7 +34,7 @@ from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import apply
 from wirelessfsl.records import SERVER, TRANSFER, Event, Metric
 from wirelessfsl.results.looks import COLOURS, STYLE, WIDTH_IN
-from wirelessfsl.results.plots import save
+from wirelessfsl.results.plots.sheets import save
 from wirelessfsl.scenario import Scenario, dataset_of, deal
 from wirelessfsl.simulation import Outcome, play
 from wirelessfsl.streams import stream

@@ -38,7 +38,7 @@ from points import Point, Row, column, measured
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.records import COMPUTE, SERVER, TRANSFER
 from wirelessfsl.results.looks import BLACK, COLOURS, STYLE, WIDTH_IN
-from wirelessfsl.results.plots import save
+from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
 SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wirelessfsl.api import simulate
 from wirelessfsl.results.bounds import figure, told
-from wirelessfsl.results.plots import save
+from wirelessfsl.results.plots.sheets import save
 from wirelessfsl.scenario import Scenario
 from wirelessfsl.simulation import Progress
 from wirelessfsl.survey import Survey

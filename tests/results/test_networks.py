@@ -26,7 +26,7 @@ from wirelessfsl.radio.link import Channel
 from wirelessfsl.radio.nr.phy import Nr
 from wirelessfsl.results import networks
 from wirelessfsl.results.looks import VERMILLION
-from wirelessfsl.results.plots import save
+from wirelessfsl.results.plots.sheets import save
 from wirelessfsl.scenario import Network, Scenario
 from wirelessfsl.sounding import cover, plan, sound
 from wirelessfsl.viewing import KINDS

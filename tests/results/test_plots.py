@@ -12,9 +12,14 @@ from matplotlib.patches import Rectangle
 
 from tests.results import scripted
 from wirelessfsl.records import MESSAGE_KINDS, Event
-from wirelessfsl.results import metrics, plots
+from wirelessfsl.results import metrics
 from wirelessfsl.results.looks import looks, words
 from wirelessfsl.results.moments import moment
+from wirelessfsl.results.plots.convergence import convergence
+from wirelessfsl.results.plots.kinds import KINDS
+from wirelessfsl.results.plots.sheets import save
+from wirelessfsl.results.plots.stacked import energy, latency
+from wirelessfsl.results.plots.timeline import timeline
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 
 
@@ -43,7 +48,7 @@ def bars(figure: Figure, panel: int = 0) -> dict[str, list[float]]:
 
 
 def test_latency_bars_are_the_phases_of_a_client_round(runs: list[Run]) -> None:
-    figure = plots.latency(runs[:1])
+    figure = latency(runs[:1])
     found = {phase: widths[0] for phase, widths in bars(figure).items()}
     assert found == pytest.approx(metrics.latency_by_phase(runs[0].facts))
     assert figure.axes[0].get_xlabel() == "mean time of a client's round (s)"
@@ -52,7 +57,7 @@ def test_latency_bars_are_the_phases_of_a_client_round(runs: list[Run]) -> None:
 
 
 def test_latency_of_several_runs_is_one_bar_a_scenario_averaged_over_seeds(runs: list[Run]) -> None:
-    figure = plots.latency(runs)
+    figure = latency(runs)
     assert figure.axes[0].get_xlabel() == "mean time of a client's round (min)"
     split, other = bars(figure)["client_forward"]
     assert split == pytest.approx((2.0 + 6.0) / 2 / 60)
@@ -63,7 +68,7 @@ def test_latency_of_several_runs_is_one_bar_a_scenario_averaged_over_seeds(runs:
 
 
 def test_energy_has_a_panel_for_devices_and_one_for_the_server_idle_included(runs: list[Run]) -> None:
-    figure = plots.energy(runs[2:])
+    figure = energy(runs[2:])
     assert [axis.get_xlabel() for axis in figure.axes] == ["energy of all devices (kJ)", "energy of the server (kJ)"]
     spent = metrics.energy_by_phase(runs[2].facts)
     for panel, side in enumerate(("devices", "server")):
@@ -73,7 +78,7 @@ def test_energy_has_a_panel_for_devices_and_one_for_the_server_idle_included(run
 
 
 def test_convergence_shows_accuracy_against_rounds_seconds_joules_and_bytes(runs: list[Run]) -> None:
-    figure = plots.convergence(runs[:1])
+    figure = convergence(runs[:1])
     assert [axis.get_xlabel() for axis in figure.axes] == [
         *("communication round", "simulated time (s)", "total energy (J)", "total traffic (kB)")
     ]
@@ -88,14 +93,14 @@ def test_convergence_shows_accuracy_against_rounds_seconds_joules_and_bytes(runs
 
 
 def test_seeds_are_lines_of_one_colour_with_one_legend_entry(runs: list[Run]) -> None:
-    figure = plots.convergence(runs)
+    figure = convergence(runs)
     colours = [line.get_color() for line in figure.axes[0].lines]
     assert colours[0] == colours[1] != colours[2]
     assert legend(figure) == ["split, 2\N{NO-BREAK SPACE}seeds", runs[2].name]
 
 
 def test_the_timeline_draws_what_each_node_computes_and_transmits(runs: list[Run]) -> None:
-    figure = plots.timeline(runs[:1], round=2)
+    figure = timeline(runs[:1], round=2)
     (axis,) = figure.axes
     assert axis.get_xlabel() == "time since the start of the round (s)"
     assert axis.get_title(loc="left") == "split: round 2"
@@ -134,7 +139,7 @@ def test_a_client_lane_tiles_the_round_and_the_server_lane_has_no_waits(tmp_path
     assert spans[-1][1] == shown.length_s == 9.0
     assert not shown.waits("server").size
     assert shown.facts.start_s[shown.bars("server")[0]].tolist() == [3.0, 7.0]
-    (axis,) = plots.timeline([run]).axes
+    (axis,) = timeline([run]).axes
     waits = [path.vertices[:, 0].tolist() for lines in axis.collections for path in lines.get_paths() if len(path) == 2]
     assert waits == [[2.0, 3.0], [4.0, 6.0], [7.0, 9.0]]
 
@@ -148,12 +153,12 @@ def test_a_round_in_which_nobody_finishes_shows_who_leaves(tmp_path: Path, sent:
         log.event(Event(1e-4, 1e-4, node, "", "drop", "lost", 1, 0, 0, 0.0, 0.0, 0, True))
     log.close()
     write_json(tmp_path / "manifest.json", {"status": "completed", "scenario": scripted.scenario("lost", 1)})
-    figure = plots.timeline([open_run(tmp_path)])
+    figure = timeline([open_run(tmp_path)])
     lanes = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert lanes[-2:] == ["client-0", "client-1"]
     assert [line.get_xdata().size for line in figure.axes[0].lines[-2:]] == [1, 1]  # type: ignore[union-attr]
     assert legend(figure) == [*(["model download"] if sent else []), "leaves the round"]
-    plots.save(figure, tmp_path / "timeline", ["png"])
+    save(figure, tmp_path / "timeline", ["png"])
 
 
 def test_a_server_of_several_slots_shows_them_beside_each_other(tmp_path: Path) -> None:
@@ -166,7 +171,7 @@ def test_a_server_of_several_slots_shows_them_beside_each_other(tmp_path: Path) 
     write_json(tmp_path / "manifest.json", {"status": "failed", "scenario": scripted.scenario("slots", 1)})
     run = open_run(tmp_path)
     assert moment(run.facts).bars("server")[1].tolist() == [0, 1, 0]
-    assert legend(plots.timeline([run])) == ["client forward", "server step", "leaves the round"]
+    assert legend(timeline([run])) == ["client forward", "server step", "leaves the round"]
 
 
 def test_of_many_clients_a_timeline_shows_an_even_choice_in_natural_order(tmp_path: Path) -> None:
@@ -175,7 +180,7 @@ def test_of_many_clients_a_timeline_shows_an_even_choice_in_natural_order(tmp_pa
         log.event(Event(0.0, 1.0 + i, f"client-{i}", "", "compute", "client_forward", 1, 0, 0, 0.0, 0.0, 1, True))
     log.close()
     write_json(tmp_path / "manifest.json", {"status": "failed", "scenario": scripted.scenario("many", 1)})
-    (axis,) = plots.timeline([open_run(tmp_path)]).axes
+    (axis,) = timeline([open_run(tmp_path)]).axes
     names = [text.get_text() for text in axis.get_yticklabels()]
     assert len(names) == 20
     assert (names[0], names[1], names[-1]) == ("client-0", "client-5", "client-99")
@@ -195,12 +200,12 @@ def test_phases_too_small_to_be_seen_are_one_in_bars_and_none_in_the_legend_of_a
     log.close()
     write_json(tmp_path / "manifest.json", {"status": "failed", "scenario": scripted.scenario("small", 1)})
     run = open_run(tmp_path)
-    latency, energy = plots.latency([run]), plots.energy([run])
-    assert legend(latency) == ["client backward", "activations", "other"]
-    assert bars(latency)["other"] == [pytest.approx(0.002)]
-    assert sum(width for widths in bars(latency).values() for width in widths) == pytest.approx(1.0)
-    assert legend(energy) == ["client backward", "activations", "idle", "other"]
-    assert legend(plots.timeline([run])) == ["client backward", "activations"]
+    time, joules = latency([run]), energy([run])
+    assert legend(time) == ["client backward", "activations", "other"]
+    assert bars(time)["other"] == [pytest.approx(0.002)]
+    assert sum(width for widths in bars(time).values() for width in widths) == pytest.approx(1.0)
+    assert legend(joules) == ["client backward", "activations", "idle", "other"]
+    assert legend(timeline([run])) == ["client backward", "activations"]
 
 
 def test_a_phase_looks_the_same_whatever_else_is_in_the_figure() -> None:
@@ -214,11 +219,11 @@ def test_phases_of_one_figure_all_look_different() -> None:
     assert len(set(found.values())) == len(phases) + 3
 
 
-@pytest.mark.parametrize("kind", plots.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_figures_are_saved_as_equal_files_and_leave_no_global_state(runs: list[Run], tmp_path: Path, kind: str) -> None:
     before = dict(rcParams)
     for name in ("a", "b"):
-        files = plots.save(plots.KINDS[kind](runs), tmp_path / name / f"{kind}.v1")
+        files = save(KINDS[kind](runs), tmp_path / name / f"{kind}.v1")
         assert [file.name for file in files] == [f"{kind}.v1.pdf", f"{kind}.v1.png", f"{kind}.v1.svg"]
     for file in files:
         assert file.read_bytes() == (tmp_path / "a" / file.name).read_bytes()
@@ -226,13 +231,13 @@ def test_figures_are_saved_as_equal_files_and_leave_no_global_state(runs: list[R
     assert dict(rcParams) == before
 
 
-@pytest.mark.parametrize("kind", plots.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_run_with_nothing_to_show_is_refused(tmp_path: Path, kind: str) -> None:
     empty = scripted.write_run(tmp_path, rounds=0, status="interrupted")
     with pytest.raises(ValueError, match=r"no events in the run"):
-        plots.KINDS[kind]([empty])
+        KINDS[kind]([empty])
     with pytest.raises(ValueError, match="no run given"):
-        plots.KINDS[kind]([])
+        KINDS[kind]([])
 
 
 def test_a_run_without_evaluation_has_no_convergence(tmp_path: Path) -> None:
@@ -242,9 +247,9 @@ def test_a_run_without_evaluation_has_no_convergence(tmp_path: Path) -> None:
     log.close()
     write_json(tmp_path / "manifest.json", {"status": "interrupted", "scenario": scripted.scenario("early", 1)})
     with pytest.raises(ValueError, match=r"no evaluation in the run; let it go on to its first"):
-        plots.convergence([open_run(tmp_path)])
+        convergence([open_run(tmp_path)])
 
 
 def test_a_round_that_is_not_there_is_refused_with_those_that_are(runs: list[Run]) -> None:
     with pytest.raises(ValueError, match=r"no events in round 9; the run has rounds 1 to 4"):
-        plots.timeline(runs[:1], round=9)
+        timeline(runs[:1], round=9)
