@@ -106,7 +106,7 @@ def session(world: World, client: Node) -> Steps:
 
 
 def train(world: World) -> Steps:
-    for _ in world.rounds(1):
+    for _ in world.rounds(1, None):
         yield from world.together({client: session(world, client) for client in world.clients})
         world.close_round((), {})
 

@@ -67,7 +67,7 @@ TABLE = {
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),
-    "algorithms.hierarchical": row(BASE | {"engine.edges", "engine.world", "learning"}),
+    "algorithms.hierarchical": row(BASE | {"algorithms.state", "engine.edges", "engine.world", "learning"}),
     # Floor 3
     "scenario": row(BELOW_SCENARIO | {"scenario"}, "numpy pydantic ruamel importlib"),
     "contending": row(BELOW_SCENARIO | {"scenario"}, "numpy"),

@@ -140,7 +140,7 @@ def played(scenario: Scenario) -> tuple[World, ListLog, str]:
     """A world in which the scenario's algorithm has run, and how it ended."""
     world, log = world_of(scenario)
     try:
-        tell(world, scenario.algorithm.train(world))
+        tell(world, scenario.algorithm.train(world, scenario.algorithm.begin(world)))
     except Exhausted:
         return world, log, "exhausted"
     return world, log, "completed"
@@ -150,7 +150,7 @@ def one_round(world: World, sessions: dict[Node, Any]) -> dict[Node, Any]:
     """Run sessions of the test's own as one whole round; returns what ``World.together`` does."""
 
     def story() -> Generator[Any, Any, Any]:
-        for _ in world.rounds(1):
+        for _ in world.rounds(1, None):
             done = yield from world.together(sessions)
             world.close_round((), {})
         return done

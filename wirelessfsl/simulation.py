@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from wirelessfsl.algorithms import hierarchical
+from wirelessfsl.algorithms.hierarchical import Hierarchical
+from wirelessfsl.algorithms.state import Scheme
 from wirelessfsl.build import build
 from wirelessfsl.engine.band import Stalled
 from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationError, World
@@ -239,8 +240,8 @@ def play(
         evaluator = _Accountant(log, report) if timing_only else _Evaluator(scenario, dataset, log, report, watch)
         evaluator.prepare(world)
         world.on_round = evaluator
-        scheme = scenario.algorithm
-        main = world.env.process(hierarchical.train(world, scheme) if world.edges else scheme.train(world))
+        scheme: Scheme = Hierarchical(scenario.algorithm) if world.edges else scenario.algorithm
+        main = world.env.process(scheme.train(world, scheme.begin(world)))
         status = "completed"
         with calm_collector(), np.errstate(divide="ignore"):  # a link of rate 0 takes infinitely long
             begin, busy_before, kernels_before = perf_counter(), executor.busy_s, executor.kernels

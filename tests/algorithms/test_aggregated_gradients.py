@@ -141,7 +141,7 @@ def test_gradients_return_through_each_clients_codec_and_that_is_paid_for(scheme
     once = scheme(rounds=1, local_steps=1, batch_size=BATCH, optimizer=SGD(lr=0.1), **more)
     world, log = world_of(tiny(2, algorithm=once, codecs=Codecs(activations=(codec,))))
     world.executor = calls = Calls()
-    tell(world, once.train(world))
+    tell(world, once.train(world, once.begin(world)))
     coded = [smashed for _, (_, smashed, _) in calls.of["forward"]]
     if scheme is SFLGA:
         ((args, (_, gradients, _)),) = calls.of["serve_all"]

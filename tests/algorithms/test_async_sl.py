@@ -174,7 +174,8 @@ def test_clients_batches_follow_one_another_whatever_the_round(monkeypatch: pyte
     asked: dict[str, list[int]] = {}
     for data in world.data.values():
         monkeypatch.setattr(data, "batch", partial(noted, data, asked.setdefault(data.name, [])))
-    tell(world, AsyncSL(uploads=3, **BUDGET).train(world))
+    scheme = AsyncSL(uploads=3, **BUDGET)
+    tell(world, scheme.train(world, scheme.begin(world)))
     for own in asked.values():
         assert own == [*range(len(own))]
     assert len(asked["client-0"]) > 2 * len(asked["client-1"])

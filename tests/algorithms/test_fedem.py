@@ -97,7 +97,7 @@ def test_clients_whose_labels_contradict_each_other_come_to_use_different_learne
         world.data[client].labels = 9 - world.data[client].labels
     rounds: list[Any] = []
     world.on_round = lambda _, models, losses, cut: rounds.append((models, losses))
-    tell(world, scheme.train(world))
+    tell(world, scheme.train(world, scheme.begin(world)))
     models, losses = rounds[-1]
     first, *others = (max(models[k].shares) == models[k].shares[0] for k in world.clients)
     assert others == [first, not first, not first]

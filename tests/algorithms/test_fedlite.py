@@ -87,7 +87,7 @@ def test_the_servers_gradient_is_that_at_what_it_received() -> None:
         return unsealed
 
     world.messages.coding.unseal = watched  # type: ignore[method-assign]
-    tell(world, once.train(world))
+    tell(world, once.train(world, once.begin(world)))
     ((_, (_, z, _)),), ((args, (_, (gradient,), _)),) = calls.of["forward"], calls.of["serve_all"]
     module, (labels,) = world.stages[1].module(), args[4]
     values = dict(zip((name for name, _ in module.named_parameters()), world.initial[1].params, strict=True))

@@ -21,13 +21,14 @@ from tests.worlds import (
     assert_tiled,
     dataset,
     run,
+    tell,
     tiny,
 )
-from wirelessfsl.algorithms import hierarchical
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedprox import FedProx
+from wirelessfsl.algorithms.hierarchical import Hierarchical
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v2 import SplitFedV2
@@ -210,7 +211,8 @@ def test_every_clients_rows_follow_one_another_and_the_accounts_add_up() -> None
     medium = Fdma(bandwidth_hz=1e6, latency_s=0.01)
     scenario = two_edges(tiny(4, medium=medium, algorithm=SplitFedV1(**BUDGET)), edge_rounds=3)
     world = build(scenario, dataset(scenario), Sequential(), log := ListLog())
-    world.env.run(world.env.process(hierarchical.train(world, SplitFedV1(**BUDGET))))
+    scheme = Hierarchical(SplitFedV1(**BUDGET))
+    tell(world, scheme.train(world, scheme.begin(world)))
     for client in world.clients:
         assert_tiled(log, client.name, world.now)
     assert [node.name for node in world.nodes][4:] == ["server-0", "server-1", "server"]

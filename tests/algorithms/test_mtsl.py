@@ -188,7 +188,7 @@ def test_a_client_that_is_not_there_changes_nothing_of_the_others_but_through_th
         groups = (replace(DEVICE, count=2), replace(DEVICE, count=1, failures=FailAt(times_s=(at_s,))))
         world, _ = world_of(tiny(devices=groups, algorithm=algorithm))
         world.executor = each = Calls()
-        tell(world, algorithm.train(world))
+        tell(world, algorithm.train(world, algorithm.begin(world)))
         backward = [args for args, _ in each.of["backward"]]
         calls.append([args for n, args in enumerate(backward) if len(backward) == 4 or n % 3 < 2])
     assert [len(each) for each in calls] == [4, 4]

@@ -171,7 +171,7 @@ def history(algorithm: PFSL, **changes: Any) -> tuple[Any, list[dict[str, Any]]]
     world, _ = world_of(scene(algorithm, clients=4, **changes))
     models: list[dict[str, Any]] = []
     world.on_round = lambda world, model, losses, cut: models.append({k.name: v for k, v in model.items()})
-    world.env.run(world.env.process(algorithm.train(world)))
+    world.env.run(world.env.process(algorithm.train(world, algorithm.begin(world))))
     return world.initial, models
 
 
@@ -222,7 +222,7 @@ def test_averages_are_unweighted() -> None:
         return submit(kernel, *args)
 
     world.executor.submit = watch  # type: ignore[method-assign]
-    world.env.run(world.env.process(one.train(world)))
+    world.env.run(world.env.process(one.train(world, one.begin(world))))
     assert len(seen) == 2
     for index, (weights, _) in zip((1, 2), seen, strict=True):
         mean = [sum(tensors[1:], tensors[0]) / 4 for tensors in zip(*weights, strict=True)]
@@ -278,7 +278,7 @@ def test_a_large_and_a_small_client_do_the_same_and_walk_on_from_round_to_round(
     )
     world, log = world_of(scenario)
     world.executor = calls = Calls()
-    tell(world, scenario.algorithm.train(world))
+    tell(world, scenario.algorithm.train(world, scenario.algorithm.begin(world)))
     for client, times in zip(world.clients, (1, 2), strict=True):
         own = {tuple(x.flatten().tolist()) for x in world.data[client].inputs}
         assert len(log.rows(node=client.name, phase="client_step", activity="compute")) == 12

@@ -64,7 +64,7 @@ def heard(world: World) -> dict[str, Any]:
     """Broadcast to everybody in one round; who received what."""
 
     def story() -> Generator[Any, Any, Any]:
-        for _ in world.rounds(1):
+        for _ in world.rounds(1, None):
             message = yield from world.broadcast(world.server, gradients=NUMBERS)
             done = yield from world.together({k: world.hear(k, message) for k in world.clients})
             world.close_round((), {})
@@ -146,7 +146,7 @@ def test_a_broadcast_waits_for_its_turn() -> None:
         yield from world.transfer(world.server, client, gradients=NUMBERS)
 
     def story() -> Generator[Any, Any, Any]:
-        for _ in world.rounds(1):
+        for _ in world.rounds(1, None):
             message = yield from world.broadcast(world.server, gradients=NUMBERS)
             yield from world.together({k: both(k, message) for k in world.clients})
             world.close_round((), {})
@@ -180,7 +180,7 @@ def test_on_its_way_back_a_common_gradient_loses_what_each_client_had_dropped() 
         return (yield from back(torch.ones(2, 8)))
 
     def story() -> Generator[Any, Any, Any]:
-        for _ in world.rounds(1):
+        for _ in world.rounds(1, None):
             rising = torch.arange(16.0).view(2, 8)
             sessions = {k: session(k, sign * rising) for k, sign in zip(world.clients, (1, -1), strict=True)}
             done = yield from world.together(sessions)

@@ -90,7 +90,7 @@ def lose(scenario: Scenario, kind: str, *nth: int) -> tuple[World, ListLog]:
     closed: list[Any] = []
     world.on_round = lambda world, parts, losses, cut: closed.append((parts, losses))
     Deaf(world, kind, set(nth))
-    tell(world, scenario.algorithm.train(world))
+    tell(world, scenario.algorithm.train(world, scenario.algorithm.begin(world)))
     world.closed = closed  # type: ignore[attr-defined]
     return world, log
 
@@ -149,7 +149,7 @@ def gradients_used(scenario: Scenario, *nth: int, kind: str = GRADIENTS, at: str
     world, _ = world_of(scenario)
     world.executor = Watching()
     Deaf(world, kind, set(nth))
-    tell(world, scenario.algorithm.train(world))
+    tell(world, scenario.algorithm.train(world, scenario.algorithm.begin(world)))
     return used
 
 

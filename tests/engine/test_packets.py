@@ -234,7 +234,7 @@ def test_a_step_with_holes_is_the_step_with_these_activations_and_gradients_zero
     world.on_round = lambda world, parts, losses, cut: ended.append(parts)
     names = [client.name for client in world.clients]
     batches = [world.data[client].batch(0, BATCH) for client in world.clients]
-    tell(world, scenario.algorithm.train(world))
+    tell(world, scenario.algorithm.train(world, scenario.algorithm.begin(world)))
     # Of every link the first message down is the model; the first up are the activations.
     keep = [(kept(world, name, "server", 1), kept(world, "server", name, 2)) for name in names]
     near, far = by_hand(world, batches, keep, lr=0.1)

@@ -49,7 +49,7 @@ def test_who_is_down_changes_nothing_in_the_order_of_the_others() -> None:
         world, _ = world_of(tiny(10, participation=Participation(choice=RandomChoice(fraction=0.3))))
 
         def story() -> Any:
-            for _ in world.rounds(1):
+            for _ in world.rounds(1, None):
                 if down is not None:
                     world.clients[down].switch(up=False)
                 return (yield from world.participants())
@@ -157,7 +157,7 @@ def test_the_choice_is_told_the_clients_that_are_up() -> None:
     world, _ = world_of(tiny(3, participation=Participation(choice=RandomChoice(fraction=1.0))))
 
     def story() -> Any:
-        for _ in world.rounds(1):
+        for _ in world.rounds(1, None):
             world.clients[1].switch(up=False)
             return (yield from world.participants())
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from wirelessfsl.algorithms.exchange import learn, send
 from wirelessfsl.algorithms.staleness import PolynomialWeight, Staleness
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, SimulationError, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average, serve
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -74,6 +75,7 @@ class AsyncSL:
 
     cuts: ClassVar[int] = 1
     messages: ClassVar[tuple[str, ...]] = (ACTIVATIONS, LABELS, GRADIENTS, MODEL_UPLOAD, MODEL_DOWNLOAD)
+    restless: ClassVar[str] = "nobody waits for the end of a round, so that at no instant all is quiet"
 
     kind: Literal["async_sl"] = "async_sl"
     alpha: Fraction = 0.6
@@ -84,13 +86,16 @@ class AsyncSL:
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
 
-    def train(self, world: World) -> Steps:
+    def begin(self, world: World) -> State:
         client_part, server_part = world.initial
         parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
-        server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
+        return State((client_part, server_part.begin(self.optimizer, world.key(world.clients[0]))), parts)
+
+    def train(self, world: World, state: State) -> Steps:
+        (client_part, server_part), parts = state.model, state.parts
         version, versions = 0, dict.fromkeys(world.clients, 0)
         fruitless, patience = 0, PATIENCE * len(world.clients)
-        for t in world.rounds(self.rounds):
+        for t in world.rounds(self.rounds, state):
             rule = self.optimizer.at(t, self.rounds)
             losses: dict[Node, list[float]] = {}
             until = version + (self.uploads or len(world.clients))
@@ -118,12 +123,13 @@ class AsyncSL:
                     client_part, parts[k] = client_part.load(mixed), brought.part
                     version += 1
                 versions[k] = version
-                world.start(k, self.begin(world, k, client_part.weights, parts[k]), again=brought is not None)
+                world.start(k, self.fetch(world, k, client_part.weights, parts[k]), again=brought is not None)
             if t == self.rounds:
                 yield from world.halt()
-            world.close_round((client_part, server_part), losses)
+            state.model = client_part, server_part
+            world.close_round(state.model, losses)
 
-    def begin(self, world: World, client: Node, weights: Weights, part: Part) -> Steps:
+    def fetch(self, world: World, client: Node, weights: Weights, part: Part) -> Steps:
         """Download of the client part, and the first batch."""
         weights = yield from world.transfer(world.server, client, model_download=weights)
         return (yield from self.next(world, client, part.load(weights), 0))

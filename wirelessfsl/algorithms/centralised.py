@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Steps, World
 from wirelessfsl.learning.kernels import train_there
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -34,13 +35,16 @@ class Centralised:
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
 
-    def train(self, world: World) -> Steps:
-        part = world.initial[0].begin(self.optimizer, world.key(world.server))
-        for t in world.rounds(self.rounds):
+    def begin(self, world: World) -> State:
+        return State((world.initial[0].begin(self.optimizer, world.key(world.server)),))
+
+    def train(self, world: World, state: State) -> Steps:
+        for t in world.rounds(self.rounds, state):
             rule = self.optimizer.at(t, self.rounds)
-            done = yield from world.together({world.server: self.session(world, rule, part)})
+            done = yield from world.together({world.server: self.session(world, rule, *state.model)})
             part, losses = done[world.server]
-            world.close_round((part,), {world.server: losses})
+            state.model = (part,)
+            world.close_round(state.model, {world.server: losses})
 
     def session(self, world: World, rule: Optimizer, part: Part) -> Steps:
         """One round: the model and the loss of every batch."""

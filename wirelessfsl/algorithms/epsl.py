@@ -26,6 +26,7 @@ from math import ceil
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import Sent, in_step
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Broadcast, Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import backward, joined, serve_aggregated
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -72,15 +73,18 @@ class EPSL:
         """m, samples of every client's batch whose gradients are averaged."""
         return ceil(self.phi * self.batch_size - 1e-9)
 
-    def train(self, world: World) -> Steps:
+    def begin(self, world: World) -> State:
         parts = {k: world.initial_of(k)[0].copy().begin(self.optimizer, world.key(k)) for k in world.clients}
-        server_part = world.initial[1].begin(self.optimizer, world.key(world.clients[0]))
-        for t in world.rounds(self.rounds):
+        return State((world.initial[1].begin(self.optimizer, world.key(world.clients[0])),), parts)
+
+    def train(self, world: World, state: State) -> Steps:
+        for t in world.rounds(self.rounds, state):
+            (server_part,) = state.model
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
             trained, server_part, losses = yield from in_step(
                 world,
-                {k: parts[k] for k in clients},
+                {k: state.parts[k] for k in clients},
                 dict.fromkeys(clients, rule),
                 server_part,
                 partial(self.serve, rule),
@@ -89,8 +93,9 @@ class EPSL:
                 amid=False,
                 learn=self.learn,
             )
-            parts |= trained
-            world.close_round({k: (parts[k], server_part) for k in world.clients}, losses)
+            state.model = (server_part,)
+            state.parts |= trained
+            world.close_round({k: (state.parts[k], server_part) for k in world.clients}, losses)
 
     def serve(self, rule: Optimizer, world: World, part: Part, sent: Sent, step: int) -> Steps:
         """One batch of every client at the server: its part, each client's gradients (broadcast, own), and losses."""

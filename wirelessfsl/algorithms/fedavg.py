@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import average, changed, difference, train
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -54,13 +55,16 @@ class FedAvg:
     upload: Literal["weights", "update"] = "weights"
     weighting: Literal["samples", "uniform"] = "samples"
 
-    def train(self, world: World) -> Steps:
+    def begin(self, world: World) -> State:
         (model,) = world.initial
-        parts = {k: model.begin(self.optimizer, world.key(k)) for k in world.clients}
-        for t in world.rounds(self.rounds):
+        return State(world.initial, {k: model.begin(self.optimizer, world.key(k)) for k in world.clients})
+
+    def train(self, world: World, state: State) -> Steps:
+        for t in world.rounds(self.rounds, state):
+            (model,) = state.model
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
-            sessions = {k: self.session(world, k, rule, model.weights, parts[k]) for k in clients}
+            sessions = {k: self.session(world, k, rule, model.weights, state.parts[k]) for k in clients}
             done = yield from world.together(sessions)
             if done:
                 shares = world.shares(done, self.weighting)
@@ -68,10 +72,9 @@ class FedAvg:
                 mean = yield from world.server.compute(average, uploads, shares)
                 if self.upload == "update":
                     mean = yield from world.server.compute(changed, model.weights, mean)
-                model = model.load(mean)
-                parts |= {k: part for k, (part, _, _) in done.items()}
-            world.close_round((model,), {k: losses for k, (_, _, losses) in done.items()})
-            (model,) = yield from world.merged((model,))
+                state.model = (model.load(mean),)
+                state.parts |= {k: part for k, (part, _, _) in done.items()}
+            world.close_round(state.model, {k: losses for k, (_, _, losses) in done.items()})
 
     def session(self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part) -> Steps:
         """One client's round: its part, the uploaded weights, the loss of every batch."""

@@ -21,6 +21,7 @@ instead of weights.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from wirelessfsl.engine.world import Node, Steps, World
@@ -34,6 +35,15 @@ from wirelessfsl.streams import key
 from wirelessfsl.units import Count
 
 Learners = tuple[Part, ...]
+
+
+@dataclass
+class Mixtures:
+    """What a round leaves to the next: the learners, and of each client those that it has and its shares."""
+
+    learners: Learners
+    parts: dict[Node, Learners]
+    shares: dict[Node, tuple[float, ...]]
 
 
 @settings
@@ -65,23 +75,28 @@ class FedEM:
     optimizer: Optimizer = SGD()
     weighting: Literal["samples", "uniform"] = "samples"
 
-    def train(self, world: World) -> Steps:
+    def begin(self, world: World) -> Mixtures:
         keys = (key(world.seed, "initial-weights", m) for m in range(1, self.learners))
         learners = (*world.initial, *(initial_parts(world.stages, each)[0] for each in keys))
         parts = {k: tuple(part.begin(self.optimizer, world.key(k)) for part in learners) for k in world.clients}
-        shares = dict.fromkeys(world.clients, (1.0 / self.learners,) * self.learners)
-        for t in world.rounds(self.rounds):
+        return Mixtures(learners, parts, dict.fromkeys(world.clients, (1.0 / self.learners,) * self.learners))
+
+    def train(self, world: World, state: Mixtures) -> Steps:
+        for t in world.rounds(self.rounds, state):
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
-            sessions = {k: self.session(world, k, rule, _weights(learners), parts[k], shares[k]) for k in clients}
+            weights = _weights(state.learners)
+            sessions = {k: self.session(world, k, rule, weights, state.parts[k], state.shares[k]) for k in clients}
             done = yield from world.together(sessions)
             if done:
                 counts = world.shares(done, self.weighting)
                 uploads = [upload for _, _, upload, _ in done.values()]
-                learners = _loaded(learners, (yield from world.server.compute(average, uploads, counts)))
-                parts |= {k: own for k, (own, _, _, _) in done.items()}
-                shares |= {k: own for k, (_, own, _, _) in done.items()}
-            models = {k: Mixture(shares[k], tuple((part,) for part in learners)) for k in world.clients}
+                mean = yield from world.server.compute(average, uploads, counts)
+                state.learners = _loaded(state.learners, mean)
+                state.parts |= {k: own for k, (own, _, _, _) in done.items()}
+                state.shares |= {k: own for k, (_, own, _, _) in done.items()}
+            common = tuple((part,) for part in state.learners)
+            models = {k: Mixture(shares, common) for k, shares in state.shares.items()}
             world.close_round(models, {k: losses for k, (_, _, _, losses) in done.items()})
 
     def session(

@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import send_batch
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import average, gradient_of, serve_all, step
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -60,10 +61,14 @@ class FedLite:
     optimizer: Optimizer = SGD()
     weighting: Literal["samples", "uniform"] = "uniform"
 
-    def train(self, world: World) -> Steps:
-        server, keeper = world.server, world.key(world.clients[0])
-        client_part, server_part = (part.begin(self.optimizer, keeper) for part in world.initial)
-        for t in world.rounds(self.rounds):
+    def begin(self, world: World) -> State:
+        keeper = world.key(world.clients[0])
+        return State(tuple(part.begin(self.optimizer, keeper) for part in world.initial))
+
+    def train(self, world: World, state: State) -> Steps:
+        server = world.server
+        for t in world.rounds(self.rounds, state):
+            client_part, server_part = state.model
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
             sending = {k: self.there(world, k, client_part) for k in clients}
@@ -86,8 +91,8 @@ class FedLite:
                     shares = world.shares(updates, self.weighting)
                     mean = yield from server.compute(average, [*updates.values()], shares)
                     client_part = yield from server.compute(step, rule, client_part, mean)
-            world.close_round((client_part, server_part), losses)
-            client_part, server_part = yield from world.merged((client_part, server_part))
+            state.model = client_part, server_part
+            world.close_round(state.model, losses)
 
     def there(self, world: World, client: Node, part: Part) -> Steps:
         """Download of the client part, forward pass and upload: part, tape, smashed data, labels and inputs."""

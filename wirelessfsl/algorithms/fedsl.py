@@ -23,8 +23,10 @@ dropout this is SplitFed V1, step for step.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal
 
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Cut, Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average, backward, forward, prune, serve
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -33,6 +35,19 @@ from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count, Ge, Le
+
+
+@dataclass
+class Pruned(State):
+    """A state with what is pruned of the client's part.
+
+    flags: those of the plan that holds (:class:`Plan`). sparsity: for which it was made.
+    holders: clients that have the model and the plan.
+    """
+
+    flags: bytes = b""
+    sparsity: float = 0.0
+    holders: set[Node] = field(default_factory=set)
 
 
 @settings
@@ -75,57 +90,64 @@ class FedSL:
         aggregations = range(self.interval, self.rounds, self.interval)
         return any(self.pruning.sparsity_at(t + 1) for t in (0, *aggregations))
 
-    def train(self, world: World) -> Steps:
-        (client_stage, _), (client_part, server_part), server = world.stages, world.initial, world.server
+    def begin(self, world: World) -> Pruned:
+        client_part, server_part = world.initial
         parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
         replicas = {k: server_part.begin(self.optimizer, world.key(k)) for k in world.clients}
-        plan, sparsity = Plan(client_stage, self.pruning), self.pruning.sparsity_at(1)
-        if sparsity:
-            plan = yield from server.compute(prune, plan, sparsity, client_part.weights, ())
-        holders, tensors = set[Node](), len(client_part.weights)
-        for t in world.rounds(self.rounds):
+        return Pruned(world.initial, parts, replicas)
+
+    def train(self, world: World, state: Pruned) -> Steps:
+        server, tensors = world.server, len(world.initial[0].weights)
+        whole = Plan(world.stages[0], self.pruning)
+        if not world.round and (first := self.pruning.sparsity_at(1)):
+            plan = yield from server.compute(prune, whole, first, world.initial[0].weights, ())
+            state.flags, state.sparsity = plan.flags, first
+        for t in world.rounds(self.rounds, state):
+            plan, (client_part, server_part) = replace(whole, flags=state.flags), state.model
             rule = self.optimizer.at(t, self.rounds)
             aggregate, target = t % self.interval == 0, self.pruning.sparsity_at(t + 1)
             clients = yield from world.participants()
             pruned, shown = (*plan.pack(client_part.weights), *plan.message), client_part
-            counting = self.pruning.taylor and self.pruning.sparsity_at(self.rounds) > sparsity
+            counting = self.pruning.taylor and self.pruning.sparsity_at(self.rounds) > state.sparsity
             sessions = {
                 k: self.session(
                     world,
                     k,
                     rule,
                     plan,
-                    None if k in holders else pruned,
-                    parts[k],
-                    replicas[k].load(server_part.weights),
+                    None if k in state.holders else pruned,
+                    state.parts[k],
+                    state.replicas[k].load(server_part.weights),
                     aggregate,
                     counting,
-                    counting and target > sparsity,
+                    counting and target > state.sparsity,
                 )
                 for k in clients
             }
             done = yield from world.together(sessions)
-            parts |= {k: part for k, (part, _, _, _) in done.items()}
-            replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
-            holders |= done.keys()
+            state.parts |= {k: part for k, (part, _, _, _) in done.items()}
+            state.replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
+            state.holders |= done.keys()
             shares = world.shares(done, self.weighting)
             if done and aggregate:
                 uploads = [upload for _, _, upload, _ in done.values()]
                 mean = plan.unpack((yield from server.compute(average, uploads, shares)))
                 weights, importance = mean[:tensors], mean[tensors:]
-                if target > sparsity:
+                if target > state.sparsity:
                     plan = yield from server.compute(prune, plan, target, weights, importance)
-                    weights, sparsity = plan.unpack(plan.pack(weights)), target
-                client_part, holders = client_part.load(weights), set()
+                    weights = plan.unpack(plan.pack(weights))
+                    state.flags, state.sparsity = plan.flags, target
+                client_part, state.holders = client_part.load(weights), set()
                 shown = client_part
-            elif holders:
-                here = [k for k in world.clients if k in holders]
-                kept = [plan.flown(parts[k].weights) for k in here]
+            elif state.holders:
+                here = [k for k in world.clients if k in state.holders]
+                kept = [plan.flown(state.parts[k].weights) for k in here]
                 of = world.shares(here, self.weighting)
                 shown = client_part.load(plan.unpack(world.aside(average, kept, of)))
             if done:
                 halves = [replica.weights for _, replica, _, _ in done.values()]
                 server_part = server_part.load((yield from server.compute(average, halves, shares)))
+            state.model = client_part, server_part
             losses = {k: losses for k, (_, _, _, losses) in done.items()}
             world.close_round((shown, server_part), losses, Cut(plan.narrow, plan.widen))
 

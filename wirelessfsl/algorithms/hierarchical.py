@@ -17,42 +17,77 @@ of which a message is lost, or none of whose clients gets through, is left out o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from wirelessfsl.engine.edges import Edge, Scheme
+from wirelessfsl.algorithms.state import Scheme
+from wirelessfsl.engine.edges import Edge
 from wirelessfsl.engine.world import Exhausted, Node, Steps, World
 from wirelessfsl.learning.kernels import average, changed, difference
-from wirelessfsl.learning.stage import Weights, loaded, whole
+from wirelessfsl.learning.stage import Part, Weights, loaded, whole
 
 
-def train(world: World, scheme: Scheme) -> Steps:
-    """Let a scheme run at every edge of a world, and the world's server be the cloud above."""
-    parts, update = world.initial, getattr(scheme, "upload", "weights") == "update"
-    for _ in world.rounds(scheme.rounds):
-        weights = whole(parts)
-        sessions = {each.server: session(world, each, scheme, weights, update) for each in world.edges if not each.over}
-        done = yield from world.together(sessions)
-        merging = [each for each in done.values() if each]
-        if not merging and all(edge.over for edge in world.edges):
-            raise Exhausted("no client is left")
-        losses: dict[Node, Sequence[float]] = {}
-        if merging:
-            uploads, shares, own = zip(*merging, strict=True)
-            mean = yield from world.server.compute(average, uploads, shares)
-            if update:
-                mean = yield from world.server.compute(changed, weights, mean)
-            parts = loaded(parts, mean)
-            losses = {client: of for each in own for client, of in each.items()}
-        world.close_round(parts, losses)
+@dataclass
+class Levels:
+    """What a round of the cloud leaves to the next: its model, and the scheme's state at every edge server."""
+
+    model: tuple[Part, ...]
+    edges: dict[Node, Any]
 
 
-def session(world: World, edge: Edge, scheme: Scheme, weights: Weights, update: bool) -> Steps:
-    """An edge's part in a round: its weights at the cloud, their share there, and its clients' losses; or nothing."""
-    received = yield from world.transfer(world.server, edge.server, model_download=weights)
-    yield from edge.play(scheme, received)
-    if not edge.losses:
-        return None
-    upload = whole(edge.parts)
-    if update:
-        upload = yield from edge.server.compute(difference, upload, received)
-    upload = yield from world.transfer(edge.server, world.server, model_upload=upload)
-    return upload, sum(world.shares(edge.losses, getattr(scheme, "weighting", "samples"))), edge.losses
+@dataclass(frozen=True)
+class Hierarchical:
+    """A scheme at every edge of a world, whose server is the cloud above; the scheme's state has a ``model``."""
+
+    scheme: Scheme
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of the cloud."""
+        return self.scheme.rounds
+
+    @property
+    def update(self) -> bool:
+        """Whether what is uploaded is the change of the weights."""
+        return bool(getattr(self.scheme, "upload", "weights") == "update")
+
+    def begin(self, world: World) -> Levels:
+        return Levels(world.initial, {edge.server: self.scheme.begin(edge) for edge in world.edges})
+
+    def train(self, world: World, state: Levels) -> Steps:
+        for _ in world.rounds(self.rounds, state):
+            weights = whole(state.model)
+            sessions = {
+                each.server: self.session(world, each, state.edges[each.server], weights)
+                for each in world.edges
+                if not each.over
+            }
+            done = yield from world.together(sessions)
+            merging = [each for each in done.values() if each]
+            if not merging and all(edge.over for edge in world.edges):
+                raise Exhausted("no client is left")
+            losses: dict[Node, Sequence[float]] = {}
+            if merging:
+                uploads, shares, own = zip(*merging, strict=True)
+                mean = yield from world.server.compute(average, uploads, shares)
+                if self.update:
+                    mean = yield from world.server.compute(changed, weights, mean)
+                state.model = loaded(state.model, mean)
+                losses = {client: of for each in own for client, of in each.items()}
+            world.close_round(state.model, losses)
+
+    def session(self, world: World, edge: Edge, own: Any, weights: Weights) -> Steps:
+        """An edge's part in a round: its weights at the cloud, their share there, and its clients' losses; or nothing.
+
+        own: the scheme's state at the edge.
+        """
+        received = yield from world.transfer(world.server, edge.server, model_download=weights)
+        own.model = loaded(own.model, received)
+        yield from edge.play(self.scheme.train(edge, own))
+        if not edge.losses:
+            return None
+        upload = whole(own.model)
+        if self.update:
+            upload = yield from edge.server.compute(difference, upload, received)
+        upload = yield from world.transfer(edge.server, world.server, model_upload=upload)
+        return upload, sum(world.shares(edge.losses, getattr(self.scheme, "weighting", "samples"))), edge.losses

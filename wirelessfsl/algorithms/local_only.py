@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import train
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -42,15 +43,18 @@ class LocalOnly:
     batch_size: Count = 16
     optimizer: Optimizer = SGD()
 
-    def train(self, world: World) -> Steps:
+    def begin(self, world: World) -> State:
         (model,) = world.initial
-        parts = {k: model.copy().begin(self.optimizer, world.key(k)) for k in world.clients}
-        for t in world.rounds(self.rounds):
+        return State(parts={k: model.copy().begin(self.optimizer, world.key(k)) for k in world.clients})
+
+    def train(self, world: World, state: State) -> Steps:
+        for t in world.rounds(self.rounds, state):
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
-            done = yield from world.together({k: self.session(world, k, rule, parts[k]) for k in clients})
-            parts |= {k: part for k, (part, _) in done.items()}
-            world.close_round({k: (parts[k],) for k in world.clients}, {k: losses for k, (_, losses) in done.items()})
+            done = yield from world.together({k: self.session(world, k, rule, state.parts[k]) for k in clients})
+            state.parts |= {k: part for k, (part, _) in done.items()}
+            models = {k: (part,) for k, part in state.parts.items()}
+            world.close_round(models, {k: losses for k, (_, losses) in done.items()})
 
     def session(self, world: World, client: Node, rule: Optimizer, part: Part) -> Steps:
         """One client's round: its model and the loss of every batch."""

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import Sent, in_step
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Steps, World
 from wirelessfsl.learning.kernels import serve_all
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -67,27 +68,34 @@ class MTSL:
     newcomers: Annotated[int, Ge(0)] = 0
     newcomers_round: Annotated[int, Ge(2)] = 2
 
-    def train(self, world: World) -> Steps:
-        _, server_part = world.initial
-        top = self.server_optimizer or self.optimizer
-        factors = dict(zip(world.clients, self.client_rates or [1.0] * len(world.clients), strict=True))
+    @property
+    def top_optimizer(self) -> Optimizer:
+        """Update rule of the server's part."""
+        return self.server_optimizer or self.optimizer
+
+    def begin(self, world: World) -> State:
         parts = {k: world.initial_of(k)[0].copy().begin(self.optimizer, world.key(k)) for k in world.clients}
-        server_part = server_part.begin(top, world.key(world.clients[0]))
+        return State((world.initial[1].begin(self.top_optimizer, world.key(world.clients[0])),), parts)
+
+    def train(self, world: World, state: State) -> Steps:
+        factors = dict(zip(world.clients, self.client_rates or [1.0] * len(world.clients), strict=True))
         first = world.clients[: len(world.clients) - self.newcomers]
         newcomers = world.clients[len(first) :]
-        for t in world.rounds(self.rounds):
+        for t in world.rounds(self.rounds, state):
+            (server_part,) = state.model
             base = self.optimizer.at(t, self.rounds)
             rules = {k: replace(base, lr=base.lr * factors[k]) for k in world.clients}
             late = self.newcomers > 0 and t >= self.newcomers_round
             clients = yield from world.participants(newcomers if late else first)
-            own = {k: parts[k] for k in clients}
-            serve = partial(self.serve, top.at(t, self.rounds), late)
+            own = {k: state.parts[k] for k in clients}
+            serve = partial(self.serve, self.top_optimizer.at(t, self.rounds), late)
             trained, server_part, losses = yield from in_step(
                 world, own, rules, server_part, serve, self.local_steps, self.batch_size, amid=False
             )
-            parts |= trained
+            state.model = (server_part,)
+            state.parts |= trained
             here = world.clients if late else first
-            world.close_round({k: (parts[k], server_part) for k in here}, losses)
+            world.close_round({k: (state.parts[k], server_part) for k in here}, losses)
 
     def serve(self, rule: Optimizer, frozen: bool, world: World, part: Part, sent: Sent, step: int) -> Steps:
         """One batch of every client at the server: its part, each client's cut gradient and each client's loss."""

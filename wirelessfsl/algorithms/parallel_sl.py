@@ -24,6 +24,7 @@ from functools import partial
 from typing import ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import Sent, in_step
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Steps, World
 from wirelessfsl.learning.kernels import average, serve_all
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -60,21 +61,23 @@ class ParallelSL:
     optimizer: Optimizer = SGD()
     weighting: Literal["samples", "uniform"] = "samples"
 
-    def train(self, world: World) -> Steps:
+    def begin(self, world: World) -> State:
         client_part, server_part = world.initial
         parts = {k: client_part.begin(self.optimizer, world.key(k)) for k in world.clients}
-        server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
-        for t in world.rounds(self.rounds):
+        return State((client_part, server_part.begin(self.optimizer, world.key(world.clients[0]))), parts)
+
+    def train(self, world: World, state: State) -> Steps:
+        for t in world.rounds(self.rounds, state):
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
             losses: dict[Node, list[float]] = {}
             for cluster in self.clusters(clients):
-                turn = self.turn(world, rule, {k: parts[k] for k in cluster}, client_part, server_part)
+                turn = self.turn(world, rule, {k: state.parts[k] for k in cluster}, *state.model)
                 client_part, server_part, trained, own = yield from turn
-                parts |= trained
+                state.model = client_part, server_part
+                state.parts |= trained
                 losses |= own
-            world.close_round((client_part, server_part), losses)
-            client_part, server_part = yield from world.merged((client_part, server_part))
+            world.close_round(state.model, losses)
 
     def clusters(self, clients: tuple[Node, ...]) -> list[tuple[Node, ...]]:
         """Clients that go in step; one cluster after the other continues with the averages of the one before."""

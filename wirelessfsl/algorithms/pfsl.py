@@ -24,10 +24,11 @@ drops out is drawn without replacement and from all clients.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from math import floor
 from typing import Annotated, ClassVar, Literal
 
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average, finish, infer, infer_there, relay, retrace, train
 from wirelessfsl.learning.optim import Adam, Optimizer
@@ -36,6 +37,17 @@ from wirelessfsl.records import ACTIVATIONS, ACTIVATIONS_DOWN, GRADIENTS_UP, MOD
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import stream
 from wirelessfsl.units import Count, Ge, Lt
+
+
+@dataclass
+class Backs(State):
+    """A state whose model is the centre, of which replicas are, and whose parts are the clients' backs.
+
+    merged: average of the backs. holders: clients that have fetched it, and those who began with it.
+    """
+
+    merged: Weights = ()
+    holders: set[Node] = field(default_factory=set)
 
 
 @settings
@@ -72,12 +84,16 @@ class PFSL:
     checkpoint: Count | None = None
     drop_rate: Annotated[float, Ge(0), Lt(1)] = 0.0
 
-    def train(self, world: World) -> Steps:
-        *fixed, centre, back = world.initial
-        centres = {k: centre.begin(self.optimizer, world.key(k)) for k in world.clients}
+    def begin(self, world: World) -> Backs:
+        *_, centre, back = world.initial
         backs = {k: back.copy().begin(self.optimizer, world.key(k)) for k in world.clients}
-        merged, holders = back.weights, set(world.clients)
-        for t in world.rounds(self.rounds):
+        centres = {k: centre.begin(self.optimizer, world.key(k)) for k in world.clients}
+        return Backs((centre,), backs, centres, back.weights, set(world.clients))
+
+    def train(self, world: World, state: Backs) -> Steps:
+        *fixed, _, back = world.initial
+        for t in world.rounds(self.rounds, state):
+            (centre,) = state.model
             rule = self.optimizer.at(t, self.rounds)
             tuned = self.checkpoint is not None and t > self.checkpoint
             merging = self.checkpoint is None or t <= self.checkpoint + 1
@@ -89,28 +105,29 @@ class PFSL:
                     world,
                     k,
                     rule,
-                    None if k in holders else merged,
+                    None if k in state.holders else state.merged,
                     fixed,
-                    centres[k].load(centre.weights),
-                    backs[k],
+                    state.replicas[k].load(centre.weights),
+                    state.parts[k],
                     tuned,
                     merging and k not in vanishing,
                 )
                 for k in clients
             }
             done = yield from world.together(sessions)
-            centres |= {k: own for k, (own, _, _, _) in done.items()}
-            backs |= {k: own for k, (_, own, _, _) in done.items()}
-            holders |= done.keys()
+            state.replicas |= {k: own for k, (own, _, _, _) in done.items()}
+            state.parts |= {k: own for k, (_, own, _, _) in done.items()}
+            state.holders |= done.keys()
             stayed = {k: each for k, each in done.items() if k not in vanishing}
             if stayed and not tuned:
                 own = [centre.weights for centre, _, _, _ in stayed.values()]
                 centre = centre.load((yield from world.server.compute(average, own, [1] * len(own))))
             if stayed and merging:
                 uploads = [upload for _, _, upload, _ in stayed.values()]
-                merged = yield from world.server.compute(average, uploads, [1] * len(uploads))
-                holders = set()
-            models = {k: (*fixed, centre, backs[k] if k in holders else back.load(merged)) for k in world.clients}
+                state.merged = yield from world.server.compute(average, uploads, [1] * len(uploads))
+                state.holders = set()
+            state.model, merged = (centre,), back.load(state.merged)
+            models = {k: (*fixed, centre, own if k in state.holders else merged) for k, own in state.parts.items()}
             world.close_round(models, {k: losses for k, (_, _, _, losses) in done.items()})
 
     def vanishing(self, clients: int) -> int:

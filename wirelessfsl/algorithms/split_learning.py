@@ -15,9 +15,11 @@ States of optimisers stay where they are: a client's at the client, the server's
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import split_step
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Skipped, Steps, World
 from wirelessfsl.learning.optim import SGD, Optimizer
 from wirelessfsl.learning.stage import Part, Weights
@@ -25,6 +27,13 @@ from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, 
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import stream
 from wirelessfsl.units import Count
+
+
+@dataclass
+class Turns(State):
+    """A state with the clients that have trained, the last one first."""
+
+    trained: list[Node] = field(default_factory=list)
 
 
 @settings
@@ -56,27 +65,30 @@ class SplitLearning:
     order: Literal["fixed", "random"] = "fixed"
     hand_over: Literal["server", "peer"] = "server"
 
-    def train(self, world: World) -> Steps:
+    def begin(self, world: World) -> Turns:
         client_part, server_part = world.initial
         parts = {k: client_part.copy().begin(self.optimizer, world.key(k)) for k in world.clients}
-        server_part = server_part.begin(self.optimizer, world.key(world.clients[0]))
-        trained: list[Node] = []
-        for t in world.rounds(self.rounds):
+        return Turns((client_part, server_part.begin(self.optimizer, world.key(world.clients[0]))), parts)
+
+    def train(self, world: World, state: Turns) -> Steps:
+        for t in world.rounds(self.rounds, state):
+            client_part, server_part = state.model
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
             if self.order == "random":
                 clients = tuple(clients[i] for i in stream(world.seed, "order", t).permutation(len(clients)))
             losses = {}
             for k in clients:
-                last = next((h for h in trained if h.up), None) if self.hand_over == "peer" else world.server
-                held = client_part.weights if last in (None, world.server) else parts[last].weights
-                turn = self.turn(world, k, rule, last, held, parts[k], server_part)
+                last = next((h for h in state.trained if h.up), None) if self.hand_over == "peer" else world.server
+                held = client_part.weights if last in (None, world.server) else state.parts[last].weights
+                turn = self.turn(world, k, rule, last, held, state.parts[k], server_part)
                 done = yield from world.together({k: turn})
                 if done:
-                    parts[k], server_part, weights, losses[k] = done[k]
+                    state.parts[k], server_part, weights, losses[k] = done[k]
                     client_part = client_part.load(weights)
-                    trained = [k, *(h for h in trained if h is not k)]
-            world.close_round((client_part, server_part), losses)
+                    state.trained = [k, *(h for h in state.trained if h is not k)]
+            state.model = client_part, server_part
+            world.close_round(state.model, losses)
 
     def turn(
         self, world: World, client: Node, rule: Optimizer, last: Node | None, weights: Weights, part: Part, top: Part

@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import split_step
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average, changed, difference
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -59,17 +60,20 @@ class SplitFedV1:
     upload: Literal["weights", "update"] = "weights"
     weighting: Literal["samples", "uniform"] = "samples"
 
-    def train(self, world: World) -> Steps:
-        client_part, server_part = world.initial
+    def begin(self, world: World) -> State:
         parts = {k: world.initial_of(k)[0].begin(self.optimizer, world.key(k)) for k in world.clients}
         replicas = {k: world.initial_of(k)[1].begin(self.optimizer, world.key(k)) for k in world.clients}
-        for t in world.rounds(self.rounds):
+        return State(world.initial, parts, replicas)
+
+    def train(self, world: World, state: State) -> Steps:
+        for t in world.rounds(self.rounds, state):
+            client_part, server_part = state.model
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
             both, sessions = (client_part.weights, server_part.weights), {}
             for k in clients:
                 own, replica = recut(both, world.stages, world.stages_of(k))
-                sessions[k] = self.session(world, k, rule, own, parts[k], replicas[k].load(replica))
+                sessions[k] = self.session(world, k, rule, own, state.parts[k], state.replicas[k].load(replica))
             done = yield from world.together(sessions)
             if done:
                 shares = world.shares(done, self.weighting)
@@ -81,10 +85,10 @@ class SplitFedV1:
                     mean = yield from world.server.compute(changed, client_part.weights, mean)
                 client_part = client_part.load(mean)
                 server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
-                parts |= {k: part for k, (part, _, _, _) in done.items()}
-                replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
-            world.close_round((client_part, server_part), {k: losses for k, (_, _, _, losses) in done.items()})
-            client_part, server_part = yield from world.merged((client_part, server_part))
+                state.model = client_part, server_part
+                state.parts |= {k: part for k, (part, _, _, _) in done.items()}
+                state.replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
+            world.close_round(state.model, {k: losses for k, (_, _, _, losses) in done.items()})
 
     def session(
         self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part, replica: Part

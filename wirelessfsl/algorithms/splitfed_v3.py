@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import split_step
+from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Skipped, Steps, World
 from wirelessfsl.learning.kernels import average
 from wirelessfsl.learning.optim import SGD, Optimizer
@@ -50,24 +51,28 @@ class SplitFedV3:
     optimizer: Optimizer = SGD()
     weighting: Literal["samples", "uniform"] = "samples"
 
-    def train(self, world: World) -> Steps:
+    def begin(self, world: World) -> State:
         _, server_part = world.initial
         parts = {k: world.initial_of(k)[0].copy().begin(self.optimizer, world.key(k)) for k in world.clients}
         replicas = {k: server_part.begin(self.optimizer, world.key(k)) for k in world.clients}
-        for t in world.rounds(self.rounds):
+        return State((server_part,), parts, replicas)
+
+    def train(self, world: World, state: State) -> Steps:
+        for t in world.rounds(self.rounds, state):
+            (server_part,) = state.model
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
-            sessions = {
-                k: self.session(world, k, rule, parts[k], replicas[k].load(server_part.weights)) for k in clients
-            }
+            replicas = {k: state.replicas[k].load(server_part.weights) for k in clients}
+            sessions = {k: self.session(world, k, rule, state.parts[k], replicas[k]) for k in clients}
             done = yield from world.together(sessions)
             if done:
                 shares = world.shares(done, self.weighting)
                 halves = [replica.weights for _, replica, _ in done.values()]
                 server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
-                parts |= {k: part for k, (part, _, _) in done.items()}
-                replicas |= {k: replica for k, (_, replica, _) in done.items()}
-            models = {k: (parts[k], server_part) for k in world.clients}
+                state.model = (server_part,)
+                state.parts |= {k: part for k, (part, _, _) in done.items()}
+                state.replicas |= {k: replica for k, (_, replica, _) in done.items()}
+            models = {k: (state.parts[k], server_part) for k in world.clients}
             world.close_round(models, {k: losses for k, (_, _, losses) in done.items()})
 
     def session(self, world: World, client: Node, rule: Optimizer, part: Part, replica: Part) -> Steps:

@@ -84,20 +84,26 @@ class World:
         self.own_initial: dict[Node, tuple[Part, ...]] = {}
         self.data: Mapping[Node, ClientData | BlankData] = {}
         self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]], Cut], None] = lambda *_: None
+        self.on_boundary: Callable[[World, Any], None] = lambda *_: None
         self._jitter: dict[Node, Jitter] = {}
         self._back: Event | None = None
         self._batches: Counter[Node] = Counter()
 
     # What a scheme uses: rounds and who takes part
 
-    def rounds(self, count: int) -> Iterator[int]:
-        """Count the rounds, from 1."""
+    def rounds(self, count: int, state: object) -> Iterator[int]:
+        """The numbers of those of ``count`` rounds that are left, from 1 if none is over.
+
+        state: all that a round leaves to the next. After each round, the last one too, nothing is in flight (but of
+            sessions of :meth:`start`), and ``on_boundary`` is shown it.
+        """
         self.rounds_planned = count
-        for _ in range(count):
+        while self.round < count:
             self.journal.began_s.append(self.now)
             for node, jitter in self._jitter.items():
                 node.slowness = jitter.factor(self.seed, node.name, self.round)
             yield self.round
+            self.on_boundary(self, state)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -249,11 +255,6 @@ class World:
             self.log.event(Fact(began_s, now, node.name, "", IDLE, IDLE, self.round, -1, 0, 0.0, idle_j, 0, True))
         self.on_round(self, parts, losses, cut)
         self.log.flush()
-
-    def merged(self, parts: Sequence[Part]) -> Generator[Event, Any, tuple[Part, ...]]:
-        """What the server goes on with after a round: its parts, or those of the cloud above it, if there is one."""
-        yield from ()
-        return tuple(parts)
 
     # What happens underneath
 
