@@ -82,7 +82,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(values)
 def test_any_value_comes_back_as_it_was(value: Any) -> None:
     assert same(back(value), value)
