@@ -9,6 +9,7 @@ Timing-only runs stand apart and are called so: they have no accuracy, and estim
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -82,11 +83,13 @@ def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str
     >>> labels(["a", "a"], [{"codecs": [{"kind": "top_k"}, {"kind": "zstd"}]}, {"codecs": []}])
     ['a (codecs=top_k+zstd)', 'a']
     """
-    flat = [dict(_leaves(values)) for values in settings]
+    flat = [dict(leaves(values)) for values in settings]
+    namesakes, shared = Counter(names), defaultdict[str, Counter[tuple[tuple[str, ...], Any]]](Counter)
+    for name, own in zip(names, flat, strict=True):
+        shared[name].update(own.items())
     found = []
     for name, own in zip(names, flat, strict=True):
-        namesakes = [values for other, values in zip(names, flat, strict=True) if other == name]
-        differ = [path for path in own if any(path not in other or other[path] != own[path] for other in namesakes)]
+        differ = [path for path, value in own.items() if shared[name][path, value] < namesakes[name]]
         # Another kind brings other fields: the kind says it all.
         kinds = tuple(path[:-1] for path in differ if path[-1] == "kind")
         told = [path for path in differ if path[-1] == "kind" or not any(path[: len(kind)] == kind for kind in kinds)]
@@ -98,14 +101,15 @@ def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str
     return found
 
 
-def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The single settings in nested plain data, each with its path."""
     match value:
         case dict():
             for key, inner in value.items():
-                yield from _leaves(inner, (*path, str(key)))
+                yield from leaves(inner, (*path, str(key)))
         case list():
             for i, inner in enumerate(value):
-                yield from _leaves(inner, (*path, str(i)))
+                yield from leaves(inner, (*path, str(i)))
         case _:
             yield path, value
 
