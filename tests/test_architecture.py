@@ -92,7 +92,8 @@ TABLE = {
     "results.plots": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.networks": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.bounds": row(FACTS | {"results"}, "numpy matplotlib"),
-    "results.store": row(FACTS | {"results"}, "numpy pyarrow duckdb"),
+    "results.store": row(FACTS | {"results"}, "numpy pyarrow"),
+    "results.intervals": row(others="scipy"),
     "results.tables": row(FACTS | {"results"}, "numpy rich"),
     # Floor 4, where the wings meet
     "api": row({"economy", "scenario", "simulation", "learning.executor", "results"}),
@@ -131,7 +132,7 @@ HOMES = {
     "simpy": {"engine"},
     "torch": {"codecs", "learning", "lazy"},
     "networkx": {"network"},
-    "scipy": {"radio"},
+    "scipy": {"radio", "results.intervals"},
     "sionna": {"radio.sionna"},
     "sklearn": {"learning"},
     "constriction": {"codecs.lossless"},
@@ -144,7 +145,6 @@ HOMES = {
     "ruamel": {"scenario"},
     "matplotlib": {"results.bounds", "results.networks", "results.plots"},
     "pyarrow": {"results.store"},
-    "duckdb": {"results.store"},
 }
 STANDARD = sys.stdlib_module_names - {"importlib"} | {"importlib.metadata", "importlib.resources"}
 """``importlib`` itself imports by a name that this walk cannot see."""
