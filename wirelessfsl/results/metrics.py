@@ -75,6 +75,15 @@ def reached(curve: Curve, accuracy: float | None) -> Reached | None:
     return Reached(int(curve.round[i]), float(curve.time_s[i]), float(curve.energy_j[i]), int(curve.bytes[i]))
 
 
+def target_name(accuracy: float) -> str:
+    """A target accuracy as text, for ``summary.json`` and headings: different targets have different names.
+
+    >>> target_name(0.80), target_name(1.0), target_name(0.12345678)
+    ('0.8', '1', '0.12345678')
+    """
+    return f"{accuracy:.15g}"
+
+
 def latency_by_phase(facts: Facts) -> dict[str, float]:
     """Mean seconds that a client spends in each phase of a round in which it takes part.
 
@@ -151,7 +160,7 @@ def summarise(
     curve = convergence(evaluations)
     sent, server = f.activity.among(TRANSFER), f.node.servers
     best = int(curve.accuracy.argmax()) if curve.accuracy.size else None
-    first = {f"{target:g}": reached(curve, target) for target in targets}
+    first = {target_name(target): reached(curve, target) for target in targets}
     return {
         "name": name,
         "status": status,

@@ -41,6 +41,10 @@ EVENTS, METRICS = _schema(Event), _schema(Metric)
 """Columns and types of ``events/part-*.parquet`` and of ``metrics.parquet``."""
 
 
+PERSONAL = frozenset({"epsl", "fedem", "local_only", "mtsl", "pfsl", "splitfed_v3"})
+"""Schemes that end with a model for each client."""
+
+
 class Mark(NamedTuple):
     """How much of a run is written down: what a checkpoint remembers of its log."""
 
@@ -107,14 +111,14 @@ class RunWriter:
 
     def _write_part(self) -> None:
         path = self.folder / "events" / f"part-{self._written.parts:05d}.parquet"
-        _write(path, _table(self._events, EVENTS))
+        write_table(path, _table(self._events, EVENTS))
         self._events.clear()
         self._written = self._written._replace(parts=self._written.parts + 1)
 
     def _write_metrics(self) -> None:
         tables = [self._metrics, _table(self._new_metrics, METRICS)]
         self._metrics = pa.concat_tables(tables).combine_chunks()
-        _write(self.folder / "metrics.parquet", self._metrics)
+        write_table(self.folder / "metrics.parquet", self._metrics)
         self._new_metrics.clear()
         self._written = self._written._replace(metrics=self._metrics.num_rows)
 
@@ -129,6 +133,15 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``manifest.json`` or ``summary.json``: standard JSON (no NaN), keys in the order given."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file that appears complete or not at all."""
+    half = _half(path)
+    names = [field.name for field in table.schema if field.type == pa.string()]
+    # Numbers hardly repeat: a dictionary of them costs time and space.
+    pq.write_table(table, half, compression="zstd", use_dictionary=names)
+    os.replace(half, path)
 
 
 @dataclass(frozen=True)
@@ -163,6 +176,16 @@ class Run:
         """Whether nothing was learnt: the run is about times, bytes and energies."""
         return bool(self.manifest.get("timing_only", False))
 
+    @property
+    def personal(self) -> bool:
+        """Whether clients have models of their own: accuracies are means over clients, each on its own test samples.
+
+        Told by the weights that a finished run leaves, of an unfinished one by its scheme.
+        """
+        if self.finished:
+            return (self.path / "models").is_dir()
+        return self.scenario.get("algorithm", {}).get("kind") in PERSONAL
+
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Content of ``summary.json``; computed from what there is where the run did not come to write it."""
@@ -180,16 +203,21 @@ class Run:
         )
         return found | ({"timing_only": True} if self.timing_only else {})
 
-    @cached_property
-    def events(self) -> pa.Table:
-        """Every fact, in the order it was logged; columns as in :class:`wirelessfsl.records.Event`."""
+    @property
+    def parts(self) -> list[Path]:
+        """The files of ``events``, in order."""
         parts = sorted((self.path / "events").glob("part-*.parquet"))
         for i, part in enumerate(parts):
             if part.name != f"part-{i:05d}.parquet":
                 raise ValueError(
                     f"{part.parent}: part-{i:05d}.parquet is missing; restore it or run the scenario again"
                 )
-        return pa.concat_tables([EVENTS.empty_table(), *(_read(part, EVENTS) for part in parts)])
+        return parts
+
+    @cached_property
+    def events(self) -> pa.Table:
+        """Every fact, in the order it was logged; columns as in :class:`wirelessfsl.records.Event`."""
+        return pa.concat_tables([EVENTS.empty_table(), *(_read(part, EVENTS) for part in self.parts)])
 
     @cached_property
     def metrics(self) -> pa.Table:
@@ -255,14 +283,6 @@ def _table(rows: Sequence[Event] | Sequence[Metric], schema: pa.Schema) -> pa.Ta
     columns: Iterable[tuple[Any, ...]] = zip(*rows, strict=True) if rows else ((),) * len(schema)
     arrays = [pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _write(path: Path, table: pa.Table) -> None:
-    half = _half(path)
-    names = [field.name for field in table.schema if field.type == pa.string()]
-    # Numbers hardly repeat: a dictionary of them costs time and space.
-    pq.write_table(table, half, compression="zstd", use_dictionary=names)
-    os.replace(half, path)
 
 
 def _read(path: Path, schema: pa.Schema, *, strict: bool = True) -> pa.Table:
