@@ -94,7 +94,8 @@ TABLE = {
     "results.bounds": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.store": row(FACTS | {"results"}, "numpy pyarrow"),
     "results.intervals": row(others="scipy"),
-    "results.tables": row(FACTS | {"results"}, "numpy rich"),
+    "results.tables": row(FACTS | {"results"}),
+    "results.tabulated": row(FACTS | {"results"}, "rich"),
     # Floor 4, where the wings meet
     "api": row({"economy", "scenario", "simulation", "learning.executor", "results"}),
     "bounding": row({"api", "results", "scenario", "simulation", "survey"}),

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
 import math
+import re
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 from rich.console import Console
+from ruamel.yaml import YAML
 
 from tests.results import scripted
+from wirelessfsl.results.exports import aligned
 from wirelessfsl.results.groups import group, labels, once
+from wirelessfsl.results.intervals import Interval, Ratio
 from wirelessfsl.results.prefixes import scale
-from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
-from wirelessfsl.results.tables import Spread, as_rich, as_text, compare
+from wirelessfsl.results.store import PERSONAL, Run, RunWriter, open_run, write_json
+from wirelessfsl.results.tables import Missed, Spread, compare
+from wirelessfsl.results.tabulated import as_rich, as_text, cells, records
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -36,32 +45,198 @@ def test_seeds_are_averaged_and_schemes_kept_apart(runs: list[Run]) -> None:
     mean = sum(values) / 3
     deviations = [value - mean for value in values]
     assert split.final_accuracy.mean == pytest.approx(mean)
-    assert split.final_accuracy.std == pytest.approx(math.sqrt(sum(d * d for d in deviations) / 2))
-    assert fedavg.final_accuracy == Spread(pytest.approx(0.9), pytest.approx(math.nan, nan_ok=True), 1)
+    std = math.sqrt(sum(d * d for d in deviations) / 2)
+    assert split.final_accuracy.std == pytest.approx(std)
+    half = 4.302652730 * std / math.sqrt(3)  # Student's t of 97.5 % with 2 degrees of freedom
+    assert split.final_accuracy.interval == pytest.approx((mean - half, mean + half))
+    assert (fedavg.final_accuracy.mean, fedavg.final_accuracy.n) == (pytest.approx(0.9), 1)
+    assert all(math.isnan(x) for x in (fedavg.final_accuracy.std, *fedavg.final_accuracy.interval))
 
 
 def test_without_a_target_costs_are_those_of_the_whole_run(runs: list[Run]) -> None:
-    split, fedavg = compare(runs)
-    assert (split.time_s.mean, split.time_s.std, split.time_s.n) == (40.0, 0.0, 3)
+    (split,), (fedavg,) = (row.costs for row in compare(runs))
+    assert split.target_accuracy is None
+    assert split.time_s == Spread(40.0, 0.0, 3, Interval(40.0, 40.0))
     assert fedavg.time_s.mean == 120.0
     assert fedavg.energy_j.mean == pytest.approx(3 * 4 * scripted.ROUND_J)
     assert fedavg.bytes.mean == 4 * 3 * 14100
 
 
-def test_costs_to_a_target_are_over_the_runs_that_reached_it(runs: list[Run]) -> None:
-    split, fedavg = compare(runs, 0.85)
-    assert split.time_s == Spread(30.0, pytest.approx(math.sqrt(200.0)), 2)  # 40 s and 20 s; the third never
+def test_costs_to_a_target_are_over_the_runs_that_reached_it_and_have_no_interval(runs: list[Run]) -> None:
+    (split,), (fedavg,) = (row.costs for row in compare(runs, [0.85]))
+    assert split.time_s[:3] == (30.0, pytest.approx(math.sqrt(200.0)), 2)  # 40 s and 20 s; the third never
+    assert math.isnan(split.time_s.interval.low)
+    assert split.missed == (Missed(3, "completed", pytest.approx(0.8)),)  # type: ignore[arg-type]
     assert split.energy_j.mean == pytest.approx(3 * scripted.ROUND_J)
-    assert fedavg.bytes == Spread(4 * 3 * 14100, pytest.approx(math.nan, nan_ok=True), 1)
+    assert (fedavg.bytes.mean, fedavg.bytes.n, fedavg.missed) == (4 * 3 * 14100, 1, ())
+
+
+def test_every_target_has_its_costs_and_one_that_is_named_twice_counts_once(runs: list[Run]) -> None:
+    split, _ = compare(runs, [0.8, 0.95, 0.80])
+    assert [cost.target_accuracy for cost in split.costs] == [0.8, 0.95]
+    assert [cost.time_s.mean for cost in split.costs] == [pytest.approx((20 + 20 + 40) / 3), 40.0]
+    assert [cost.time_s.n for cost in split.costs] == [3, 1]
+    half = 4.302652730 * math.sqrt(400 / 3) / math.sqrt(3)
+    assert split.costs[0].time_s.interval == pytest.approx((80 / 3 - half, 80 / 3 + half))
+
+
+def pairs(folder: Path) -> list[Run]:
+    """Two schemes, the second 2, 4 and 3 times as slow as the first in seeds 1, 2 and 3, and in seed 4 one of them."""
+    other = {"kind": "fedavg", "rounds": 4}
+    return [
+        *(scripted.write_run(folder / f"a{i}", "split", seed=i, slower=s) for i, s in ((1, 1.0), (2, 1.5), (3, 1.2))),
+        *(
+            scripted.write_run(folder / f"b{i}", "fedavg", seed=i, slower=s, algorithm=other)
+            for i, s in ((1, 2.0), (2, 6.0), (3, 3.6), (4, 9.0))
+        ),
+    ]
+
+
+def test_a_baseline_is_over_pairs_of_equal_seeds(tmp_path: Path) -> None:
+    base, other = compare(pairs(tmp_path), [0.8], baseline="split")
+    assert (base.baseline, other.baseline) == (True, False)
+    assert base.costs[0].gain is not None
+    assert base.costs[0].gain.time_s is not None
+    assert base.costs[0].gain.time_s[:2] == (1.0, (1.0, 1.0))
+    assert other.costs[0].gain is not None
+    faster = other.costs[0].gain.time_s
+    assert faster is not None
+    assert (faster.paired, faster.n) == (True, 3)
+    assert faster.value == pytest.approx(1 / (2 * 4 * 3) ** (1 / 3))
+    logs = [math.log(x) for x in (2, 4, 3)]
+    half = 4.302652730 * stdev(logs) / math.sqrt(3)
+    expected = [math.exp(-fmean(logs) - half), math.exp(-fmean(logs) + half)]
+    assert faster.interval == pytest.approx(expected)
+    assert other.costs[0].gain.bytes == Ratio(1.0, Interval(1.0, 1.0), True, 3)
+    lines = as_text([base, other]).splitlines()
+    assert lines[1].count("baseline") == 3
+    assert "0.347 [0.146, 0.823]" in lines[2]
+    assert "Student's t over pairs of equal seeds" in lines[-1]
+
+
+def test_other_seeds_are_compared_by_welchs_method(tmp_path: Path) -> None:
+    first, *rest = pairs(tmp_path)
+    runs = [first, *rest[3:]]  # seed 1 against seeds 2 to 4
+    (_, other) = compare(runs, baseline="splitfed_v1")
+    assert other.costs[0].gain is not None
+    assert other.costs[0].gain.time_s is not None
+    assert other.costs[0].gain.time_s[2:] == (False, 1)
+    runs = [rest[0], rest[1], rest[2], rest[5]]
+    _, other = compare(runs, baseline="split")
+    assert other.costs[0].gain is not None
+    assert other.costs[0].gain.time_s is not None
+    assert other.costs[0].gain.time_s[2:] == (False, 2)
+    assert "Welch's method]" in as_text(compare(runs, baseline="split"))
+
+
+def test_nothing_is_called_faster_where_a_run_did_not_get_there(runs: list[Run]) -> None:
+    for baseline in ("split", "fedavg"):
+        rows = compare(runs, [0.85], baseline=baseline)
+        assert [row.costs[0].gain is None for row in rows if not row.baseline] == [True]
+        lines = as_text(rows).splitlines()
+        assert [line.split()[-3:] for line in lines[1:3] if "baseline" not in line] == [["-", "-", "-"]]
+        assert lines[-1].startswith("-: no ratio where a run of either did not get there, or to its end")
+
+
+def test_nor_by_the_costs_of_a_run_that_did_not_come_to_its_end(runs: list[Run], tmp_path: Path) -> None:
+    stopped = scripted.write_run(tmp_path, "split", seed=4, status="interrupted", rounds=2)
+    split, fedavg = compare([*runs, stopped], baseline="split")
+    assert math.isnan(split.costs[0].time_s.interval.low)
+    assert fedavg.costs[0].gain is None
+
+
+@pytest.mark.parametrize("name", ["fedavg", "4"])
+def test_a_baseline_is_named_by_label_scheme_or_folder(runs: list[Run], name: str) -> None:
+    folder = runs[0].path.parent
+    rows = compare(runs, baseline=name if name == "fedavg" else str(folder / name))
+    assert [row.baseline for row in rows] == [False, True]
+
+
+def test_a_baseline_that_is_none_or_several_of_the_rows_is_refused(tmp_path: Path) -> None:
+    runs = [scripted.write_run(tmp_path / str(i), "s", codecs={"labels": [{"bits": i}]}) for i in (1, 2)]
+    rows = compare(runs, baseline="s (bits=2)")
+    assert [row.baseline for row in rows] == [False, True]
+    rule = re.escape("baseline: got 's', which is several of the rows: s (bits=1); s (bits=2)")
+    with pytest.raises(ValueError, match=rule):
+        compare(runs, baseline="s")
+    with pytest.raises(ValueError, match="got 'x', which is none of the rows"):
+        compare(runs, baseline="x")
 
 
 def test_the_text_table_is_aligned_and_says_what_was_not_reached(runs: list[Run]) -> None:
-    lines = as_text(compare(runs, 0.95)).splitlines()
+    lines = as_text(compare(runs, [0.95])).splitlines()
     heads = "scenario  runs  final accuracy  best accuracy  time to 0.95 (s)  energy to 0.95 (J)  traffic to 0.95 (kB)"
     assert [head.strip() for head in lines[0].split("  ") if head] == heads.split("  ")
     assert "40.00 (1 of 3)" in lines[1]
     assert lines[2].count("not reached") == 3
-    assert len({len(line) for line in lines}) == 1
+    assert len({len(line) for line in lines[:3]}) == 1
+    assert lines[3:] == [
+        "mean ± sample standard deviation [95 % confidence interval of the mean, Student's t]",
+        "split: 0.95 not reached by 2 of 3 runs: seed 1 (best 0.9000), seed 3 (best 0.8000)",
+        "fedavg: 0.95 not reached by its run: seed 1 (best 0.9000)",
+    ]
+
+
+def test_several_targets_have_a_line_each(runs: list[Run]) -> None:
+    lines = as_text(compare(runs, [0.8, 0.95])).splitlines()
+    assert "target" in lines[0].split()
+    assert [line.split()[0] for line in lines[1:5]] == ["split", "0.95", "fedavg", "0.95"]
+    assert "(kB)" in lines[0]
+
+
+def test_accuracies_of_own_models_and_of_one_are_told_apart(tmp_path: Path) -> None:
+    one = scripted.write_run(tmp_path / "one", "one")
+    own = scripted.write_run(tmp_path / "own", "own", algorithm={"kind": "user_defined"})
+    (own.path / "models").mkdir()
+    text = as_text(compare([one, own]))
+    assert "accuracy of" in text
+    assert text.count("one model") == 2  # its row, and what the last line says
+    assert text.splitlines()[-1].startswith("own models: mean over clients")
+    assert "accuracy of" not in as_text(compare([one]))
+
+
+def test_nothing_is_called_faster_to_an_accuracy_of_another_kind(tmp_path: Path) -> None:
+    runs = [
+        scripted.write_run(tmp_path / name, name, slower=slower, algorithm={"kind": name})
+        for name, slower in (("one", 1.0), ("own", 2.0), ("too", 4.0))
+    ]
+    for run in runs[1:]:
+        (run.path / "models").mkdir()
+    _, own, too = compare(runs, [0.8], baseline="own")
+    assert compare(runs, [0.8], baseline="own")[0].costs[0].gain is None
+    assert own.costs[0].gain is not None
+    assert too.costs[0].gain is not None
+    assert too.costs[0].gain.time_s is not None
+    assert too.costs[0].gain.time_s.value == pytest.approx(0.5)
+    one, *_ = compare(runs, baseline="own")
+    assert one.costs[0].gain is not None  # a whole run is a whole run
+    assert one.costs[0].gain.time_s is not None
+    assert one.costs[0].gain.time_s.value == pytest.approx(2.0)
+
+
+def test_the_schemes_with_own_models_are_those_whose_goldens_have_no_common_one() -> None:
+    kinds: dict[bool, set[str]] = {True: set(), False: set()}
+    for path in GOLDEN.glob("*.yaml"):
+        common = json.loads(path.with_suffix(".json").read_text())["norms"]
+        kinds[common == []].add(YAML(typ="safe", pure=True).load(path)["algorithm"]["kind"])
+    assert kinds[True] == PERSONAL
+    assert not kinds[False] & PERSONAL
+
+
+def test_an_unfinished_run_of_own_models_is_known_by_its_scheme(tmp_path: Path) -> None:
+    for status, expected in (("interrupted", True), ("completed", False)):
+        run = scripted.write_run(tmp_path / status, algorithm={"kind": "pfsl"}, status=status)
+        assert run.personal is expected
+
+
+def test_records_have_every_figure_in_plain_units(runs: list[Run]) -> None:
+    heads, lines = records(compare(runs, [0.85, 0.95], baseline="fedavg"))
+    split, far, fedavg, _ = (dict(zip(heads, line, strict=True)) for line in lines)
+    assert (split["scenario"], split["algorithm"], split["reached"], split["runs"]) == ("split", "splitfed_v1", 2, 3)
+    assert (split["time_s"], split["time_s_std"], split["time_s_low"]) == (30.0, pytest.approx(200**0.5), None)
+    assert (far["target_accuracy"], far["reached"], far["times_faster"]) == (0.95, 1, None)
+    assert (fedavg["times_faster"], fedavg["times_faster_low"], fedavg["paired_seeds"]) == (1.0, None, None)
+    assert fedavg["bytes"] == 4 * 3 * 14100
 
 
 def test_costs_are_shown_in_units_that_keep_numbers_short(runs: list[Run]) -> None:
@@ -102,10 +277,11 @@ def test_an_unfinished_run_without_evaluation_shows_what_it_is_known_to_have_cos
     log.close()
     write_json(tmp_path / "manifest.json", {"status": "interrupted", "scenario": scripted.scenario("early", 1)})
     (row,) = compare([open_run(tmp_path)])
-    assert (row.time_s.mean, row.bytes.mean) == (10.0, 3 * 14100)
-    assert row.energy_j.mean == pytest.approx(scripted.ROUND_J)
+    (cost,) = row.costs
+    assert (cost.time_s.mean, cost.bytes.mean) == (10.0, 3 * 14100)
+    assert cost.energy_j.mean == pytest.approx(scripted.ROUND_J)
     assert as_text([row]).count("no evaluation") == 2
-    assert as_text(compare([open_run(tmp_path)], 0.5)).count("no evaluation") == 5
+    assert as_text(compare([open_run(tmp_path)], [0.5])).count("no evaluation") == 5
 
 
 def test_a_timing_only_run_stands_apart_from_training_runs_of_its_scenario(tmp_path: Path) -> None:
@@ -124,22 +300,22 @@ def test_a_timing_only_run_stands_apart_from_training_runs_of_its_scenario(tmp_p
         ("scripted", 1, 1),
         ("scripted, timing-only", 2, 0),
     ]
-    assert rows[0].time_s.mean == rows[1].time_s.mean
-    assert as_text(compare([learnt, first], 0.5)).count("no evaluation") == 5
+    assert rows[0].costs[0].time_s.mean == rows[1].costs[0].time_s.mean
+    assert as_text(compare([learnt, first], [0.5])).count("no evaluation") == 5
 
 
 def test_a_column_without_numbers_has_the_unit_of_the_whole_runs(runs: list[Run]) -> None:
-    heads = as_text(compare(runs, 0.99)).splitlines()[0]
+    heads = as_text(compare(runs, [0.99])).splitlines()[0]
     assert "traffic to 0.99 (kB)" in heads
     assert "time to 0.99 (s)" in heads
 
 
 def test_the_terminal_table_shows_the_same_cells(runs: list[Run]) -> None:
     console = Console(width=200, file=io.StringIO(), record=True)
-    rows = compare(runs, 0.85)
+    rows = compare(runs, [0.85])
     console.print(as_rich(rows))
     shown = console.export_text()
-    for line in as_text(rows).splitlines():
+    for line in aligned(cells(rows)).splitlines():
         assert all(cell.strip() in shown for cell in line.split("  "))
 
 

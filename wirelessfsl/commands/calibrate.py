@@ -25,8 +25,8 @@ def add(commands: Commands) -> None:
 
 def _calibrate(args: argparse.Namespace) -> int:
     from wirelessfsl.calibration import calibrate, cells, document, doubt, spec, threads_of_torch
+    from wirelessfsl.results.exports import aligned
     from wirelessfsl.results.store import write_text
-    from wirelessfsl.results.tables import aligned
 
     out = args.out or Path(f"{args.model}-profile.yaml")
     if out.suffix not in (".yaml", ".yml"):

@@ -30,7 +30,7 @@ def _codec(args: argparse.Namespace) -> int:
     from wirelessfsl.codecs.chain import chain
     from wirelessfsl.codecs.measure import measure, read, sample
     from wirelessfsl.cutting import chosen
-    from wirelessfsl.results.tables import aligned
+    from wirelessfsl.results.exports import aligned
     from wirelessfsl.scenario import dataset_of
 
     if args.file is not None and (args.shape or args.dtype):

@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 def _cuts(args: argparse.Namespace) -> int:
     scenario = load(args.scenario, args)
     from wirelessfsl.cutting import cells
-    from wirelessfsl.results.tables import aligned
+    from wirelessfsl.results.exports import aligned
 
     print(aligned(cells(scenario)), end="")
     print("FLOPs and bytes are of one batch of a client, bytes after the codecs; s and J are predicted, of a round and"

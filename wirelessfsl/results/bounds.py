@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from wirelessfsl.results.exports import aligned
 from wirelessfsl.results.looks import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, STYLE, VERMILLION, WIDTH_IN
 from wirelessfsl.results.metrics import convergence
-from wirelessfsl.results.tables import aligned
 
 if TYPE_CHECKING:
     from wirelessfsl.results.store import Run
