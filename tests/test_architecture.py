@@ -93,6 +93,7 @@ TABLE = {
     "results.networks": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.bounds": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.store": row(FACTS | {"results"}, "numpy pyarrow"),
+    "results.query": row(FACTS | {"results"}, "pyarrow duckdb"),
     "results.intervals": row(others="scipy"),
     "results.tables": row(FACTS | {"results"}),
     "results.tabulated": row(FACTS | {"results"}, "rich"),
@@ -145,11 +146,12 @@ HOMES = {
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "matplotlib": {"results.bounds", "results.networks", "results.plots"},
-    "pyarrow": {"results.store"},
+    "pyarrow": {"results.query", "results.store"},
+    "duckdb": {"results.query"},
 }
 STANDARD = sys.stdlib_module_names - {"importlib"} | {"importlib.metadata", "importlib.resources"}
 """``importlib`` itself imports by a name that this walk cannot see."""
-HEAVY = ("torch", "sionna", "matplotlib", "pyarrow", "sklearn", "scipy")
+HEAVY = ("torch", "sionna", "matplotlib", "pyarrow", "duckdb", "sklearn", "scipy")
 
 
 class Import(NamedTuple):

@@ -1,6 +1,7 @@
 """wirelessfsl: wireless-network co-simulation of split and federated learning.
 
-``load_scenario``, ``simulate`` and ``open_run`` are all that a script needs; they are imported when first used.
+``load_scenario``, ``simulate``, ``open_run`` and ``query`` are all that a script needs; they are imported when they are
+first used.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wirelessfsl.api import simulate as simulate
+    from wirelessfsl.results.query import query as query
     from wirelessfsl.results.store import open_run as open_run
     from wirelessfsl.scenario import load_scenario as load_scenario
 
 _HOMES = {
     "load_scenario": "wirelessfsl.scenario",
     "open_run": "wirelessfsl.results.store",
+    "query": "wirelessfsl.results.query",
     "simulate": "wirelessfsl.api",
 }
-__all__ = ["load_scenario", "open_run", "simulate"]
+__all__ = ["load_scenario", "open_run", "query", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
