@@ -17,6 +17,7 @@ from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, writ
 CLIENTS, ROUNDS, ROUND_S = 3, 4, 10.0
 ACCURACY = (0.3, 0.8, 0.75, 0.9)
 BYTES = {"model_download": 4000, "activations": 3000, "labels": 100, "gradients": 2000, "model_upload": 5000}
+BATTERY = {"kind": "battery", "capacity_j": 10_000.0, "initial_fraction": 0.8}
 ROUND_J = CLIENTS * 12.5 + 1.0 + 3 * 0.5 + 2.0 + 3 * (0.1 + 0.05)
 
 
@@ -72,6 +73,7 @@ def scenario(name: str, seed: int, **settings: Any) -> dict[str, Any]:
         "name": name,
         "seed": seed,
         "algorithm": {"kind": "splitfed_v1", "rounds": ROUNDS},
+        "devices": [{"count": CLIENTS, "profile": "raspberry-pi-4", "battery": BATTERY}],
         "evaluation": {"every_rounds": 1, "target_accuracy": [0.8, 0.95]},
         **settings,
     }

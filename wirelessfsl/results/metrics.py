@@ -194,12 +194,21 @@ def fairness(evaluations: Evaluations) -> dict[str, float | None]:
 
     Mean, population std, worst, and cov = std / mean of the accuracies; a client without test samples does not count.
     """
-    rows = evaluations.split.among("test") & (evaluations.client.codes >= 0) & ~np.isnan(evaluations.accuracy)
-    if not rows.any():
+    accuracy = client_accuracy(evaluations)
+    if not accuracy.size:
         return {"mean": None, "std": None, "worst": None, "cov": None}
-    accuracy = evaluations.accuracy[rows & (evaluations.round == evaluations.round[rows].max())]
     mean, std = float(accuracy.mean()), float(accuracy.std())
     return {"mean": mean, "std": std, "worst": float(accuracy.min()), "cov": std / mean if mean else None}
+
+
+def client_accuracy(evaluations: Evaluations) -> Floats:
+    """Share of right answers, 0 to 1, of the last evaluation of each client on its own test samples; shape (clients,).
+
+    A client without test samples is left out.
+    """
+    rows = evaluations.split.among("test") & (evaluations.client.codes >= 0) & ~np.isnan(evaluations.accuracy)
+    accuracy: Floats = evaluations.accuracy[rows & (evaluations.round == evaluations.round[rows].max(initial=0))]
+    return accuracy
 
 
 def _is_client(facts: Facts) -> Mask:
