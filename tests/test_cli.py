@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 from wirelessfsl import open_run
 from wirelessfsl.catalogue import CATALOGUE, describe
 from wirelessfsl.cli import main
+from wirelessfsl.commands.plot import PLOTS
 from wirelessfsl.records import Event
 from wirelessfsl.results.store import RunWriter, write_json
 from wirelessfsl.scenario.shape import sections
@@ -149,8 +150,8 @@ def test_plot_draws_every_kind_and_compare_tells_the_costs(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["plot", str(folder), "--format", "png", "--out", str(tmp_path)]) == 0
-    assert {path.stem for path in tmp_path.glob("*.png")} == {"latency", "energy", "convergence", "timeline"}
-    capsys.readouterr()
+    assert {path.stem for path in tmp_path.glob("*.png")} == {*PLOTS} - {"battery"}
+    assert "left out battery" in capsys.readouterr().err
     assert main(["compare", str(folder), "--target-accuracy", "0.01"]) == 0
     assert "quickstart" in capsys.readouterr().out
 
@@ -233,9 +234,14 @@ def test_plot_tells_figure_and_reason_of_what_it_leaves_out(tmp_path: Path, caps
     assert [Path(line).stem for line in out.splitlines()] == ["timeline"]
     assert err.splitlines() == [
         f"left out latency: {tmp_path / 'x'}: no client rows; no client computed, sent or waited",
+        f"left out latency_cdf: {tmp_path / 'x'}: no client got to the end of a round",
         f"left out energy: {tmp_path / 'x'}: no node drew any energy",
-        f"left out convergence: {tmp_path / 'x'}: no evaluation in the run;"
-        " let it go on to its first (evaluation.every_rounds)",
+        *(
+            f"left out {kind}: {tmp_path / 'x'}: no evaluation in the run;"
+            " let it go on to its first (evaluation.every_rounds)"
+            for kind in ("convergence", "fairness")
+        ),
+        f"left out battery: {tmp_path / 'x'}: no device has a battery; give it one with devices.battery",
     ]
     assert main(["plot", str(tmp_path / "x"), "--kind", "latency"]) == 2
     assert capsys.readouterr().err.startswith(f"latency: {tmp_path / 'x'}: no client rows")
@@ -264,6 +270,7 @@ def test_plot_draws_the_network_of_a_run_over_its_time_and_that_of_a_scenario_fi
         ([QUICK, "--kind", "latency"], f"{QUICK}: has not been run; latency is of a run folder"),
         ([QUICK, "--kind", "channel", "--round", "1"], "--round is a knob of timeline, not of channel"),
         (["x", "--kind", "energy", "--seconds", "1"], "--seconds is a knob of channel and topology, not of energy"),
+        (["x", "--kind", "channel", "--width", "page"], "--width is a knob of figures of runs, not of channel"),
         (["x", "--kind", "channel", "--set", "seed=1"], "--set and --seed are for scenarios, a run is as it was"),
         (["x", "--kind", "channel"], "x: not a run folder"),
         (["nowhere.yaml", "--kind", "channel"], "nowhere.yaml"),

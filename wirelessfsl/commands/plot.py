@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-PLOTS = ("latency", "energy", "convergence", "timeline")
+PLOTS = ("latency", "latency_cdf", "energy", "convergence", "fairness", "battery", "timeline")
 """Of the log of runs."""
 NETWORK_PLOTS = ("channel", "topology")
 """Of the network of a scenario, run or not."""
 FORMATS = ("pdf", "png", "svg")
+WIDTHS = ("column", "page")
 
 
 def add(commands: Commands) -> None:
@@ -32,6 +33,7 @@ def add(commands: Commands) -> None:
         help=f"which figure (repeatable; default of runs {', '.join(PLOTS)}, of scenarios {', '.join(NETWORK_PLOTS)})",
     )
     plot.add_argument("--format", choices=FORMATS, action="append", help="file format (repeatable; default all)")
+    plot.add_argument("--width", choices=WIDTHS, help="width of figures of runs (default column; page is two)")
     plot.add_argument("--out", metavar="DIR", type=Path, help="folder (default <RUN>/plots, or ./plots for several)")
     plot.add_argument("--round", metavar="N", type=whole, help="round that timeline shows (default the first)")
     plot.add_argument(
@@ -51,12 +53,15 @@ def _plot(args: argparse.Namespace) -> int:
         )
     if args.round is not None and "timeline" not in kinds:
         raise ValueError(f"plot: --round is a knob of timeline, not of {', '.join(kinds)}; leave it out")
+    if args.width is not None and not of_log:
+        raise ValueError(f"plot: --width is a knob of figures of runs, not of {', '.join(kinds)}; leave it out")
     if args.seconds is not None and len(of_log) == len(kinds):
         raise ValueError(f"plot: --seconds is a knob of channel and topology, not of {', '.join(kinds)}; leave it out")
     if (args.set or args.seed is not None) and not scenarios:
         raise ValueError("plot: --set and --seed are for scenarios, a run is as it was; leave them out")
     runs = open_runs(folders) if folders else []
     from wirelessfsl.results.groups import told_apart
+    from wirelessfsl.results.looks import COLUMN_IN, WIDTH_IN
     from wirelessfsl.results.plots.kinds import KINDS
     from wirelessfsl.results.plots.sheets import save
     from wirelessfsl.results.plots.timeline import shown_round, timeline
@@ -70,6 +75,7 @@ def _plot(args: argparse.Namespace) -> int:
     named = [
         *zip(told_apart([path.with_suffix("") if path in scenarios else path for path in given]), given, strict=True)
     ]
+    width_in = WIDTH_IN if args.width == "page" else COLUMN_IN
     files, empty = 0, []
 
     def drawn(kind: str) -> dict[str, Callable[[], Figure]]:
@@ -82,10 +88,10 @@ def _plot(args: argparse.Namespace) -> int:
         if kind == "timeline":
             each = zip(named, runs, strict=True)
             return {
-                kind if len(runs) == 1 else f"{kind}-{name}": partial(timeline, [run], args.round)
+                kind if len(runs) == 1 else f"{kind}-{name}": partial(timeline, [run], width_in, args.round)
                 for (name, _), run in each
             }
-        return {kind: partial(KINDS[kind], runs)}
+        return {kind: partial(KINDS[kind], runs, width_in)}
 
     for kind in kinds:
         for name, draw in drawn(kind).items():

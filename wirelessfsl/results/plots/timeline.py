@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from wirelessfsl.records import is_server
-from wirelessfsl.results.looks import BLACK, GREY, STYLE, Look, looks, words
+from wirelessfsl.results.looks import BLACK, COLUMN_IN, GREY, STYLE, Look, looks, words
 from wirelessfsl.results.moments import Moment, moment
 from wirelessfsl.results.plots.sheets import AXIS_IN, groups_of, paint, patch, sheet, wrapped
 from wirelessfsl.results.prefixes import scale
@@ -24,7 +24,7 @@ SMALL_LANE = 0.003
 """Phases below this share of a lane are not in the legend."""
 
 
-def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
+def timeline(runs: Sequence[Run], width_in: float = COLUMN_IN, round: int | None = None) -> Figure:
     """Who computes and transmits when in one round: a lane a node, the server's slots stacked in its lane.
 
     A client's lane shows its whole round: what it computes, sends and is sent, and the server's work for it; a thin
@@ -52,11 +52,11 @@ def timeline(runs: Sequence[Run], round: int | None = None) -> Figure:
         legend.append(Line2D([], [], color=BLACK, linestyle="", marker="x", markersize=4, label="leaves the round"))
     lanes = [sum(_heights(shown)) for _, shown in panels]
     with rc_context(STYLE):
-        figure, legend_columns = sheet(legend, AXIS_IN + sum(LANE_IN * n + 0.35 for n in lanes))
+        figure, legend_columns = sheet(legend, AXIS_IN + sum(LANE_IN * n + 0.35 for n in lanes), width_in)
         axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=lanes)[:, 0]
         for axis, (title, shown) in zip(axes, panels, strict=True):
             _draw(axis, shown, phase_looks, span.factor)
-            axis.set_title(wrapped(title, 100), loc="left")
+            axis.set_title(wrapped(title, int(12 * width_in)), loc="left")
         axes[-1].set_xlim(0, max(shown.length_s for _, shown in panels) / span.factor or 1.0)
         axes[-1].set_xlabel(f"time since the start of the round ({span.unit})")
         figure.legend(handles=legend, loc="outside lower center", ncols=legend_columns)
