@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.results import scripted
 from wirelessfsl.records import Event, Metric
 from wirelessfsl.results import metrics
-from wirelessfsl.results.columns import Facts, Names
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 
 
@@ -198,34 +195,6 @@ def test_the_numbers_of_the_log_and_of_its_evaluations_agree(run: Run) -> None:
 
 def test_parts_do_not_change_the_numbers(run: Run, tmp_path: Path) -> None:
     assert scripted.write_run(tmp_path, part_rows=1_000_000).summary == run.summary
-
-
-def test_a_million_rows_are_summed_up_within_a_second() -> None:
-    rng = np.random.default_rng(1)
-    n = 1_000_000
-
-    def column(*names: str) -> Names:
-        return Names(rng.integers(0, len(names), n, dtype=np.int32), names)
-
-    nodes = ("server", *(f"client-{i}" for i in range(100)))
-    start_s = rng.random(n)
-    facts = Facts(
-        start_s=start_s,
-        end_s=start_s + 1.0,
-        node=column(*nodes),
-        peer=column(*nodes),
-        activity=column("compute", "transfer", "wait", "idle"),
-        phase=column("client_forward", "activations", "server_step", "gradients", "idle"),
-        round=rng.integers(1, 100, n),
-        bytes=rng.integers(0, 1000, n),
-        energy_j=rng.random(n),
-        attempts=np.ones(n, dtype=np.int64),
-        delivered=np.ones(n, dtype=np.bool_),
-    )
-    begin = time.perf_counter()
-    metrics.latency_by_phase(facts)
-    metrics.energy_by_phase(facts)
-    assert time.perf_counter() - begin < 1.0
 
 
 def test_folds_and_tables_import_without_the_heavy_packages() -> None:
