@@ -62,6 +62,37 @@ def test_entries_are_bibtex_with_the_fields_of_their_type() -> None:
         )
 
 
+def test_a_reference_reads_as_a_line_without_tex() -> None:
+    lines = {entry.key: entry.line for entry in references()}
+    assert not [line for line in lines.values() if re.search(r"[\\\\{}]|--", line)]
+    assert lines["thapa2022splitfed"] == (
+        "Chandra Thapa, Pathum Chamikara Mahawaga Arachchige, Seyit Camtepe, Lichao Sun. SplitFed: When Federated"
+        " Learning Meets Split Learning. Proceedings of the AAAI Conference on Artificial Intelligence, vol. 36, no. 8,"
+        " pp. 8485–8493, arXiv:2004.12088, 2022."
+    )
+    assert lines["3gpp38214"] == (
+        "3GPP. NR; Physical layer procedures for data. 3rd Generation Partnership Project, TS 38.214."
+    )
+    assert lines["konecny2016federated"].startswith("Jakub Konečný, H. Brendan McMahan,")
+    assert lines["vaswani2017attention"].startswith("Ashish Vaswani, et al. Attention")
+
+
+def test_a_reference_leads_to_its_page() -> None:
+    links = {entry.key: entry.link for entry in references()}
+    assert links["thapa2022splitfed"] == "https://doi.org/10.1609/aaai.v36i8.20825"
+    assert links["wadhwa2023pfsl"] == "https://arxiv.org/abs/2303.10624"
+    assert links["simpy"] == "https://simpy.readthedocs.io"
+    assert links["tse2005fundamentals"] is None
+
+
+def test_several_scenarios_cite_what_one_of_them_uses_once() -> None:
+    one, other = (
+        {"data": {"name": "blobs"}, "model": {"name": "x:y"}, "codec": {"kind": kind}} for kind in ("qsgd", "nr")
+    )
+    assert keys(cite(one, other)) == keys(cite(one)) | keys(cite(other))
+    assert len(re.findall("simpy,", cite(one, other))) == 1
+
+
 def test_a_scenario_cites_what_it_uses_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cite", str(ROOT / "scenarios" / "quickstart.yaml")]) == 0
     expected = {
