@@ -92,6 +92,7 @@ TABLE = {
     "results.plots": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.networks": row(FACTS | {"results"}, "numpy matplotlib"),
     "results.bounds": row(FACTS | {"results"}, "numpy matplotlib"),
+    "results.report.page": row(FACTS | {"results"}, "plotly"),
     "results.store": row(FACTS | {"results"}, "numpy pyarrow"),
     "results.query": row(FACTS | {"results"}, "pyarrow duckdb"),
     "results.intervals": row(others="scipy"),
@@ -146,12 +147,13 @@ HOMES = {
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "matplotlib": {"results.bounds", "results.networks", "results.plots"},
+    "plotly": {"results.report.page"},
     "pyarrow": {"results.query", "results.store"},
     "duckdb": {"results.query"},
 }
 STANDARD = sys.stdlib_module_names - {"importlib"} | {"importlib.metadata", "importlib.resources"}
 """``importlib`` itself imports by a name that this walk cannot see."""
-HEAVY = ("torch", "sionna", "matplotlib", "pyarrow", "duckdb", "sklearn", "scipy")
+HEAVY = ("torch", "sionna", "matplotlib", "plotly", "pyarrow", "duckdb", "sklearn", "scipy")
 
 
 class Import(NamedTuple):
