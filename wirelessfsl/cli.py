@@ -12,10 +12,23 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from wirelessfsl.commands import calibrate, check, codec, compare, cuts, download, inform, plot, query, report, run
+from wirelessfsl.commands import (
+    calibrate,
+    check,
+    codec,
+    compare,
+    cuts,
+    download,
+    inform,
+    plot,
+    query,
+    report,
+    run,
+    trace,
+)
 from wirelessfsl.commands.parsing import Commands
 
-COMMANDS = (run, check, plot, compare, query, report, codec, cuts, calibrate, inform, download)
+COMMANDS = (run, check, plot, trace, compare, query, report, codec, cuts, calibrate, inform, download)
 """In the order of ``--help``."""
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.records import COMPUTE, DROP, TRANSFER, WAIT, is_server
-from wirelessfsl.results.columns import Facts, Floats, Mask
+from wirelessfsl.results.columns import Facts, Floats, Ints, Mask
 
 Indices = NDArray[np.intp]
 
@@ -91,8 +91,8 @@ def moment(facts: Facts, round: int | None = None, max_lanes: int = 20) -> Momen
         there = f"{facts.round.min()} to {facts.round.max()}"
         raise ValueError(f"no events in round {round}; the run has rounds {there}")
     nodes = {who.names[code] for who in (timed.node, timed.peer) for code in np.unique(who.codes)}
-    servers = sorted(filter(is_server, nodes), key=_natural)
-    clients = sorted(nodes - {*servers, ""}, key=_natural)
+    servers = sorted(filter(is_server, nodes), key=natural)
+    clients = sorted(nodes - {*servers, ""}, key=natural)
     shown = np.linspace(0, len(clients) - 1, min(max(max_lanes - len(servers), 1), len(clients))).astype(int)
     start_s = float(timed.start_s.min())
     return Moment(
@@ -105,20 +105,20 @@ def moment(facts: Facts, round: int | None = None, max_lanes: int = 20) -> Momen
     )
 
 
-def slots(start_s: Floats, end_s: Floats) -> Indices:
+def slots(start: Floats | Ints, end: Floats | Ints) -> Indices:
     """A slot for each of several intervals so that none overlaps another in its slot; as few slots as can be.
 
     >>> slots(np.array([0.0, 1.0, 2.0]), np.array([2.0, 3.0, 4.0]))
     array([0, 1, 0])
     """
-    found = np.zeros(start_s.size, dtype=np.intp)
+    found = np.zeros(start.size, dtype=np.intp)
     busy: list[tuple[float, int]] = []
-    for i in np.lexsort((end_s, start_s)):
-        found[i] = heapq.heappop(busy)[1] if busy and busy[0][0] <= start_s[i] else len(busy)
-        heapq.heappush(busy, (float(end_s[i]), int(found[i])))
+    for i in np.lexsort((end, start)):
+        found[i] = heapq.heappop(busy)[1] if busy and busy[0][0] <= start[i] else len(busy)
+        heapq.heappush(busy, (end[i].item(), int(found[i])))
     return found
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """Sort key under which client-2 comes before client-10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
