@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import rcParams
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tests.results import scripted
-from wirelessfsl.records import MESSAGE_KINDS, Event
+from wirelessfsl.records import MESSAGE_KINDS, SERVER, Event
 from wirelessfsl.results import metrics
 from wirelessfsl.results.looks import COLUMN_IN, looks, words
 from wirelessfsl.results.moments import moment
@@ -140,7 +142,8 @@ def test_a_client_lane_tiles_the_round_and_the_server_lane_has_no_waits(tmp_path
     assert not shown.waits("server").size
     assert shown.facts.start_s[shown.bars("server")[0]].tolist() == [3.0, 7.0]
     (axis,) = timeline([run]).axes
-    waits = [path.vertices[:, 0].tolist() for lines in axis.collections for path in lines.get_paths() if len(path) == 2]
+    spans = [path.vertices[:, 0].tolist() for lines in axis.collections for path in lines.get_paths() if len(path) == 2]
+    waits = [span for span in spans if span[0] != span[1]]  # a line across is a wait, one upright a hairline
     assert waits == [[2.0, 3.0], [4.0, 6.0], [7.0, 9.0]]
 
 
@@ -254,3 +257,19 @@ def test_a_run_without_evaluation_has_no_convergence(tmp_path: Path) -> None:
 def test_a_round_that_is_not_there_is_refused_with_those_that_are(runs: list[Run]) -> None:
     with pytest.raises(ValueError, match=r"no events in round 9; the run has rounds 1 to 4"):
         timeline(runs[:1], round=9)
+
+
+def test_a_server_too_fast_for_its_bars_has_hairlines_and_their_phase_in_the_legend(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path)
+    log.event(Event(0.0, 1.0, "client-0", SERVER, "transfer", "activations", 1, 0, 9, 0.0, 0.0, 1, True))
+    log.event(Event(1.0, 1.0 + 1e-7, SERVER, "client-0", "compute", "decode", 1, 0, 0, 0.0, 0.0, 0, True))
+    log.event(Event(1.0 + 1e-7, 1.0 + 1e-5, SERVER, "client-0", "compute", "server_step", 1, 0, 0, 0.0, 0.0, 0, True))
+    log.event(Event(1.0 + 1e-5, 2.0, SERVER, "client-0", "transfer", "gradients", 1, 0, 9, 0.0, 0.0, 1, True))
+    log.close()
+    write_json(tmp_path / "manifest.json", {"status": "failed", "scenario": scripted.scenario("fast", 1)})
+    figure = timeline([open_run(tmp_path)])
+    assert legend(figure) == ["activations", "server step", "gradients"]
+    hairs = [lines for lines in figure.axes[0].collections if isinstance(lines, LineCollection)]
+    colour = to_rgba(looks({"server_step"})["server_step"].face)
+    at = [lines.get_segments()[0][0][0] for lines in hairs if tuple(lines.get_color()[0]) == colour]
+    assert at == pytest.approx([1.0])

@@ -22,6 +22,8 @@ LANE_IN = 0.17
 MAX_LANES = 20
 SMALL_LANE = 0.003
 """Phases below this share of a lane are not in the legend."""
+SMALL_WORK, HAIR_PT = 0.05, 0.4
+"""A server may be too fast for its bars to be seen: phases from this share of its work on are hairlines at least."""
 
 
 def timeline(runs: Sequence[Run], width_in: float = COLUMN_IN, round: int | None = None) -> Figure:
@@ -45,6 +47,7 @@ def timeline(runs: Sequence[Run], width_in: float = COLUMN_IN, round: int | None
     span = scale("s", max(shown.length_s for _, shown in panels))
     phase_looks = looks(phase for _, shown in panels for phase in shown.phases())
     seen = {phase for _, shown in panels for phase, share in shown.phases().items() if share >= SMALL_LANE}
+    seen |= {phase for _, shown in panels for phase in _served(shown)}
     legend: list[Patch | Line2D] = [patch(look, words(phase)) for phase, look in phase_looks.items() if phase in seen]
     if any(shown.waits(node).size for _, shown in panels for node in shown.lanes):
         legend.append(Line2D([], [], color=GREY, linewidth=1.5, label="waiting"))
@@ -80,7 +83,7 @@ def shown_round(run: Run, round: int | None, lanes: int = MAX_LANES) -> Moment:
 
 def _draw(axis: Axes, shown: Moment, phase_looks: dict[str, Look], second: float) -> None:
     """The lanes of a round, in units of ``second`` seconds."""
-    facts = shown.facts
+    facts, served = shown.facts, _served(shown)
     start, end = (facts.start_s - shown.start_s) / second, (facts.end_s - shown.start_s) / second
     edges = np.cumsum([0.0, *_heights(shown)])
     for top, bottom, node in zip(edges[:-1], edges[1:], shown.lanes, strict=True):
@@ -92,7 +95,10 @@ def _draw(axis: Axes, shown: Moment, phase_looks: dict[str, Look], second: float
                 bars = rows[(facts.phase.codes[rows] == code) & (slot == track)]
                 spans = list(zip(start[bars], end[bars] - start[bars], strict=True))
                 outline = 0.2 if height > 0.3 else 0.0
-                axis.broken_barh(spans, (top + 0.1 + height * float(track), height), linewidth=outline, **fill)
+                low = top + 0.1 + height * float(track)
+                axis.broken_barh(spans, (low, height), linewidth=outline, **fill)
+                if is_server(node) and facts.phase.names[code] in served:
+                    axis.vlines(start[bars], low, low + height, color=fill["facecolor"], linewidth=HAIR_PT, zorder=2)
         waits, drops = shown.waits(node), shown.drops(node)
         axis.hlines(np.full(waits.size, middle), start[waits], end[waits], color=GREY, linewidth=1.5)
         crosses = axis.plot(start[drops], np.full(drops.size, middle), "x", color=BLACK, markersize=4, clip_on=False)
@@ -101,6 +107,18 @@ def _draw(axis: Axes, shown: Moment, phase_looks: dict[str, Look], second: float
     axis.set_ylim(edges[-1] + 0.1, -0.1)
     axis.tick_params(axis="y", length=0)
     axis.grid(True, axis="x")
+
+
+def _served(shown: Moment) -> set[str]:
+    """Phases that the work of some server is made of."""
+    found: set[str] = set()
+    seconds = shown.facts.end_s - shown.facts.start_s
+    for node in filter(is_server, shown.lanes):
+        own = np.zeros(seconds.size, dtype=bool)
+        own[shown.bars(node)[0]] = True
+        totals = shown.facts.phase.totals(seconds, own)
+        found |= {phase for phase, total in totals.items() if total >= SMALL_WORK * sum(totals.values())}
+    return found
 
 
 def _heights(shown: Moment) -> list[float]:
