@@ -39,6 +39,24 @@ _SCALES: dict[str, tuple[tuple[float, Scale], ...]] = {
         (1e9, Scale(1e9, "GB")),
         (1e12, Scale(1e12, "TB")),
     ),
+    "W": (
+        (0.0, Scale(1e-6, "µW")),
+        (1e-3, Scale(1e-3, "mW")),
+        (1.0, Scale(1.0, "W")),
+        (1e3, Scale(1e3, "kW")),
+    ),
+    "Hz": (
+        (0.0, Scale(1.0, "Hz")),
+        (1e3, Scale(1e3, "kHz")),
+        (1e6, Scale(1e6, "MHz")),
+        (1e9, Scale(1e9, "GHz")),
+    ),
+    "FLOP/s": (
+        (0.0, Scale(1.0, "FLOP/s")),
+        (1e6, Scale(1e6, "MFLOP/s")),
+        (1e9, Scale(1e9, "GFLOP/s")),
+        (1e12, Scale(1e12, "TFLOP/s")),
+    ),
     "bit/s": (
         (0.0, Scale(1.0, "bit/s")),
         (1e3, Scale(1e3, "kbit/s")),
@@ -52,7 +70,7 @@ _SCALES: dict[str, tuple[tuple[float, Scale], ...]] = {
 def scale(unit: str, largest: float) -> Scale:
     """The unit in which values up to ``largest`` read best.
 
-    unit: what the values are in, "s", "J", "B" or "bit/s".
+    unit: what the values are in, "s", "J", "B", "W", "Hz", "FLOP/s" or "bit/s".
     largest: the largest value to show, >= 0; the plain unit is taken for 0.
 
     >>> scale("s", 0.25)
