@@ -75,6 +75,7 @@ TABLE = {
     "scheduling": row(BELOW_SCENARIO | {"scenario"}, "numpy"),
     "networking": row(BELOW_SCENARIO | {"contending", "scenario", "scheduling"}, "numpy"),
     "sounding": row(BELOW_SCENARIO | {"charts", "contending", "networking", "scenario"}, "numpy"),
+    "quantities": row({"networking", "scenario", "sounding"}),
     "citing": row(),
     "rounds": row(BASE | {"devices", "engine", "radio"}, "numpy"),
     "prediction": row(
@@ -101,7 +102,7 @@ TABLE = {
     # Floor 4, where the wings meet
     "api": row({"economy", "scenario", "simulation", "learning.executor", "results"}),
     "bounding": row({"api", "results", "scenario", "simulation", "survey"}),
-    "viewing": row({"results", "scenario", "sounding"}),
+    "viewing": row({"quantities", "results", "scenario", "sounding"}),
     "progress": row({"results", "simulation"}),
     "commands": row(
         {

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wirelessfsl.commands.parsing import Commands, load, open_runs, scenario_options, seconds, whole
+from wirelessfsl.commands.parsing import Commands, load, open_runs, scenario_options, seconds, share, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from wirelessfsl.results.store import Run
 
 PLOTS = ("latency", "latency_cdf", "energy", "convergence", "fairness", "battery", "timeline")
 """Of the log of runs."""
+STUDY_PLOTS = ("tradeoff", "pareto")
+"""Of the log of runs that differ, drawn when asked for."""
 NETWORK_PLOTS = ("channel", "topology")
 """Of the network of a scenario, run or not."""
 FORMATS = ("pdf", "png", "svg")
@@ -28,7 +31,7 @@ def add(commands: Commands) -> None:
     plot.add_argument("runs", metavar="RUN|SCENARIO", type=Path, nargs="+")
     plot.add_argument(
         "--kind",
-        choices=PLOTS + NETWORK_PLOTS,
+        choices=PLOTS + STUDY_PLOTS + NETWORK_PLOTS,
         action="append",
         help=f"which figure (repeatable; default of runs {', '.join(PLOTS)}, of scenarios {', '.join(NETWORK_PLOTS)})",
     )
@@ -39,6 +42,16 @@ def add(commands: Commands) -> None:
     plot.add_argument(
         "--seconds", metavar="S", type=seconds, help="time that channel and topology show (default the run's, or 10)"
     )
+    plot.add_argument(
+        "--x", metavar="WHAT", help="of tradeoff: a setting's path with dots, or distance, snr or speed of the devices"
+    )
+    plot.add_argument(
+        "--target-accuracy",
+        metavar="A",
+        type=share,
+        help="in [0, 1], of tradeoff and pareto (default the scenario's first evaluation.target_accuracy)",
+    )
+    plot.add_argument("--log", choices=("x", "y", "xy"), help="logarithmic axes of tradeoff")
     scenario_options(plot)
 
 
@@ -46,7 +59,7 @@ def _plot(args: argparse.Namespace) -> int:
     scenarios = [path for path in args.runs if path.suffix in (".yaml", ".yml")]
     folders = [path for path in args.runs if path not in scenarios]
     kinds = args.kind or (PLOTS if folders else NETWORK_PLOTS)
-    of_log = [kind for kind in kinds if kind in PLOTS]
+    of_log = [kind for kind in kinds if kind not in NETWORK_PLOTS]
     if scenarios and of_log:
         raise ValueError(
             f"{scenarios[0]}: has not been run; {of_log[0]} is of a run folder, channel and topology are not"
@@ -57,6 +70,15 @@ def _plot(args: argparse.Namespace) -> int:
         raise ValueError(f"plot: --width is a knob of figures of runs, not of {', '.join(kinds)}; leave it out")
     if args.seconds is not None and len(of_log) == len(kinds):
         raise ValueError(f"plot: --seconds is a knob of channel and topology, not of {', '.join(kinds)}; leave it out")
+    knobs = {"x": ["tradeoff"], "log": ["tradeoff"], "target_accuracy": [*STUDY_PLOTS]}
+    for knob, kinds_of in knobs.items():
+        if getattr(args, knob) is not None and not set(kinds_of) & set(kinds):
+            option = knob.replace("_", "-")
+            raise ValueError(
+                f"plot: --{option} is a knob of {' and '.join(kinds_of)}, not of {', '.join(kinds)}; leave it out"
+            )
+    if "tradeoff" in kinds and args.x is None:
+        raise ValueError("plot: tradeoff: against what? give --x, such as --x network.medium.bandwidth_hz")
     if (args.set or args.seed is not None) and not scenarios:
         raise ValueError("plot: --set and --seed are for scenarios, a run is as it was; leave them out")
     runs = open_runs(folders) if folders else []
@@ -85,6 +107,8 @@ def _plot(args: argparse.Namespace) -> int:
                 kind if len(given) == 1 else f"{kind}-{name}": partial(_network, kind, path, args)
                 for name, path in named
             }
+        if kind in STUDY_PLOTS:
+            return {kind: partial(_study, kind, runs, width_in, args)}
         if kind == "timeline":
             each = zip(named, runs, strict=True)
             return {
@@ -124,3 +148,18 @@ def _network(kind: str, path: Path, args: argparse.Namespace) -> Figure:
         return KINDS[kind](planned(load(path, args))[0], args.seconds or 10.0)
     seconds = args.seconds or open_run(path).summary["simulated_s"] or 10.0
     return KINDS[kind](load(path / "scenario.yaml", args), seconds)
+
+
+def _study(kind: str, runs: Sequence[Run], width_in: float, args: argparse.Namespace) -> Figure:
+    """A figure of what it takes to reach an accuracy."""
+    from wirelessfsl.results.plots.pareto import pareto
+    from wirelessfsl.results.plots.tradeoff import tradeoff
+    from wirelessfsl.viewing import against
+
+    targets = [args.target_accuracy] if args.target_accuracy is not None else []
+    targets += runs[0].scenario.get("evaluation", {}).get("target_accuracy", [])
+    if not targets:
+        raise ValueError("which accuracy is to be reached? give --target-accuracy")
+    if kind == "pareto":
+        return pareto(runs, targets[0], width_in)
+    return tradeoff(runs, against(runs, args.x, args.allow_code), targets[0], width_in, args.log or "")
