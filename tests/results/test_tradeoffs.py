@@ -75,6 +75,17 @@ def test_what_goes_with_the_setting_does_not_part_a_line_and_another_setting_doe
     assert lines(*alone) == ["pfsl", "mtsl"]
 
 
+def test_accuracy_of_own_models_is_marked(tmp_path: Path) -> None:
+    runs = []
+    for kind in ("mtsl", "fedavg"):
+        for hz in (1e6, 5e6):
+            runs.append(scripted.write_run(tmp_path / f"{kind}{hz}", algorithm={"kind": kind}, network=network(hz)))
+            if kind == "mtsl":
+                (runs[-1].path / "models").mkdir()
+    assert [line.label for line in tradeoffs(runs, setting(runs, BANDWIDTH), 0.8)] == ["mtsl, own models", "fedavg"]
+    assert legend(pareto(runs, 0.8)) == ["mtsl, own models", "fedavg", "front"]
+
+
 def test_a_kind_on_the_axis_brings_its_fields_along(tmp_path: Path) -> None:
     fadings = [{"kind": "none"}, {"kind": "rician", "k_factor_db": 6.0}, {"kind": "rayleigh"}]
     runs = [scripted.write_run(tmp_path / str(i), network={"fading": each}) for i, each in enumerate(fadings)]

@@ -15,6 +15,8 @@ from wirelessfsl.results.groups import labels, leaves
 from wirelessfsl.results.metrics import Reached, convergence, reached
 from wirelessfsl.results.store import Run
 
+OWN = ", own models"
+"""Behind whose accuracy is a mean over clients' own models, each on its own test samples: not that of one model."""
 Setting = tuple[str, ...]
 
 
@@ -71,7 +73,7 @@ def tradeoffs(runs: Sequence[Run], axis: Axis, target_accuracy: float) -> list[L
     names = [found[0].name if len({run.name for run in found}) == 1 else "" for found in lines]
     told = called(names, kinds, [_nested(dict(zip(differ, values, strict=True))) for values in together])
     return [
-        Line(label, kind, _points(found, axis, target_accuracy))
+        Line(label + OWN * any(run.personal for run in found), kind, _points(found, axis, target_accuracy))
         for label, kind, found in zip(told, kinds, lines, strict=True)
     ]
 

@@ -25,7 +25,7 @@ from wirelessfsl.results.plots.scales import logarithmic
 from wirelessfsl.results.plots.sheets import curve_of, groups_of, sheet, wrapped
 from wirelessfsl.results.prefixes import Scale, scale
 from wirelessfsl.results.store import Run
-from wirelessfsl.results.tradeoffs import called
+from wirelessfsl.results.tradeoffs import OWN, called
 
 NUMBERED, LINE_IN = 9, 0.13
 """So many scenarios on fronts at most are numbered and named; height of a line of names."""
@@ -93,13 +93,12 @@ def pareto(runs: Sequence[Run], target_accuracy: float, width_in: float = COLUMN
     numbers = {int(i): str(n) for n, i in enumerate(winners, 1)} if winners.size <= NUMBERED else {}
     kinds = [str(found.runs[0].scenario["algorithm"]["kind"]) for found in groups]
     looks = [scheme_look(kind) for kind in kinds]
+    schemes = [kind + OWN * any(run.personal for run in found.runs) for kind, found in zip(kinds, groups, strict=True)]
     legend = [
-        *(
-            Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=kind)
-            for kind, look in dict(zip(kinds, looks, strict=True)).items()
-        ),
-        Line2D([], [], color=DARK, linewidth=0.8, label="front"),
+        Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=scheme)
+        for scheme, look in dict(zip(schemes, looks, strict=True)).items()
     ]
+    legend.append(Line2D([], [], color=DARK, linewidth=0.8, label="front"))
     names = called([found.runs[0].name for found in groups], kinds, [_settings(found) for found in groups])
     texts = [wrapped(f"{number}: {names[i]}", int(18 * width_in)) for i, number in numbers.items()]
     layout = "".join(panels) if width_in >= WIDTH_IN else "AB;CC" if "C" in panels else "AB"
