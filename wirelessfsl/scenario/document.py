@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy, deepcopy
 from pathlib import Path as File
 from typing import Any
 
@@ -46,15 +48,38 @@ class Document:
         """Apply ``path=value``: the value is YAML, null takes the key out. What is wrong with it becomes a message."""
         place = Place(f"{option} {change}", len(self.messages), 0)
         try:
-            self._set(change, place)
+            names, _, text = change.partition("=")
+            if not all(names.split(".")) or not text.strip():
+                raise ValueError("must be path=value, such as --set algorithm.rounds=5")
+            node = compose(text)
+            self._change(names, place, lambda path: None if node is None else self._reader.take(node, path, place))
         except (ValueError, YAMLError, RecursionError) as error:
             self.messages.append(f"{place.option}: {reason(error)}")
 
+    def put(self, names: str, value: Any, where: str) -> None:
+        """Apply a change that another file makes, as :meth:`set` does; ``where`` is its place there."""
+        place = Place(where, len(self.messages), 0)
+        try:
+            self._change(names, place, lambda _: deepcopy(value))
+        except ValueError as error:
+            self.messages.append(f"{where} {names}: {error}")
+
+    def section(self, path: Path) -> Document:
+        """What stands at a path, a mapping, as a document of its own."""
+        part = copy(self)
+        for step in path:
+            part.data = part.data[step]
+        part.data, part.messages, part._reader = deepcopy(part.data), [], self._reader.below(path)
+        return part
+
+    def where(self, path: Path, at_key: bool = False) -> str:
+        """Place of a node as ``file:line:column``, or the option that brought it."""
+        place = self._place(Problem(path, "", at_key))
+        return place.option or f"{self.file}:{place.line}:{place.column}"
+
     def message(self, problem: Problem) -> str:
         """A problem in one line: place, path, text."""
-        place = self._place(problem)
-        where = place.option or f"{self.file}:{place.line}:{place.column}"
-        return f"{where} {_dotted(problem.path)}: {problem.text}"
+        return f"{self.where(problem.path, problem.at_key)} {_dotted(problem.path)}: {problem.text}"
 
     def order(self, problem: Problem) -> tuple[bool, int, int]:
         """Sorts problems as the file goes; those of options come last."""
@@ -68,11 +93,7 @@ class Document:
             path, places = path[:-1], self._reader.values
         return places[path]
 
-    def _set(self, change: str, place: Place) -> None:
-        names, _, text = change.partition("=")
-        if not all(names.split(".")) or not text.strip():
-            raise ValueError("must be path=value, such as --set algorithm.rounds=5")
-        node = compose(text)
+    def _change(self, names: str, place: Place, taken: Callable[[Path], Any]) -> None:
         *above, last = names.split(".")
         holder: Any = self.data
         path: Path = ()
@@ -84,7 +105,8 @@ class Document:
             holder = holder[path[-1]]
         path = (*path, _step(holder, last, path))
         self._reader.forget(path)
-        holder[path[-1]] = value = None if node is None else self._reader.take(node, path, place)
+        self._reader.keys[path] = self._reader.values[path] = place
+        holder[path[-1]] = value = taken(path)
         if value is None and isinstance(holder, dict):
             del holder[last]
 

@@ -47,6 +47,11 @@ def load_scenario(
         document.set(change)
     if seed is not None:
         document.set(f"seed={seed}", "--seed")
+    return checked(document, allow_code, timing_only)
+
+
+def checked(document: Document, allow_code: bool = False, timing_only: bool = False) -> Scenario:
+    """The scenario of a document, whose data are used up; as :func:`load_scenario`."""
     own = deepcopy(document.data)
     if isinstance(name := own.get("preset"), str) and name in PRESETS:
         fill(document.data, PRESETS[name])

@@ -75,6 +75,14 @@ class Reader:
                 del places[old]
         self.problems = [problem for problem in self.problems if problem.path[: len(path)] != path]
 
+    def below(self, path: Path) -> Reader:
+        """What is known of the nodes below one, from there."""
+        part, depth = Reader(), len(path)
+        part.keys = {at[depth:]: place for at, place in self.keys.items() if at[:depth] == path}
+        part.values = {at[depth:]: place for at, place in self.values.items() if at[:depth] == path}
+        part.problems = [each._replace(path=each.path[depth:]) for each in self.problems if each.path[:depth] == path]
+        return part
+
     def _mapping(self, node: MappingNode, path: Path, option: Place | None) -> dict[str, Any]:
         taken: dict[str, Any] = {}
         first: dict[str, int] = {}
