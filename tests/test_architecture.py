@@ -127,6 +127,7 @@ TABLE = {
         },
         "rich",
     ),
+    "studies": row({"api", "economy", "results", "scenario", "studies"}),
     "cli": row({"commands"}),
     "": row({"api", "scenario", "results"}, "importlib"),
 }

@@ -49,7 +49,7 @@ class Document:
         place = Place(f"{option} {change}", len(self.messages), 0)
         try:
             names, _, text = change.partition("=")
-            if not all(names.split(".")) or not text.strip():
+            if not names or not text.strip():
                 raise ValueError("must be path=value, such as --set algorithm.rounds=5")
             node = compose(text)
             self._change(names, place, lambda path: None if node is None else self._reader.take(node, path, place))
@@ -66,10 +66,11 @@ class Document:
 
     def section(self, path: Path) -> Document:
         """What stands at a path, a mapping, as a document of its own."""
-        part = copy(self)
+        data: Any = self.data
         for step in path:
-            part.data = part.data[step]
-        part.data, part.messages, part._reader = deepcopy(part.data), [], self._reader.below(path)
+            data = data[step]
+        part = copy(self)
+        part.data, part.messages, part._reader = deepcopy(data), [], self._reader.below(path)
         return part
 
     def where(self, path: Path, at_key: bool = False) -> str:
@@ -95,6 +96,8 @@ class Document:
 
     def _change(self, names: str, place: Place, taken: Callable[[Path], Any]) -> None:
         *above, last = names.split(".")
+        if not all((*above, last)):
+            raise ValueError("must be path=value, such as --set algorithm.rounds=5")
         holder: Any = self.data
         path: Path = ()
         for name in above:
