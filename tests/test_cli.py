@@ -272,7 +272,7 @@ def test_plot_draws_the_network_of_a_run_over_its_time_and_that_of_a_scenario_fi
         (["x", "--kind", "energy", "--seconds", "1"], "--seconds is a knob of channel and topology, not of energy"),
         (["x", "--kind", "channel", "--width", "page"], "--width is a knob of figures of runs, not of channel"),
         (["x", "--kind", "channel", "--set", "seed=1"], "--set and --seed are for scenarios, a run is as it was"),
-        (["x", "--kind", "channel"], "x: not a run folder"),
+        (["x", "--kind", "channel"], "x: no run folder in it"),
         (["nowhere.yaml", "--kind", "channel"], "nowhere.yaml"),
         (["scenarios/local_only.yaml", "--kind", "topology"], "local_only sends no messages"),
     ],

@@ -95,11 +95,15 @@ def load(path: Path, args: argparse.Namespace) -> Scenario:
 
 
 def open_runs(paths: Sequence[Path]) -> list[Run]:
-    """The runs, without those that repeat another: it is said which, and that they count once."""
+    """The runs, without those that repeat another: it is said which, and that they count once.
+
+    A folder of run folders, such as a study's, stands for all of them.
+    """
+    from wirelessfsl.results.folders import run_folders
     from wirelessfsl.results.groups import once
     from wirelessfsl.results.store import open_run
 
-    runs, repeats = once([open_run(path) for path in paths])
+    runs, repeats = once([open_run(folder) for path in paths for folder in run_folders([path])])
     for run, counted in repeats:
         same = run.path.resolve() == counted.path.resolve()
         why = "given more than once" if same else f"same scenario and seed as {counted.path}"
