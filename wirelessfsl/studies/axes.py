@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from wirelessfsl.scenario.document import Document
 from wirelessfsl.scenario.problems import Path, Problem, ScenarioError, near
 
+_MOST_SEEDS = 10_000
 PARTS = ("grid", "zip", "list", "seeds")
 
 
@@ -68,10 +69,11 @@ class Axes:
                 yield from self._list(at, value)
         if isinstance(axes, dict) and "seeds" in axes:
             seeds = axes["seeds"]
-            if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+            if isinstance(seeds, int) and 1 <= seeds <= _MOST_SEEDS and seeds is not True:
                 seeds = [*range(1, seeds + 1)]
             if not isinstance(seeds, list):
-                self.wrong(("axes", "seeds"), "must be a list of seeds or how many, such as [1, 2, 3] or 3")
+                text = f"got {seeds}, must be a list of seeds or how many, 1 to {_MOST_SEEDS:,}"
+                self.wrong(("axes", "seeds"), text)
             else:
                 yield self._grid(("axes", "seeds"), "seed", seeds)
 

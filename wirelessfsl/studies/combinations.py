@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from wirelessfsl.scenario.document import Document
 from wirelessfsl.studies.axes import Axes, Axis, Change, Choice
 from wirelessfsl.studies.conditions import conditions, meant
-from wirelessfsl.studies.points import said
+from wirelessfsl.studies.points import RESERVED, said
 
 _LONGEST_NAME = 200
 """Characters: with a digest behind it, what file systems take as the name of a folder."""
@@ -70,9 +70,11 @@ def _combined(choices: Sequence[Choice]) -> Combination:
 
 
 def _apart(reader: Axes, axes: Sequence[Axis]) -> None:
-    """Tell of what two axes change, of which one would have no effect."""
+    """Tell of columns that are there already, and of what two axes change, of which one would have no effect."""
     owners: dict[str, Axis] = {}
     for axis in axes:
+        for column in set(axis.columns) & RESERVED:
+            reader.wrong(axis.path, f"{column} is a column of points.csv; give the axis another name")
         for path in sorted({change.path for choice in axis.choices for change in choice.changes} | {*axis.columns}):
             if owners.setdefault(path, axis) is not axis:
                 reader.wrong(axis.path, f"{path} is on another axis, too")

@@ -13,6 +13,9 @@ from typing import Any
 from wirelessfsl.scenario import Scenario, digest
 from wirelessfsl.studies.axes import Change
 
+RESERVED = frozenset({"name", "status", "digest", "path", "error", "rounds", "accuracy", "loss"})
+"""Columns of the table that an axis of alternatives might be called, too."""
+
 
 @dataclass(frozen=True)
 class Point:

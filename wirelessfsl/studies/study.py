@@ -36,6 +36,7 @@ class Study:
     sets: further changes ``path=value``, made last.
     allow_code: whether scenarios may import code.
     timing_only: whether points run with shapes instead of values.
+    folders: run folders that are there, by digest: a point keeps its own where a pattern gives it another name.
     columns: names of the axes.
     points: in the order of the axes, each once.
     repeats: names of points that are equal to another one, and that one's.
@@ -49,6 +50,7 @@ class Study:
     sets: tuple[str, ...]
     allow_code: bool
     timing_only: bool
+    folders: Mapping[str, Path]
     columns: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
     repeats: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class Study:
             document.set(text)
         scenario = pinned(planned(checked(document, self.allow_code, self.timing_only))[0])
         digest = identity(resolve(scenario), self.timing_only)
-        folder = self.out / f"{name}-{digest}"
+        folder = self.folders.get(digest, self.out / f"{name}-{digest}")
         return Point(name, values, tuple(changes), scenario, self.timing_only, digest, folder)
 
 
@@ -102,15 +104,17 @@ def load_study(
     name = data.get("name", path.stem)
     if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]*", name):
         reader.wrong(("name",), f"got {name!r}, allowed: letters, digits, dot, dash and underscore")
+    out = Path(out) if out is not None else Path("runs") / str(name)
     study = Study(
         name=str(name),
         file=path,
-        out=Path(out) if out is not None else Path("runs") / str(name),
+        out=out,
         base=reader.base(("base",), data["base"]) if "base" in data else None,
         changes=reader.changes(("set",), data["set"]) if "set" in data else (),
         sets=tuple(sets),
         allow_code=allow_code,
         timing_only=timing_only,
+        folders={folder.name.rsplit("-", 1)[-1]: folder for folder in sorted(out.glob("*-*/"))},
     )
     axes = [*reader.read(data["axes"])] if "axes" in data else []
     found = combinations(reader, axes, data, study.name)
