@@ -24,11 +24,12 @@ from wirelessfsl.commands import (
     query,
     report,
     run,
+    sweep,
     trace,
 )
 from wirelessfsl.commands.parsing import Commands
 
-COMMANDS = (run, check, plot, trace, compare, query, report, codec, cuts, calibrate, inform, download)
+COMMANDS = (run, sweep, check, plot, trace, compare, query, report, codec, cuts, calibrate, inform, download)
 """In the order of ``--help``."""
 
 

@@ -1,0 +1,97 @@
+"""One point's run: run once, looked up, put aside, failed; and the claim on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.studies.files import FAR, NO_RATE, study
+from wirelessfsl.results.store import open_run
+from wirelessfsl.studies.claims import claimed, free
+from wirelessfsl.studies.points import Point, identity
+from wirelessfsl.studies.study import load_study
+from wirelessfsl.studies.table import row_of
+from wirelessfsl.studies.work import Ending, finished, give_up, perform, run_of
+
+
+def point(tmp_path: Path, rest: str = "") -> Point:
+    return load_study(study(tmp_path, rest), tmp_path, timing_only=True).points[-1]
+
+
+def test_a_point_runs_into_its_folder_and_is_finished_then(tmp_path: Path) -> None:
+    one = point(tmp_path)
+    assert not finished(run_of(one))
+    rounds: list[int] = []
+    assert perform(one, lambda at: rounds.append(at.round)) == Ending("done")
+    run = open_run(one.path)
+    assert rounds == [1]
+    assert finished(run)
+    assert identity(run.scenario, run.timing_only) == one.digest
+
+
+def test_a_finished_point_is_left_as_it_is(tmp_path: Path) -> None:
+    one = point(tmp_path)
+    perform(one)
+    before = (one.path / "manifest.json").stat().st_mtime_ns
+    assert perform(one) == Ending("done")
+    assert (one.path / "manifest.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("left", [{"scenario.yaml": ""}, {"manifest.json": "{"}, {"events/part-00000.parquet": ""}])
+def test_what_a_killed_worker_left_is_put_aside_and_the_point_begins_anew(left: dict[str, str], tmp_path: Path) -> None:
+    one = point(tmp_path)
+    for name, text in left.items():
+        (one.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (one.path / name).write_text(text)
+    assert perform(one) == Ending("done")
+    assert [(tmp_path / ".aside" / f"{one.path.name}-1" / name).read_text() for name in left] == [*left.values()]
+
+
+def test_a_run_without_its_summary_is_not_finished(tmp_path: Path) -> None:
+    one = point(tmp_path)
+    perform(one)
+    (one.path / "summary.json").unlink()
+    assert row_of(one)["status"] == "interrupted"
+    assert perform(one) == Ending("done")
+    assert row_of(one)["status"] == "completed"
+
+
+def test_a_point_that_fails_says_why_in_its_folder(tmp_path: Path) -> None:
+    one = point(tmp_path, f"set: {{{NO_RATE}}}\naxes: {{grid: {{{FAR}}}}}")
+    ending = perform(one)
+    assert ending.state == "failed"
+    assert "round 1, simulated time" in ending.error
+    assert row_of(one) | {"error": ending.error, "status": "failed"} == row_of(one)
+
+
+def test_a_point_that_was_given_up_is_failed_though_it_never_began(tmp_path: Path) -> None:
+    one = point(tmp_path)
+    give_up(one, "worker was killed by SIGKILL; tries: 2")
+    row = row_of(one)
+    assert (row["status"], row["error"]) == ("failed", "worker was killed by SIGKILL; tries: 2")
+    assert open_run(one.path).summary["rounds"] == 0
+    perform(one)
+    give_up(one, "too late")
+    assert row_of(one)["status"] == "completed"
+
+
+def test_a_claim_keeps_other_processes_off_and_goes_with_its_own(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from wirelessfsl.studies.claims import claimed\n"
+        "with claimed(Path(sys.argv[1]), 'ffffffff') as ours:\n"
+        "    print(ours, flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        with claimed(tmp_path, "ffffffff") as ours:
+            assert not ours
+        with claimed(tmp_path, "fffffffe") as ours:
+            assert ours
+        other.kill()
+        other.wait()
+        assert free(tmp_path, "ffffffff")

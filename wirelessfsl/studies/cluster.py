@@ -1,0 +1,73 @@
+"""Points on a cluster, through Ray; without an address on a Ray of this machine alone.
+
+Every node needs this package and sees the study's folder under the same path: run folders are written by whoever runs
+the point. Claims are locks of that file system, so that sweeps from several machines do not meet in a point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from logging import WARNING
+from socket import create_connection
+from time import sleep
+from typing import Any
+
+from wirelessfsl.simulation import Progress
+from wirelessfsl.studies.points import Point
+from wirelessfsl.studies.work import Ending, give_up, perform
+
+_POLL_S, _ANSWER_S = 0.5, 10.0
+
+
+def cluster(
+    points: Sequence[Point],
+    told: Callable[[Point, Progress], None] = lambda *_: None,
+    *,
+    jobs: int | None,
+    retries: int,
+    address: str | None = None,
+) -> Iterator[tuple[Point, Ending]]:
+    """Run points and give each with its ending, as :func:`wirelessfsl.studies.local.local`; ``told`` is not called.
+
+    jobs: processes at once of a local Ray.
+    retries: how often a point is tried again whose worker died.
+    address: of the cluster; None for a local Ray.
+
+    Raises ValueError if Ray is not installed, or the address does not answer.
+    """
+    ray = _ray()
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    try:
+        if port.isdecimal():  # Ray itself would wait for minutes
+            create_connection((host, int(port)), timeout=_ANSWER_S).close()
+        ray.init(address=address, num_cpus=jobs, include_dashboard=False, log_to_driver=False, logging_level=WARNING)
+    except OSError as error:
+        raise ValueError(f"--address: no Ray answers at {address}: {error}") from error
+    run = ray.remote(num_cpus=1, max_retries=retries)(perform)
+    try:
+        # Absolute, for workers have folders of their own.
+        pending = {run.remote(replace(point, path=point.path.absolute())): point for point in points}
+        while pending:
+            for ready in ray.wait([*pending])[0]:
+                point = pending.pop(ready)
+                try:
+                    ending = ray.get(ready)
+                except ray.exceptions.RayError as error:
+                    ending = Ending("failed", f"worker ended with {type(error).__name__}; tries: {1 + retries}")
+                    give_up(point, ending.error)
+                if ending.state == "busy":
+                    sleep(_POLL_S)
+                    pending[run.remote(replace(point, path=point.path.absolute()))] = point
+                else:
+                    yield point, ending
+    finally:
+        ray.shutdown()
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise ValueError("--engine ray needs Ray: pip install 'wirelessfsl[ray]'") from error
+    return ray

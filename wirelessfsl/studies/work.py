@@ -1,0 +1,79 @@
+"""One point's run: what every worker does, in a process of this machine or of a cluster.
+
+A point is claimed, looked up and run, so that whoever else works in the same folder, it runs once. A folder that an
+earlier process left half done is moved to ``.aside`` and the point begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from wirelessfsl.api import simulate
+from wirelessfsl.results.store import Run, open_run, write_json
+from wirelessfsl.scenario import resolve
+from wirelessfsl.simulation import Progress
+from wirelessfsl.studies.claims import claimed
+from wirelessfsl.studies.points import Point, identity
+
+
+class Ending(NamedTuple):
+    """How a worker ended.
+
+    state: ``done``, ``failed``, or ``busy`` where another process has the point.
+    error: why it failed.
+    """
+
+    state: str
+    error: str = ""
+
+
+def perform(point: Point, report: Callable[[Progress], None] = lambda _: None) -> Ending:
+    """Run a point into its folder, unless its run is finished.
+
+    report: called after every round.
+    """
+    with claimed(point.path.parent, point.digest) as ours:
+        if not ours:
+            return Ending("busy")
+        if finished(run_of(point)):
+            return Ending("done")
+        try:
+            if point.path.exists():
+                _set_aside(point.path)
+            simulate(point.scenario, point.path, report=report, timing_only=point.timing_only)
+        except Exception as error:
+            return Ending("failed", f"{type(error).__name__}: {error}")
+    return Ending("done")
+
+
+def run_of(point: Point) -> Run | None:
+    """The run in a point's folder, None where there is none that is the point's."""
+    try:
+        run = open_run(point.path)
+    except ValueError:
+        return None
+    return run if identity(run.scenario, run.timing_only) == point.digest else None
+
+
+def finished(run: Run | None) -> bool:
+    """Whether a run came to its end and all of it is written down."""
+    return run is not None and run.finished and (run.path / "summary.json").exists()
+
+
+def give_up(point: Point, error: str) -> None:
+    """Write into the folder of a point whose worker could not do it that it failed, and why."""
+    with claimed(point.path.parent, point.digest) as ours:
+        run = run_of(point)
+        if not ours or finished(run):
+            return
+        manifest = run.manifest if run else {"scenario": resolve(point.scenario), "timing_only": point.timing_only}
+        point.path.mkdir(exist_ok=True)
+        write_json(point.path / "manifest.json", manifest | {"status": "failed", "error": error})
+
+
+def _set_aside(folder: Path) -> None:
+    place = folder.parent / ".aside"
+    place.mkdir(exist_ok=True)
+    folder.rename(next(to for i in range(1, 10_000) if not (to := place / f"{folder.name}-{i}").exists()))
