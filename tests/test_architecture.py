@@ -100,7 +100,10 @@ TABLE = {
     "results.tables": row(FACTS | {"results"}),
     "results.tabulated": row(FACTS | {"results"}, "rich"),
     # Floor 4, where the wings meet
-    "api": row({"economy", "scenario", "simulation", "learning.executor", "results"}),
+    "trackers": row({"records", "results.store", "trackers"}),
+    "trackers.tensorboard": row({"records", "results.store", "scenario", "trackers"}, "tensorboard"),
+    "trackers.mlflow": row({"records", "results.store", "trackers"}, "mlflow"),
+    "api": row({"economy", "scenario", "simulation", "learning.executor", "results", "trackers.following"}),
     "bounding": row({"api", "results", "scenario", "simulation", "survey"}),
     "viewing": row({"quantities", "results", "scenario", "sounding"}),
     "progress": row({"results", "simulation"}),
@@ -123,13 +126,14 @@ TABLE = {
             "results",
             "scenario",
             "studies",
+            "trackers",
             "units",
             "viewing",
         },
         "rich",
     ),
-    "studies": row({"api", "economy", "results", "scenario", "simulation", "studies"}),
-    "studies.cluster": row({"simulation", "studies"}, "ray"),
+    "studies": row({"api", "economy", "results", "scenario", "simulation", "studies", "trackers.following"}),
+    "studies.cluster": row({"simulation", "studies", "trackers.following"}, "ray"),
     "studies.display": row({"simulation", "studies"}, "rich"),
     "cli": row({"commands"}),
     "": row({"api", "scenario", "results"}, "importlib"),
@@ -156,6 +160,8 @@ HOMES = {
     "pyarrow": {"results.query", "results.store"},
     "duckdb": {"results.query"},
     "ray": {"studies.cluster"},
+    "tensorboard": {"trackers.tensorboard"},
+    "mlflow": {"trackers.mlflow"},
 }
 STANDARD = sys.stdlib_module_names - {"importlib"} | {"importlib.metadata", "importlib.resources"}
 """``importlib`` itself imports by a name that this walk cannot see."""
@@ -284,6 +290,7 @@ def test_the_simulating_wing_never_imports_the_reading_wing() -> None:
         and not fits(m, "results")
         and not fits(m, "commands")
         and not fits(m, "studies")
+        and not fits(m, "trackers")
     ]
     assert not [m for m in floors for i in imports(m) if i.own and fits(i.name, "results")]
 

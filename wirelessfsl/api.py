@@ -13,7 +13,7 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +26,7 @@ from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, write_text
 from wirelessfsl.scenario import Scenario, digest, pinned, resolve, to_yaml
 from wirelessfsl.simulation import Progress, Watch, play
+from wirelessfsl.trackers.following import Following, Tracker
 
 _PACKAGES = ("wirelessfsl", "torch", "numpy", "scipy", "scikit-learn", "simpy", "pyarrow", "pydantic")
 
@@ -38,6 +39,7 @@ def simulate(
     notice: Callable[[str], None] = lambda _: None,
     watch: Watch = lambda *_: None,
     timing_only: bool = False,
+    trackers: Sequence[Tracker] = (),
 ) -> Run:
     """Run a scenario into a run folder and open it.
 
@@ -49,10 +51,11 @@ def simulate(
     watch: looks at the model before the first round and with every evaluation, outside of simulated time.
     timing_only: whether tensors have shapes and no values: nothing is learnt, and times, bytes and energies are those
         of the training run, but for what depends on values, which is estimated.
+    trackers: are told the scenario, the evaluations as they come and the end: see wirelessfsl.trackers.following.
 
-    Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made,
-    SimulationError if the run fails, RuntimeError if its folder is taken away meanwhile. A run that fails or is
-    interrupted leaves a folder that can be read, and its manifest says so.
+    Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made, or if a
+    tracker cannot begin, SimulationError if the run fails, RuntimeError if its folder is taken away meanwhile. A run
+    that fails or is interrupted leaves a folder that can be read, and its manifest says so.
     """
     if not isinstance(scenario, Scenario):
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
@@ -62,11 +65,12 @@ def simulate(
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder}: already there and not empty; give another folder with --out")
+    following = Following(trackers, folder, resolved)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
-    with _stays(folder):
+    with _stays(folder), following:
         begin = perf_counter()
         manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **_provenance(executor)}
         if timing_only:
@@ -75,7 +79,9 @@ def simulate(
         write_text(folder / "scenario.yaml", to_yaml(resolved))
         write_json(folder / "manifest.json", manifest)
         try:
-            outcome = play(scenario, log, executor, report, notice=notice, watch=watch, timing_only=timing_only)
+            outcome = play(
+                scenario, following.log(log), executor, report, notice=notice, watch=watch, timing_only=timing_only
+            )
         except BaseException as error:
             manifest["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             manifest["error"] = f"{type(error).__name__}: {error}"

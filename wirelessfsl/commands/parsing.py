@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wirelessfsl.results.store import Run
     from wirelessfsl.scenario import Scenario
+    from wirelessfsl.trackers.following import Tracker
 
 
 class Commands:
@@ -35,6 +36,26 @@ def scenario_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-code", action="store_true", help="let the scenario import code (kind: my_pkg.mod:Name)"
     )
+
+
+def tracker_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command whose runs can be followed."""
+    parser.add_argument("--tensorboard", metavar="DIR", type=Path, help="show curves in TensorBoard's log directory")
+    parser.add_argument("--mlflow", metavar="URI", help="show runs at an MLflow server, or in sqlite:///FILE")
+    parser.add_argument("--track-clients", action="store_true", help="show curves of each client, too")
+
+
+def trackers(args: argparse.Namespace) -> tuple[Tracker, ...]:
+    """What :func:`tracker_options` ask for. Raises ValueError if there is nothing that clients could be shown in."""
+    from wirelessfsl.trackers.mlflow import MLflow
+    from wirelessfsl.trackers.tensorboard import TensorBoard
+
+    board = args.tensorboard and args.tensorboard.absolute()  # workers of a cluster have folders of their own
+    asked = ((TensorBoard, board), (MLflow, args.mlflow))
+    found = tuple(tracker(where, args.track_clients) for tracker, where in asked if where is not None)
+    if args.track_clients and not found:
+        raise ValueError("--track-clients: nothing shows runs; give --tensorboard or --mlflow, too")
+    return found
 
 
 def shape(text: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wirelessfsl.commands.parsing import Commands, load, scenario_options
+from wirelessfsl.commands.parsing import Commands, load, scenario_options, tracker_options, trackers
 
 
 def add(commands: Commands) -> None:
@@ -26,13 +26,14 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="play it with shapes instead of values: times, bytes and energies, for up to 100,000 devices; no accuracy",
     )
+    tracker_options(run)
 
 
 def _run(args: argparse.Namespace) -> int:
     from wirelessfsl.api import simulate
     from wirelessfsl.results.closing import closing
 
-    print(closing(_simulated(args, partial(simulate, timing_only=args.timing_only))))
+    print(closing(_simulated(args, partial(simulate, timing_only=args.timing_only, trackers=trackers(args)))))
     return 0
 
 

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from wirelessfsl.commands.parsing import Commands, count, whole
+from wirelessfsl.commands.parsing import Commands, count, tracker_options, trackers, whole
 
 
 def add(commands: Commands) -> None:
@@ -26,6 +26,7 @@ def add(commands: Commands) -> None:
     sweep.add_argument("--timing-only", action="store_true", help="play points with shapes instead of values, see run")
     sweep.add_argument("--dry-run", action="store_true", help="list the points and run nothing")
     sweep.add_argument("--allow-code", action="store_true", help="let scenarios import code (kind: my_pkg.mod:Name)")
+    tracker_options(sweep)
 
 
 def _sweep(args: argparse.Namespace) -> int:
@@ -53,15 +54,19 @@ def _sweep(args: argparse.Namespace) -> int:
         listed = [[row[column] for column in columns] for row in Table(study).rows.values()]
         print(aligned([columns, *listed], left=range(3)), end="")
         return 0
+    followed = trackers(args)
+    for tracker in followed:
+        tracker.check()
     from wirelessfsl.studies.cluster import cluster
     from wirelessfsl.studies.display import Block, Lines
     from wirelessfsl.studies.sweeping import sweep
 
     jobs = args.jobs or cores()
     if args.engine == "ray":
-        engine = partial(cluster, jobs=None if args.address else jobs, retries=args.retries, address=args.address)
+        at_once = None if args.address else jobs
+        engine = partial(cluster, jobs=at_once, retries=args.retries, address=args.address, trackers=followed)
     else:
-        engine = partial(local, jobs=jobs, retries=args.retries)
+        engine = partial(local, jobs=jobs, retries=args.retries, trackers=followed)
     with Block() if sys.stderr.isatty() else Lines() as show:
         table = sweep(study, engine, show)
     failed = sum(row["status"] == "failed" for row in table.rows.values())

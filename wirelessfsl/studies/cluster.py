@@ -16,6 +16,7 @@ from typing import Any
 from wirelessfsl.simulation import Progress
 from wirelessfsl.studies.points import Point
 from wirelessfsl.studies.work import Ending, give_up, perform
+from wirelessfsl.trackers.following import Tracker
 
 _POLL_S, _ANSWER_S = 0.5, 10.0
 
@@ -27,12 +28,14 @@ def cluster(
     jobs: int | None,
     retries: int,
     address: str | None = None,
+    trackers: Sequence[Tracker] = (),
 ) -> Iterator[tuple[Point, Ending]]:
     """Run points and give each with its ending, as :func:`wirelessfsl.studies.local.local`; ``told`` is not called.
 
     jobs: processes at once of a local Ray.
     retries: how often a point is tried again whose worker died.
     address: of the cluster; None for a local Ray.
+    trackers: follow the run of every point.
 
     Raises ValueError if Ray is not installed, or the address does not answer.
     """
@@ -47,7 +50,7 @@ def cluster(
     run = ray.remote(num_cpus=1, max_retries=retries)(perform)
     try:
         # Absolute, for workers have folders of their own.
-        pending = {run.remote(replace(point, path=point.path.absolute())): point for point in points}
+        pending = {run.remote(replace(point, path=point.path.absolute()), trackers=trackers): point for point in points}
         while pending:
             for ready in ray.wait([*pending])[0]:
                 point = pending.pop(ready)
@@ -58,7 +61,7 @@ def cluster(
                     give_up(point, ending.error)
                 if ending.state == "busy":
                     sleep(_POLL_S)
-                    pending[run.remote(replace(point, path=point.path.absolute()))] = point
+                    pending[run.remote(replace(point, path=point.path.absolute()), trackers=trackers)] = point
                 else:
                     yield point, ending
     finally:

@@ -23,6 +23,7 @@ from wirelessfsl.simulation import Progress
 from wirelessfsl.studies.claims import free
 from wirelessfsl.studies.points import Point
 from wirelessfsl.studies.work import Ending, give_up, perform
+from wirelessfsl.trackers.following import Tracker
 
 PRELOADED = (
     "wirelessfsl.studies.local",
@@ -60,6 +61,7 @@ def local(
     *,
     jobs: int,
     retries: int,
+    trackers: Sequence[Tracker] = (),
 ) -> Iterator[tuple[Point, Ending]]:
     """Run points and give each with its ending, as they end.
 
@@ -67,6 +69,7 @@ def local(
     told: called with the progress of running points.
     jobs: processes at once.
     retries: how often a point is tried again whose worker died.
+    trackers: follow the run of every point.
     """
     start()
     context = get_context("forkserver")
@@ -77,7 +80,7 @@ def local(
         while queue or busy or workers:
             while len(workers) < jobs and (point := _next(queue, busy)):
                 ours, its = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(point, its), name=point.name)
+                process = context.Process(target=_work, args=(point, its, trackers), name=point.name)
                 process.start()
                 its.close()
                 workers[ours] = _Worker(point, process, ours)
@@ -148,7 +151,7 @@ def _said(code: int) -> str:
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
 
 
-def _work(point: Point, connection: Connection) -> None:
+def _work(point: Point, connection: Connection, trackers: Sequence[Tracker]) -> None:
     """A worker's life."""
     os.setpgrp()  # out of reach of the terminal's Ctrl-C
     Thread(target=_end_with_parent, daemon=True).start()
@@ -161,7 +164,7 @@ def _work(point: Point, connection: Connection) -> None:
             connection.send(progress)
 
     with suppress(KeyboardInterrupt):
-        connection.send(perform(point, report))
+        connection.send(perform(point, report, trackers))
 
 
 def _end_with_parent() -> None:

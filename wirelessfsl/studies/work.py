@@ -6,7 +6,7 @@ earlier process left half done is moved to ``.aside`` and the point begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from wirelessfsl.scenario import resolve
 from wirelessfsl.simulation import Progress
 from wirelessfsl.studies.claims import claimed
 from wirelessfsl.studies.points import Point, identity
+from wirelessfsl.trackers.following import Tracker
 
 
 class Ending(NamedTuple):
@@ -29,10 +30,12 @@ class Ending(NamedTuple):
     error: str = ""
 
 
-def perform(point: Point, report: Callable[[Progress], None] = lambda _: None) -> Ending:
+def perform(
+    point: Point, report: Callable[[Progress], None] = lambda _: None, trackers: Sequence[Tracker] = ()
+) -> Ending:
     """Run a point into its folder, unless its run is finished.
 
-    report: called after every round.
+    report: called after every round. trackers: follow the run.
     """
     with claimed(point.path.parent, point.digest) as ours:
         if not ours:
@@ -42,7 +45,7 @@ def perform(point: Point, report: Callable[[Progress], None] = lambda _: None) -
         try:
             if point.path.exists():
                 _set_aside(point.path)
-            simulate(point.scenario, point.path, report=report, timing_only=point.timing_only)
+            simulate(point.scenario, point.path, report=report, timing_only=point.timing_only, trackers=trackers)
         except Exception as error:
             return Ending("failed", f"{type(error).__name__}: {error}")
     return Ending("done")
