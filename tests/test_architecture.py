@@ -134,6 +134,7 @@ TABLE = {
     ),
     "studies": row({"api", "economy", "results", "scenario", "simulation", "studies", "trackers.following"}),
     "studies.cluster": row({"simulation", "studies", "trackers.following"}, "ray"),
+    "studies.optimising": row({"results", "studies"}, "optuna"),
     "studies.display": row({"simulation", "studies"}, "rich"),
     "cli": row({"commands"}),
     "": row({"api", "scenario", "results"}, "importlib"),
@@ -160,6 +161,7 @@ HOMES = {
     "pyarrow": {"results.query", "results.store"},
     "duckdb": {"results.query"},
     "ray": {"studies.cluster"},
+    "optuna": {"studies.optimising"},
     "tensorboard": {"trackers.tensorboard"},
     "mlflow": {"trackers.mlflow"},
 }

@@ -49,6 +49,12 @@ def _sweep(args: argparse.Namespace) -> int:
     from wirelessfsl.results.exports import aligned
     from wirelessfsl.studies.table import Table
 
+    if args.dry_run and study.search:
+        each = max(len(study.search.seeds), 1)
+        print(
+            f"{study.file}: ok; {study.search.trials} trials of {each} point{'s' * (each > 1)}, chosen as they come in"
+        )
+        return 0
     if args.dry_run:
         columns = ("name", "status", "path")
         listed = [[row[column] for column in columns] for row in Table(study).rows.values()]
@@ -68,7 +74,18 @@ def _sweep(args: argparse.Namespace) -> int:
     else:
         engine = partial(local, jobs=jobs, retries=args.retries, trackers=followed)
     with Block() if sys.stderr.isatty() else Lines() as show:
-        table = sweep(study, engine, show)
+        if study.search:
+            from wirelessfsl.studies.optimising import optimise
+
+            trials = optimise(study, engine, show)
+        else:
+            table = sweep(study, engine, show)
+    if study.search:
+        from wirelessfsl.studies.trials import outcome, trial_rows
+
+        print(outcome(study.search, trial_rows(study.search, trials)), end="")
+        print(f"table: {study.out / 'trials.csv'}")
+        return int(any(trial.status == "failed" for trial in trials))
     failed = sum(row["status"] == "failed" for row in table.rows.values())
     print(f"{len(table.rows) - failed} of {len(table.rows)} points finished; table: {study.out / 'points.csv'}")
     return 1 if failed else 0

@@ -62,20 +62,31 @@ class Axes:
         for part, value in self.mapping(("axes",), axes, PARTS).items():
             at: Path = ("axes", part)
             if part == "grid":
-                yield from (self._grid((*at, name), name, given) for name, given in self.mapping(at, value).items())
+                yield from (self.grid((*at, name), name, given) for name, given in self.mapping(at, value).items())
             elif part == "zip":
                 yield from self._zip(at, self.mapping(at, value))
             elif part == "list":
                 yield from self._list(at, value)
-        if isinstance(axes, dict) and "seeds" in axes:
-            seeds = axes["seeds"]
-            if isinstance(seeds, int) and 1 <= seeds <= _MOST_SEEDS and seeds is not True:
-                seeds = [*range(1, seeds + 1)]
-            if not isinstance(seeds, list):
-                text = f"got {seeds}, must be a list of seeds or how many, 1 to {_MOST_SEEDS:,}"
-                self.wrong(("axes", "seeds"), text)
-            else:
-                yield self._grid(("axes", "seeds"), "seed", seeds)
+        if isinstance(axes, dict) and "seeds" in axes and (seeds := self.seeds(("axes", "seeds"), axes["seeds"])):
+            yield seeds
+
+    def seeds(self, at: Path, given: Any) -> Axis | None:
+        """An axis of seeds, of a list of them or of their number."""
+        if isinstance(given, int) and 1 <= given <= _MOST_SEEDS and given is not True:
+            given = [*range(1, given + 1)]
+        if isinstance(given, list):
+            return self.grid(at, "seed", given)
+        self.wrong(at, f"got {given}, must be a list of seeds or how many, 1 to {_MOST_SEEDS:,}")
+        return None
+
+    def grid(self, at: Path, name: str, given: Any) -> Axis:
+        """An axis of values, or of named alternatives."""
+        if isinstance(given, dict):
+            choices = [self._alternative((*at, label), name, label, each) for label, each in given.items()]
+        else:
+            values = enumerate(self._values(at, given))
+            choices = [Choice({name: value}, (self._change((*at, i), name, value),)) for i, value in values]
+        return Axis((name,), tuple(choices), at)
 
     def base(self, path: Path, given: Any) -> Document | None:
         """The scenario that a path of the study names: a file beside the study, or a mapping in place."""
@@ -112,14 +123,6 @@ class Axes:
 
     def _change(self, at: Path, path: str, value: Any) -> Change:
         return Change(path, value, self.document.where(at))
-
-    def _grid(self, at: Path, name: str, given: Any) -> Axis:
-        if isinstance(given, dict):
-            choices = [self._alternative((*at, label), name, label, each) for label, each in given.items()]
-        else:
-            values = enumerate(self._values(at, given))
-            choices = [Choice({name: value}, (self._change((*at, i), name, value),)) for i, value in values]
-        return Axis((name,), tuple(choices), at)
 
     def _alternative(self, at: Path, name: str, label: str, given: Any) -> Choice:
         found = self.mapping(at, given, ("base", "set"))

@@ -33,12 +33,12 @@ def combinations(reader: Axes, axes: Sequence[Axis], data: Mapping[str, Any], al
     data: the study; its sections ``where`` and ``pattern`` are read.
     alone: name of the only point of a study without axes.
     """
-    _apart(reader, axes)
+    apart(reader, axes)
     if (size := prod(len(axis.choices) for axis in axes)) > _MOST:
         reader.wrong(("axes",), f"make {size:,} points, must be at most {_MOST:,}")
         return []
     sound = not any(each.path[:1] == ("axes",) for each in reader.problems)
-    found = [_combined(choices) for choices in product(*(axis.choices for axis in axes))]
+    found = [combined(choices) for choices in product(*(axis.choices for axis in axes))]
     if not sound:
         return found  # conditions and names rest on the axes
     columns = {column: [each.values[column] for each in axis.choices] for axis in axes for column in axis.columns}
@@ -60,7 +60,8 @@ def combinations(reader: Axes, axes: Sequence[Axis], data: Mapping[str, Any], al
     return named
 
 
-def _combined(choices: Sequence[Choice]) -> Combination:
+def combined(choices: Sequence[Choice]) -> Combination:
+    """What choices make together; it has no name yet."""
     return Combination(
         name="",
         values={column: value for each in choices for column, value in each.values.items()},
@@ -69,7 +70,7 @@ def _combined(choices: Sequence[Choice]) -> Combination:
     )
 
 
-def _apart(reader: Axes, axes: Sequence[Axis]) -> None:
+def apart(reader: Axes, axes: Sequence[Axis]) -> None:
     """Tell of columns that are there already, and of what two axes change, of which one would have no effect."""
     owners: dict[str, Axis] = {}
     for axis in axes:

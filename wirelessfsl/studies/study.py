@@ -20,8 +20,9 @@ from wirelessfsl.scenario.loading import checked
 from wirelessfsl.studies.axes import Axes, Change
 from wirelessfsl.studies.combinations import Combination, combinations
 from wirelessfsl.studies.points import Point, identity
+from wirelessfsl.studies.search import Search, search
 
-KEYS = ("name", "base", "set", "axes", "where", "pattern")
+KEYS = ("name", "base", "set", "axes", "where", "pattern", "optimise")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Study:
     allow_code: whether scenarios may import code.
     timing_only: whether points run with shapes instead of values.
     folders: run folders that are there, by digest: a point keeps its own where a pattern gives it another name.
+    search: what is optimised; None if the points are those of axes.
     columns: names of the axes.
     points: in the order of the axes, each once.
     repeats: names of points that are equal to another one, and that one's.
@@ -51,6 +53,7 @@ class Study:
     allow_code: bool
     timing_only: bool
     folders: Mapping[str, Path]
+    search: Search | None = None
     columns: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
     repeats: Mapping[str, str] = field(default_factory=dict)
@@ -117,7 +120,11 @@ def load_study(
         folders={folder.name.rsplit("-", 1)[-1]: folder for folder in sorted(out.glob("*-*/"))},
     )
     axes = [*reader.read(data["axes"])] if "axes" in data else []
-    found = combinations(reader, axes, data, study.name)
+    if "optimise" in data:
+        wanted = search(reader, data, timing_only)
+        study, found = replace(study, search=wanted), [*wanted.extremes()] if wanted else []
+    else:
+        found = combinations(reader, axes, data, study.name)
     based = [each for each in found if each.base or study.base]
     if len(based) < len(found) and "base" not in data:
         reader.wrong((), "base is missing: a scenario file, or a scenario in place")
@@ -125,6 +132,8 @@ def load_study(
     problems = [document.message(each) for each in sorted(reader.problems, key=document.order)]
     if problems or wrong:
         raise ScenarioError([*problems, *wrong])
+    if study.search:
+        return study  # its points come one after the other
     columns = tuple(column for axis in axes for column in axis.columns)
     return replace(study, columns=columns, points=points, repeats=repeats)
 
