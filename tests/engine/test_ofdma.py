@@ -11,6 +11,7 @@ import pytest
 from tests.engine.ofdma_worlds import BAND_HZ, channel, sent, there
 from tests.worlds import tiny, world_of
 from wirelessfsl.engine.access import Fdma, Ofdma
+from wirelessfsl.engine.ofdma import Averages
 from wirelessfsl.network.failures import LinkFailure
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.link import Channel
@@ -154,3 +155,13 @@ def test_a_link_that_is_down_leaves_its_blocks_to_the_others(mode: str) -> None:
     broken, whole = sent(world, [SIZE, SIZE])
     assert whole.end_s == pytest.approx(seconds(rate(1, 1)), abs=2e-3)
     assert broken.end_s == pytest.approx(1.0 + seconds(rate(1, 1)), abs=2e-3)
+
+
+def test_averages_stay_with_their_links_when_the_band_goes_on_to_others() -> None:
+    averages, links = Averages(3, time_constant_s=2.0), np.array([0, 1])
+    averages.at(0.0, links, np.array([8.0, 4.0]))  # equal shares: 4 and 2
+    averages.give(links, np.array([6.0, 1.0]), until_s=2.0)
+    links[:] = 2, 0  # the band's own column, when other messages have taken off
+    left = np.exp(-1.0)
+    found = averages.at(2.0, np.array([0, 1]), np.ones(2))
+    assert found == pytest.approx([left * 4.0 + (1.0 - left) * 6.0, left * 2.0 + (1.0 - left) * 1.0])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from copy import copy
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,6 +29,8 @@ from wirelessfsl.streams import Floats
 
 class Averages:
     """What every link has had of late, bit/s: t_c dT/dt = r - T while it has messages, from an equal share on."""
+
+    KEPT: ClassVar = ("_mean", "_links", "_bit_s", "_since_s", "_until_s")
 
     def __init__(self, links: int, time_constant_s: float) -> None:
         self._mean, self._time_constant_s = np.full(links, np.nan), time_constant_s
@@ -46,7 +49,7 @@ class Averages:
 
     def give(self, links: Index, bit_s: Floats, until_s: float) -> None:
         """From now on, until an instant at the latest, messages over these links have these rates."""
-        self._links, self._bit_s, self._until_s = links, bit_s, until_s
+        self._links, self._bit_s, self._until_s = links.copy(), bit_s, until_s  # the band's own array changes
 
 
 class OfdmaAir(RadioAir):
@@ -55,6 +58,8 @@ class OfdmaAir(RadioAir):
     grid: the blocks. control: power control of devices. access_s: mean wait of a message for its first block.
     time_share: of slots that are this direction's. Others as :class:`RadioAir` has them.
     """
+
+    KEPT: ClassVar = ("averages",)
 
     def __init__(
         self,
