@@ -39,8 +39,8 @@ BASE = frozenset({"units", "settings", "streams", "records"})
 TENSORS = BASE | {"lazy"}
 ROOMS = frozenset({"radio", "network", "devices", "codecs", "learning"})
 BELOW_SCENARIO = BASE | ROOMS | {"engine", "algorithms"}
-READING = frozenset({"results", "charts", "records", "units"})
-FACTS = frozenset({"charts", "records", "units"})
+READING = frozenset({"results", "charts", "files", "records", "units"})
+FACTS = frozenset({"charts", "files", "records", "units"})
 
 TABLE = {
     # Floor 0
@@ -48,6 +48,7 @@ TABLE = {
     "settings": row({"units"}),
     "streams": row(others="numpy"),
     "records": row(),
+    "files": row(),
     "charts": row(others="numpy"),
     "lazy": row(others="torch"),
     # Floor 1: a room imports itself and floor 0
@@ -62,7 +63,8 @@ TABLE = {
     "learning.filters": row(TENSORS | {"learning"}, "torch torch_pruning"),
     "learning.images": row(TENSORS | {"learning"}, "numpy PIL"),
     "learning.download": row(TENSORS | {"learning"}, "pooch"),
-    "learning.weights": row(TENSORS | {"learning"}, "torch safetensors"),
+    "learning.keeping": row(TENSORS | {"learning"}, "numpy safetensors"),
+    "learning.weights": row(TENSORS | {"files", "learning"}, "torch safetensors"),
     "learning.models": row(TENSORS | {"learning"}, "torch importlib"),
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
@@ -150,7 +152,7 @@ HOMES = {
     "sklearn": {"learning"},
     "constriction": {"codecs.lossless"},
     "backports": {"codecs.lossless"},
-    "safetensors": {"codecs.measure", "learning.weights"},
+    "safetensors": {"codecs.measure", "learning.keeping", "learning.weights"},
     "torch_pruning": {"learning.filters"},
     "PIL": {"learning.images"},
     "pooch": {"learning.download"},

@@ -6,13 +6,14 @@ import json
 import math
 import timeit
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.results import scripted
 from wirelessfsl.records import Event, Log, Metric
-from wirelessfsl.results.store import Mark, RunWriter, open_run, write_json, write_text
+from wirelessfsl.results.store import Held, RunWriter, open_run, write_json, write_text
 
 EVENT = Event(0.0, 1.5, "client-0", "server", "transfer", "labels", 1, 2, 64, 0.0, 0.25, 1, True)
 
@@ -66,20 +67,30 @@ def test_what_a_killed_write_leaves_is_not_read(tmp_path: Path) -> None:
     assert len(run.events) == 4 * len(scripted.events(1))
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
-    def rounds(log: RunWriter, first: int, last: int) -> Mark:
-        for r in range(first, last + 1):
-            for event in scripted.events(r):
-                log.event(event)
-            for metric in scripted.metrics(r):
-                log.metric(metric)
-            mark = log.mark()
-        return mark
+def rounds(log: RunWriter, first: int, last: int) -> Held:
+    """What is held after these rounds of a run."""
+    for r in range(first, last + 1):
+        for event in scripted.events(r):
+            log.event(event)
+        for metric in scripted.metrics(r):
+            log.metric(metric)
+        log.flush()
+    return log.held()
 
-    rounds(RunWriter(tmp_path / "whole"), 1, 4)
-    mark = rounds(RunWriter(tmp_path / "broken"), 1, 2)
-    rounds(RunWriter(tmp_path / "broken", keep=mark), 3, 3)  # goes on, and is lost
-    rounds(RunWriter(tmp_path / "broken", keep=mark), 3, 4)
+
+@pytest.mark.parametrize("part_rows", [1, 5, 50_000])
+def test_a_resumed_run_equals_an_uninterrupted_one_in_every_file(tmp_path: Path, part_rows: int) -> None:
+    whole = RunWriter(tmp_path / "whole", part_rows)
+    rounds(whole, 1, 4)
+    whole.close()
+    broken = RunWriter(tmp_path / "broken", part_rows)
+    held = rounds(broken, 1, 2)
+    rounds(broken, 3, 3)
+    broken.close()  # goes on, and is lost
+    resumed = RunWriter(tmp_path / "broken", part_rows, keep=held)
+    assert resumed.held() == held
+    rounds(resumed, 3, 4)
+    resumed.close()
     assert files(tmp_path / "whole") == files(tmp_path / "broken")
 
 
@@ -89,12 +100,29 @@ def test_a_second_run_is_not_written_over_a_first(tmp_path: Path) -> None:
         RunWriter(tmp_path)
 
 
-def test_resuming_after_facts_were_lost_is_refused(tmp_path: Path) -> None:
-    scripted.write_run(tmp_path)
-    with pytest.raises(
-        ValueError, match=r"fewer than the checkpoint's Mark\(parts=3, metrics=0\); resume from an older"
-    ):
-        RunWriter(tmp_path, keep=Mark(3, 0))
+@pytest.mark.parametrize("damage", [Path.unlink, lambda part: part.write_bytes(part.read_bytes()[:-9] + b"wrong bit")])
+def test_going_on_without_a_part_or_with_a_damaged_one_is_refused(tmp_path: Path, damage: Any) -> None:
+    held = rounds(RunWriter(tmp_path, part_rows=1), 1, 3)
+    damage(tmp_path / "events" / "part-00001.parquet")
+    with pytest.raises(ValueError, match=r"part-00001.parquet: missing or damaged"):
+        RunWriter(tmp_path, keep=held)
+
+
+def test_a_bit_that_turns_is_an_error_and_never_another_number(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path)
+    for number in range(300):
+        log.event(EVENT._replace(start_s=number / 7, end_s=number / 3))
+    log.close()
+    write_json(tmp_path / "manifest.json", {"status": "failed", "scenario": {"name": "x", "seed": 1}})
+    path = tmp_path / "events" / "part-00000.parquet"
+    good, rows = path.read_bytes(), open_run(tmp_path).events
+    for at in range(4, len(good), 97):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :])
+        try:
+            found = open_run(tmp_path).events
+        except ValueError:
+            continue
+        assert found == rows  # in what no number is read from
 
 
 def test_json_and_text_appear_whole_and_not_a_number_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from wirelessfsl.files import write
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.chain import Shape
 from wirelessfsl.learning.data import ClientData
@@ -115,12 +116,10 @@ def save_weights(path: Path, stages: tuple[Stage, ...], parts: tuple[Part, ...])
 
     Where a client has the first piece of a model of its own, names of the pieces above it begin with ``server.``.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    save_file({name: tensor.clone() for name, tensor in _named(stages, parts).items()}, half)
-    os.replace(half, path)
+    write(path, save({name: tensor.clone() for name, tensor in _named(stages, parts).items()}))
 
 
 def fitting(model: ModelSpec, shapes: Mapping[str, Shape]) -> tuple[int, list[str]]:

@@ -2,17 +2,18 @@
 
 ``RunWriter`` is the simulator's log. Rows wait in a list and leave as numbered Parquet parts at quiet instants; a part
 or a file appears complete under its name or not at all, so whatever a killed run leaves can be read and resumed. Equal
-rows give equal files: nothing of the host or the hour is written here. ``open_run`` is the way back. The resolved
-scenario stands in ``manifest.json`` too, under "scenario", so that reading a run needs no YAML.
+rows give equal files: nothing of the host or the hour is written here. ``open_run`` is the way back: pages of Parquet
+have checksums, so that damage is an error and never another number. The resolved scenario stands in ``manifest.json``
+too, under "scenario", so that reading a run needs no YAML.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple, get_args, get_type_hints
@@ -21,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wirelessfsl.files import write
 from wirelessfsl.records import IDLE, Event, Metric
 from wirelessfsl.results.columns import Evaluations, Facts, Ints, Names
 from wirelessfsl.results.metrics import summarise
@@ -45,34 +47,41 @@ PERSONAL = frozenset({"epsl", "fedem", "local_only", "mtsl", "pfsl", "splitfed_v
 """Schemes that end with a model for each client."""
 
 
-class Mark(NamedTuple):
-    """How much of a run is written down: what a checkpoint remembers of its log."""
+class Held(NamedTuple):
+    """What a checkpoint remembers of a log.
 
-    parts: int
-    metrics: int
+    parts: digest of every part that is written. events, metrics: rows that are in none, and all evaluations, as
+    Parquet.
+    """
+
+    parts: tuple[str, ...]
+    events: bytes
+    metrics: bytes
 
 
 class RunWriter:
-    """The log of a run as files in its folder (a :class:`wirelessfsl.records.Log`).
+    """The log of a run as files in its folder (a :class:`wirelessfsl.records.Log`); ``kept`` are its old evaluations.
 
     folder: the run folder; made where it is missing.
     part_rows: rows that must be pending before ``flush`` writes a part.
-    keep: what a resumed run keeps of an earlier one, as ``mark`` returned it; later rows are deleted.
+    keep: what a resumed run keeps of an earlier one, as ``held`` returned it; what is later is deleted.
 
-    Raises ValueError if the folder already holds facts and nothing says to keep or lacks what is to be kept.
+    Raises ValueError if the folder already holds facts and nothing says to keep, or what is to be kept is missing or
+    damaged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     log = RunWriter(Path(folder))
     ...     log.event(Event(0.0, 1.5, "client-0", "", "compute", "client_forward", 1, 0, 0, 1e6, 0.2, 1, True))
-    ...     log.mark()
-    Mark(parts=1, metrics=0)
+    ...     log.close()
+    ...     len(log.held().parts)
+    1
     """
 
     event: Callable[[Event], None]
     metric: Callable[[Metric], None]
 
-    def __init__(self, folder: Path, part_rows: int = 50_000, *, keep: Mark | None = None) -> None:
+    def __init__(self, folder: Path, part_rows: int = 50_000, *, keep: Held | None = None) -> None:
         self.folder, self.part_rows = folder, part_rows
         self._events: list[Event] = []
         self._new_metrics: list[Metric] = []
@@ -82,14 +91,18 @@ class RunWriter:
         parts = sorted((folder / "events").glob("part-*.parquet"))
         if keep is None and parts:
             raise ValueError(f"{folder}: already holds a run of {len(parts)} part(s); write to another folder")
-        self._written = keep or Mark(0, 0)
-        self._metrics = _read(folder / "metrics.parquet", METRICS) if keep else METRICS.empty_table()
-        if len(parts) < self._written.parts or len(self._metrics) < self._written.metrics:
-            has = Mark(len(parts), len(self._metrics))
-            raise ValueError(f"{folder}: got {has}, fewer than the checkpoint's {keep}; resume from an older one")
-        for late in parts[self._written.parts :]:
-            late.unlink()
-        self._metrics = self._metrics.slice(0, self._written.metrics)
+        self._parts: list[str] = []
+        self.kept: list[Metric] = []
+        self._metrics = METRICS.empty_table()
+        if keep is not None:
+            check_parts(folder, keep.parts)
+            for late in parts[len(keep.parts) :]:
+                late.unlink()
+            self._parts += keep.parts
+            self._events += map(Event._make, zip(*_rows(keep.events, EVENTS), strict=True))
+            self._metrics = _table_of(keep.metrics, METRICS)
+            self.kept = [Metric(**row) for row in self._metrics.to_pylist()]
+            self._write_metrics()
 
     def flush(self) -> None:
         """A quiet instant: write new evaluations, and a part if enough rows are pending."""
@@ -98,36 +111,42 @@ class RunWriter:
         if self._new_metrics:
             self._write_metrics()
 
-    def mark(self) -> Mark:
-        """Write down everything so far; a run resumed with ``keep`` set to the answer continues from here."""
-        if self._events:
-            self._write_part()
-        self._write_metrics()
-        return self._written
+    def held(self) -> Held:
+        """What a run that is resumed with ``keep`` set to it continues from: everything so far."""
+        return Held(tuple(self._parts), _parquet(_table(self._events, EVENTS)), _parquet(self._evaluations()))
 
     def close(self) -> None:
         """Write down the rest."""
-        self.mark()
+        if self._events:
+            self._write_part()
+        self._write_metrics()
 
     def _write_part(self) -> None:
-        path = self.folder / "events" / f"part-{self._written.parts:05d}.parquet"
-        write_table(path, _table(self._events, EVENTS))
+        content = _parquet(_table(self._events, EVENTS))
+        write(_part(self.folder, len(self._parts)), content, durable=True)
         self._events.clear()
-        self._written = self._written._replace(parts=self._written.parts + 1)
+        self._parts.append(_digest(content))
 
     def _write_metrics(self) -> None:
-        tables = [self._metrics, _table(self._new_metrics, METRICS)]
-        self._metrics = pa.concat_tables(tables).combine_chunks()
+        self._metrics = self._evaluations()
         write_table(self.folder / "metrics.parquet", self._metrics)
         self._new_metrics.clear()
-        self._written = self._written._replace(metrics=self._metrics.num_rows)
+
+    def _evaluations(self) -> pa.Table:
+        return pa.concat_tables([self._metrics, _table(self._new_metrics, METRICS)]).combine_chunks()
+
+
+def check_parts(folder: Path, digests: Sequence[str]) -> None:
+    """Raises ValueError, which names it, if one of the first parts of a run is missing or another than it was."""
+    for number, digest in enumerate(digests):
+        path = _part(folder, number)
+        if not path.is_file() or _digest(path.read_bytes()) != digest:
+            raise ValueError(f"{path}: missing or damaged")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that appears complete or not at all."""
-    half = _half(path)
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, path)
+    write(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -136,12 +155,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file that appears complete or not at all."""
-    half = _half(path)
-    names = [field.name for field in table.schema if field.type == pa.string()]
-    # Numbers hardly repeat: a dictionary of them costs time and space.
-    pq.write_table(table, half, compression="zstd", use_dictionary=names)
-    os.replace(half, path)
+    """Write a table as a Parquet file that appears complete or not at all."""
+    write(path, _parquet(table))
 
 
 @dataclass(frozen=True)
@@ -274,9 +289,12 @@ def open_run(path: str | Path) -> Run:
     return Run(path, manifest)
 
 
-def _half(path: Path) -> Path:
-    """Where a file is written before it gets its name: the same folder, so that the renaming is atomic."""
-    return path.with_name(f".{path.name}.half")
+def _part(folder: Path, number: int) -> Path:
+    return folder / "events" / f"part-{number:05d}.parquet"
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
 
 
 def _table(rows: Sequence[Event] | Sequence[Metric], schema: pa.Schema) -> pa.Table:
@@ -285,12 +303,30 @@ def _table(rows: Sequence[Event] | Sequence[Metric], schema: pa.Schema) -> pa.Ta
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def _parquet(table: pa.Table) -> bytes:
+    names = [field.name for field in table.schema if field.type == pa.string()]
+    into = pa.BufferOutputStream()
+    # Numbers hardly repeat: a dictionary of them costs time and space.
+    pq.write_table(table, into, compression="zstd", use_dictionary=names, write_page_checksum=True)
+    return bytes(into.getvalue())
+
+
+def _table_of(source: Path | bytes, schema: pa.Schema) -> pa.Table:
+    """Parquet as a table of the given columns. Raises pyarrow's errors where it is damaged."""
+    file = pa.BufferReader(source) if isinstance(source, bytes) else source
+    return pq.ParquetFile(file, page_checksum_verification=True).read().select(schema.names).cast(schema)
+
+
+def _rows(content: bytes, schema: pa.Schema) -> list[list[Any]]:
+    return [column.to_pylist() for column in _table_of(content, schema).columns]
+
+
 def _read(path: Path, schema: pa.Schema, *, strict: bool = True) -> pa.Table:
     """A Parquet file of the given columns; an empty table for a missing one unless ``strict``."""
     if not strict and not path.exists():
         return schema.empty_table()
     try:
-        return pq.ParquetFile(path).read().select(schema.names).cast(schema)
+        return _table_of(path, schema)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path}: missing or damaged ({reason}); restore it or run the scenario again") from error

@@ -1,0 +1,51 @@
+"""Files that appear whole under their name, or not at all: whatever stops the program, nobody reads half of one."""
+
+from __future__ import annotations
+
+import os
+from errno import EDQUOT, EFBIG, ENOSPC
+from pathlib import Path
+
+_FULL = ENOSPC, EDQUOT, EFBIG
+
+
+class NoSpace(RuntimeError):
+    """A file could not be written, because its disk, a quota or a limit is full; nothing of it is left."""
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error says that there is no room for a file."""
+    return error.errno in _FULL
+
+
+def write(path: Path, content: bytes, durable: bool = False) -> None:
+    """Write a file in one piece, in the place of an older one.
+
+    path: the file. Half of it has another name, of this process alone, beside it, so that the renaming is atomic.
+    content: all of it.
+    durable: whether it is on the disk when this returns, and survives a loss of power.
+
+    Raises NoSpace if the disk is full, OSError for other reasons.
+    """
+    half = path.with_name(f".{path.name}.{os.getpid()}.half")
+    try:
+        with half.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(half, path)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        if is_full(error):
+            raise NoSpace(f"{path}: no space left ({error.strerror})") from error
+        raise
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
