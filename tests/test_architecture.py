@@ -87,7 +87,10 @@ TABLE = {
     "cutting": row({"learning", "prediction", "scenario"}),
     "economy": row(BASE | {"cutting", "devices", "networking", "prediction", "scenario"}, "numpy"),
     "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
-    "simulation": row(BASE | {"algorithms", "build", "engine", "learning", "network", "scenario"}, "numpy"),
+    "continuing": row({"engine", "learning"}),
+    "simulation": row(
+        BASE | {"files", "algorithms", "build", "continuing", "engine", "learning", "network", "scenario"}, "numpy"
+    ),
     "calibration": row({"learning", "scenario"}),
     "catalogue": row(BELOW_SCENARIO | {"scenario"}),
     # The reading wing

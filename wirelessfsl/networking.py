@@ -21,6 +21,7 @@ from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.cellular import Association, CellularAir
 from wirelessfsl.engine.failing import FailingAir, failing
 from wirelessfsl.engine.journey import Hop
+from wirelessfsl.engine.kept import Made
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.world import World
@@ -48,6 +49,8 @@ NOBODY = MeasuredProcessor(idle_w=0.0)
 """Of nodes that compute nothing."""
 Choice = Callable[[Node, "Node | None"], Band]
 """The band from a node to another, or to many."""
+Some = tuple[Made[Band], ...]
+"""All bands there are behind it."""
 
 
 def equipment(owner: Devices | Server) -> tuple[Processor, RadioModel]:
@@ -153,28 +156,31 @@ def medium_of(s: Scenario, world: World) -> Medium:
     """The medium that the messages of a world go over."""
     match s.network.medium:
         case ConstantLink():
-            band = _pipes(s, world)
+            band, bands = _pipes(s, world)
         case TraceLinks():
-            band = _played(s, world)
+            band, bands = _played(s, world)
         case Wifi() | SlottedAloha():
-            band = _shared(s, world)
+            band, bands = _shared(s, world)
         case _:
-            band = _bands(s, world)
-    return Medium(world.env, band, None if isinstance(s.network.topology, Direct) else _hops(s, world, band))
+            band, bands = _bands(s, world)
+    if isinstance(s.network.topology, Direct):
+        return Medium(world.env, band, bands)
+    hops, more = _hops(s, world, band)
+    return Medium(world.env, band, bands + more, hops)
 
 
-def _shared(s: Scenario, world: World) -> Choice:
+def _shared(s: Scenario, world: World) -> tuple[Choice, Some]:
     """One band for all messages, both ways."""
     settings = s.network.medium
     assert isinstance(settings, Wifi | SlottedAloha)
     radios = [client.radio.power for client in world.clients]
     air = contended_air(s, settings, radios, equipment(s.server)[1], ways_of(s))
     links = [(client.name, *_at_site(s)) for client in world.clients]
-    band = Band(world.env, _failing(s, air, links), inf, settings.latency_s)
-    return lambda sender, receiver: band
+    only = Made(lambda: Band(world.env, _failing(s, air, links), inf, settings.latency_s))
+    return lambda sender, receiver: only[()], (only,)
 
 
-def _bands(s: Scenario, world: World) -> Choice:
+def _bands(s: Scenario, world: World) -> tuple[Choice, Some]:
     """A band for each direction; for messages from client to client one a pair."""
     settings, station = s.network.medium, equipment(s.server)[1]
     assert not isinstance(settings, Pipes)
@@ -187,15 +193,16 @@ def _bands(s: Scenario, world: World) -> Choice:
     both: Iterable[SharedAir] = airs(s, settings, radios, station, names, paths)
     if isinstance(settings, Ofdma) and settings.mode == "slots":
         both = slotted_airs(s, settings, both, names)
-    uplink, downlink = (Band(world.env, _failing(s, air, links), settings.width, settings.latency_s) for air in both)
-    between = cache(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
+    up, down = (_failing(s, air, links) for air in both)
+    main = Made(lambda uplink: Band(world.env, up if uplink else down, settings.width, settings.latency_s))
+    between = Made(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
 
     def band(sender: Node, receiver: Node | None) -> Band:
         if receiver is not None and _peers(sender, receiver):
-            return between(sender, receiver)
-        return uplink if sender.link >= 0 else downlink
+            return between[sender, receiver]
+        return main[sender.link >= 0,]
 
-    return band
+    return band, (main, between)
 
 
 def _sidelink(s: Scenario, settings: Bands, world: World, paths: Paths, sender: Node, receiver: Node) -> Band:
@@ -226,21 +233,21 @@ def _ends(s: Scenario, world: World, sender: Node, receiver: Node | None) -> lis
     return [(*names, *(_at_site(s) if world.server in (sender, receiver) else ()))]
 
 
-def _pipes(s: Scenario, world: World) -> Choice:
+def _pipes(s: Scenario, world: World) -> tuple[Choice, Some]:
     """A band of its own for every client and direction, and for broadcasts; made when first used."""
     settings = s.network.medium
     assert isinstance(settings, ConstantLink)
 
-    @cache
-    def band(sender: Node, receiver: Node | None) -> Band:
+    def made(sender: Node, receiver: Node | None) -> Band:
         rate = settings.uplink_bit_s if sender.link >= 0 else settings.downlink_bit_s
         air = _failing(s, ConstantAir(rate), _ends(s, world, sender, receiver), radio=False)
         return Band(world.env, air, 1.0, settings.latency_s)
 
-    return band
+    pipes = Made(made)
+    return lambda sender, receiver: pipes[sender, receiver], (pipes,)
 
 
-def _played(s: Scenario, world: World) -> Choice:
+def _played(s: Scenario, world: World) -> tuple[Choice, Some]:
     """A band of its own for every client and direction, and for broadcasts, on which traces are played."""
     settings, names = s.network.medium, [client.name for client in world.clients]
     assert isinstance(settings, TraceLinks)
@@ -248,8 +255,7 @@ def _played(s: Scenario, world: World) -> Choice:
         {way: dealt(read(way), names) for way in get_args(Direction)} for read in (settings.rates, settings.latencies)
     )
 
-    @cache
-    def band(sender: Node, receiver: Node | None) -> Band:
+    def made(sender: Node, receiver: Node | None) -> Band:
         way: Direction = "uplink" if sender.link >= 0 else "downlink"
         link = sender.link if way == "uplink" else -1 if receiver is None else receiver.link
         own = slice(link, link + 1) if link >= 0 else slice(None)
@@ -257,10 +263,11 @@ def _played(s: Scenario, world: World) -> Choice:
         air = _failing(s, TraceAir(rates[way][own]), _ends(s, world, sender, receiver), radio=False)
         return Band(world.env, air, 1.0, lambda now: max(each.value(now) for each in latest))
 
-    return band
+    pipes = Made(made)
+    return lambda sender, receiver: pipes[sender, receiver], (pipes,)
 
 
-def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], list[Hop]]:
+def _hops(s: Scenario, world: World, band: Choice) -> tuple[Callable[[Node, Node], list[Hop]], Some]:
     """The way of a message through the air (by a relay, if that is nearer than the site) and over wires.
 
     The station of a site draws from the account of the server at the other end, wherever that is; wires draw nothing.
@@ -273,25 +280,27 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
     places = cache(lambda name: Node(world, name, 0, NOBODY, NO_RADIO, NoBattery()))
     paths, at_m = ways_of(s), relays_m(s)
 
-    @cache
-    def wire(start: str, end: str) -> Hop:
+    def wire_band(start: str, end: str) -> Band:
         it = topology.wire(start, end)
         queue_bytes = inf if it.queue_bytes is None else it.queue_bytes
         needs = " ".join(sorted((start, end))), *((SERVER,) if topology.server in (start, end) else ())
         air = _failing(s, ConstantAir(it.rate_bit_s), [needs], radio=False)
-        band = Band(world.env, air, 1.0, it.delay_s, queue_bytes)
-        return Hop(band, places(start), places(end), wired=True)
+        return Band(world.env, air, 1.0, it.delay_s, queue_bytes)
 
-    @cache
-    def access(i: int) -> tuple[Band, Band]:
+    def relay_band(i: int, way: int) -> Band:
         settings, relay = s.network.medium, world.relays[i]
         assert not isinstance(settings, Pipes)
         assert isinstance(settings, Bands)
         radios = [client.radio.power for client in world.clients]
         both = airs(s, settings, radios, relay.radio.power, paths=paths, site=Omni(relay.name, topology.relays[i].at_m))
-        links = [(client.name, relay.name) for client in world.clients]
-        up, down = (Band(world.env, _failing(s, air, links), settings.width, settings.latency_s) for air in both)
-        return up, down
+        air = _failing(s, both[way], [(client.name, relay.name) for client in world.clients])
+        return Band(world.env, air, settings.width, settings.latency_s)
+
+    wired, access = Made(wire_band), Made(relay_band)
+
+    @cache
+    def wire(start: str, end: str) -> Hop:
+        return Hop(wired[start, end], places(start), places(end), wired=True)
 
     def hops(sender: Node, receiver: Node) -> list[Hop]:
         if _peers(sender, receiver):
@@ -306,14 +315,14 @@ def _hops(s: Scenario, world: World, band: Choice) -> Callable[[Node, Node], lis
         air = [Hop(band(sender, receiver), sender, receiver)]
         if i >= 0:
             relay, via = world.relays[i], len(world.clients) + i
-            main, (far_up, far_down) = band(sender, receiver), access(i)
+            main, far_up, far_down = band(sender, receiver), access[i, 0], access[i, 1]
             if up:
                 air = [Hop(far_up, client, relay), Hop(main, relay, server, via, True)]
             else:
                 air = [Hop(main, server, relay, via, False), Hop(far_down, relay, client)]
         return [*air, *wires] if up else [*wires, *air]
 
-    return hops
+    return hops, (wired, access)
 
 
 def _peers(sender: Node, receiver: Node) -> bool:

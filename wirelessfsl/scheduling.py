@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from wirelessfsl.engine.access import Ofdma
 from wirelessfsl.engine.airs import SharedAir
+from wirelessfsl.engine.kept import Made
 from wirelessfsl.engine.ofdma import OfdmaAir
 from wirelessfsl.engine.slotted import Faultless, Sending, SlottedAir
 from wirelessfsl.radio.grid import grid, is_downlink, is_uplink
@@ -41,21 +42,29 @@ def slotted_airs(s: Scenario, medium: Ofdma, both: Iterable[SharedAir], names: S
     for way, air, of_way in zip(WAYS, both, own, strict=True):
         assert isinstance(air, OfdmaAir)
         errors, requests = (keys(s.seed, [(of, name, way) for name in names]) for of in ("block errors", "requests"))
-        yield SlottedAir(air, _sending(phy, air, medium), _waiting(air, medium, way, requests), of_way, errors)
+        sending, waiting = Senders(phy, air, medium.outer_loop_step_db), _waiting(air, medium, way, requests)
+        yield SlottedAir(air, sending, waiting, of_way, errors)
 
 
-def _sending(phy: Phy, air: OfdmaAir, medium: Ofdma) -> Callable[[int], Sending]:
+class Senders:
     """What messages over a link send by; the outer loop is the link's."""
-    loops: dict[int, OuterLoop] = {}
 
-    def begin(link: int) -> Sending:
-        if not isinstance(phy, Nr):
-            return Faultless(air.phy, air.grid)
-        sending = SlotLink(phy, medium.outer_loop_step_db)
-        sending.outer_loop = loops.setdefault(link, sending.outer_loop)
+    KEPT: ClassVar[tuple[str, ...]] = ("loops",)
+
+    def __init__(self, phy: Phy, air: OfdmaAir, step_db: float) -> None:
+        self._phy, self._air, self._step_db = phy, air, step_db
+        self.loops: Made[OuterLoop] = Made(lambda link: self._link().outer_loop)
+
+    def __call__(self, link: int) -> Sending:
+        if not isinstance(self._phy, Nr):
+            return Faultless(self._air.phy, self._air.grid)
+        sending = self._link()
+        sending.outer_loop = self.loops[link,]
         return sending
 
-    return begin
+    def _link(self) -> SlotLink:
+        assert isinstance(self._phy, Nr)
+        return SlotLink(self._phy, self._step_db)
 
 
 def _waiting(air: OfdmaAir, medium: Ofdma, way: Way, requests: Keys) -> Callable[[int, int], int]:

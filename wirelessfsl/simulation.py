@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from wirelessfsl.algorithms.hierarchical import Hierarchical
 from wirelessfsl.algorithms.state import Scheme
 from wirelessfsl.build import build
+from wirelessfsl.continuing import Going, Packed
 from wirelessfsl.engine.band import Stalled
 from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationError, World
+from wirelessfsl.files import write
 from wirelessfsl.learning.data import ClientData, Dataset
 from wirelessfsl.learning.evaluate import Mixture, evaluate
 from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly, keep_freed_memory, torch_threads
@@ -102,15 +104,21 @@ class Outcome:
                 for m, parts in enumerate(model.models):
                     save_weights(folder / "models" / f"learner-{m}.safetensors", self.own_stages[client], parts)
         if shares:
-            (folder / "models" / "shares.json").write_text(json.dumps(shares, indent=1), encoding="utf-8")
+            write(folder / "models" / "shares.json", json.dumps(shares, indent=1).encode())
 
 
 Watch = Callable[[World, tuple[Part, ...]], None]
 """Looks at the world and the parts of its model between rounds, outside of simulated time, and changes nothing."""
 
 
+def unwatched(world: World, parts: tuple[Part, ...]) -> None:
+    """Looks at nothing."""
+
+
 class _Accountant:
     """In place of evaluations, where nothing is learnt: appends what each round has cost so far."""
+
+    KEPT: ClassVar[tuple[str, ...]] = ("rounds",)
 
     def __init__(self, log: Log, report: Callable[[Progress], None]) -> None:
         self.log, self.report = log, report
@@ -137,6 +145,8 @@ def _costs(world: World) -> tuple[float, float, int, int]:
 
 class _Evaluator:
     """Evaluates between rounds, outside of simulated time, and appends the metrics."""
+
+    KEPT: ClassVar[tuple[str, ...]] = ("rounds", "parts", "models", "last")
 
     def __init__(
         self, scenario: Scenario, dataset: Dataset, log: Log, report: Callable[[Progress], None], watch: Watch
@@ -219,8 +229,10 @@ def play(
     report: Callable[[Progress], None] = lambda _: None,
     dataset: Dataset | None = None,
     notice: Callable[[str], None] = lambda _: None,
-    watch: Watch = lambda *_: None,
+    watch: Watch = unwatched,
     timing_only: bool = False,
+    boundary: Callable[[int, Callable[[], Packed]], None] = lambda *_: None,
+    start: Packed | None = None,
 ) -> Outcome:
     """Run a scenario to its end.
 
@@ -228,7 +240,9 @@ def play(
     after every round. dataset: samples to use instead of those that the scenario names. notice:
     told in lines where pretrained weights come from. watch: called before the first round and with every evaluation.
     timing_only: whether nothing is learnt, and times, bytes and energies are all that there is to know; executor and
-    watch have no part in it.
+    watch have no part in it. boundary: called after every round with its number, and with a function that
+    says what it takes to go on from there, where the scheme can. start: to go on from that, in place of the beginning;
+    the log has its rows already.
 
     Raises SimulationError when something fails inside the simulation.
     """
@@ -241,10 +255,14 @@ def play(
         evaluator.prepare(world)
         world.on_round = evaluator
         scheme: Scheme = Hierarchical(scenario.algorithm) if world.edges else scenario.algorithm
-        main = world.env.process(scheme.train(world, scheme.begin(world)))
         status = "completed"
         with calm_collector(), np.errstate(divide="ignore"):  # a link of rate 0 takes infinitely long
-            begin, busy_before, kernels_before = perf_counter(), executor.busy_s, executor.kernels
+            going, state = Going(world, executor, evaluator), scheme.begin(world)
+            if start is not None:
+                state = going.go_on(start, state)
+            if not getattr(scenario.algorithm, "restless", ""):
+                world.on_boundary = lambda world, state: boundary(world.round, lambda: going.packed(state))
+            main = world.env.process(scheme.train(world, state))
             try:
                 world.env.run(main)
             except Exhausted:
@@ -258,8 +276,7 @@ def play(
                     f"round {world.round}, simulated time {world.env.now:.6g} s: nothing can happen any more; a link"
                     " has rate 0 and will keep it. Set network.transport.timeout_s or participation.deadline_s"
                 ) from error
-            wall = perf_counter() - begin
-    busy = executor.busy_s - busy_before + evaluator.host_s
+            spent = going.spent
     return Outcome(
         status=status,
         rounds=evaluator.rounds,
@@ -268,8 +285,8 @@ def play(
         stages=world.stages,
         own_stages={client.name: world.stages_of(client) for client in world.clients},
         pretrained=world.pretrained,
-        wall_s=wall,
-        overhead_fraction=max(0.0, 1.0 - busy / wall),
-        kernels=executor.kernels - kernels_before,
+        wall_s=spent.wall_s,
+        overhead_fraction=max(0.0, 1.0 - spent.busy_s / spent.wall_s),
+        kernels=spent.kernels,
         client_steps=sum(each.client_steps for each in (world, *world.edges)),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,12 @@ class Use(NamedTuple):
 
 
 class Air(Protocol):
-    """What a band needs to know of what carries its messages."""
+    """What a band needs to know of what carries its messages.
+
+    Qualities, and what an air remembers of them, are those of the instant that they were asked for last.
+    """
+
+    KEPT: ClassVar[tuple[str, ...]] = ()
 
     def quality(self, time_s: float) -> Floats:
         """What rates depend on, the greater the better: of every link at an instant, shape (n,)."""

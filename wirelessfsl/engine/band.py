@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from math import ceil, inf, ulp
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +43,21 @@ class Band:
     other ``_columns`` are about the same flights. ``_rate`` is what they have had since the last plan. Where they
     contend for the channel, ``_used`` is the airtime (s) and the attempts of each, and ``_using`` both per second.
     ``_by_rate`` counts the flights that have to be told their rates. The latency, s, of what lands may be a function of
-    the instant.
+    the instant. ``timer`` is the next re-plan.
     """
+
+    KEPT: ClassVar = (
+        "air",
+        "_taken_off",
+        "_rate",
+        "_planned_s",
+        "_ends_s",
+        "_looked_s",
+        "_changes_s",
+        "_due_s",
+        "_blocks",
+        "_silent",
+    )
 
     def __init__(
         self,
@@ -66,8 +79,9 @@ class Band:
         self._taken_off = 0
         self._rate = self._qualities = np.empty(0)
         self._residual: Floats | None = None
-        self._planned_s, self._ends_s, self._changes_s, self._due_s = 0.0, inf, -inf, inf
-        self._timer: Event | None = None
+        self._planned_s, self._ends_s, self._due_s = 0.0, inf, inf
+        self._looked_s = self._changes_s = -inf
+        self.timer: Event | None = None
         self._blocks = self._silent = self._by_rate = 0
 
     def send(self, flight: Flight) -> None:
@@ -120,14 +134,19 @@ class Band:
         if instant == self._due_s:
             return
         self._due_s = instant
-        self._timer = timer = Event(self.env)
+        self.timer = timer = Event(self.env)
         timer._ok, timer._value = True, None
-        timer.callbacks.append(self._plan)
+        timer.callbacks.append(self.plan)
         self.env.schedule(timer, _LATE, max(0.0, instant - self.env.now))
 
-    def _plan(self, timer: Event) -> None:
+    def look_again(self) -> None:
+        """Take in the channel as it was looked at last, if that has not changed since."""
+        if self._changes_s > self.env.now:
+            self._qualities = self.air.quality(self._looked_s)
+
+    def plan(self, timer: Event) -> None:
         """Let bits fly until now, end and begin flights, and set everybody's rate until the next change."""
-        if timer is not self._timer:
+        if timer is not self.timer:
             return
         self._due_s = inf
         now = self.env.now
@@ -139,7 +158,7 @@ class Band:
                 self._wake_at(now)
                 return
         if now >= self._changes_s:
-            self._qualities = self.air.quality(now)
+            self._qualities, self._looked_s = self.air.quality(now), now
             self._changes_s = self.air.next_change_s(now)
             self._blocks += 1
             self._silent = 0 if self._rate.any() else self._silent + 1

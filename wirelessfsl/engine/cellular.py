@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class Association:
 
     links: of every cell, to the same devices; their mean gains are compared.
     """
+
+    KEPT: ClassVar = ("_step", "serving", "back_s", "handovers")
 
     def __init__(self, links: Sequence[Links], handover: Handover, moving: bool) -> None:
         self._links, self._handover, self._moving = links, handover, moving
@@ -85,6 +88,8 @@ class CellularAir(SharedAir):
     sends that has no message of the simulation. noise_rise: by devices that are not simulated, linear. allocation: of
     a cell's band to its messages. loses: whether what the physical layer gives up is lost.
     """
+
+    KEPT: ClassVar = ("_association",)
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ class Unsealed(NamedTuple):
 
 class Coding:
     """All links' chains; ``chains`` has one for every kind of message, links have memories of their own."""
+
+    KEPT: ClassVar = ("_memory",)
 
     def __init__(self, seed: int, chains: Mapping[str, Chain]) -> None:
         self._seed = seed

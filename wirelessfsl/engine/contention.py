@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil, floor, inf, ulp
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +139,8 @@ class Turn(NamedTuple):
 class Slots(Protocol):
     """A rule of access, slot by slot, for stations by their numbers."""
 
+    KEPT: ClassVar[tuple[str, ...]] = ()
+
     def idle(self, stations: Index, time_s: float) -> float:
         """When the next of the stations that contend sends, s; at once if that is now."""
 
@@ -149,8 +151,10 @@ class Slots(Protocol):
         """For how long the channel is taken by data of these airtimes, and each sender's own airtime, s."""
 
 
-class WifiSlots:
+class WifiSlots(Slots):
     """Backoff slot by slot, as :class:`Backoff` has it."""
+
+    KEPT: ClassVar = ("_backoff", "_stations", "_since_s")
 
     def __init__(self, wifi: Wifi, stream_keys: Keys) -> None:
         self._rules, self._backoff = wifi.rules, Backoff(wifi.rules, stream_keys)
@@ -181,7 +185,7 @@ class WifiSlots:
         return data_s.max() + rules.collision_s, data_s
 
 
-class AlohaSlots:
+class AlohaSlots(Slots):
     """Slots of a common clock, in which each station sends or does not, as its stream says for this slot."""
 
     def __init__(self, aloha: SlottedAloha, stream_keys: Keys) -> None:
@@ -210,6 +214,8 @@ class PlayedAir(ContendedAir):
     Between two instants of :meth:`next_change_s` the channel is idle, carries an access, or a collision. An access that
     began goes on at the rate that it began with.
     """
+
+    KEPT: ClassVar = ("_slots", "_turn", "_served", "_turns")
 
     def __init__(self, channel: Channel, access: Access, slots: Slots) -> None:
         self._channel, self._access, self._slots = channel, access, slots

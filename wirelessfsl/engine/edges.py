@@ -8,6 +8,7 @@ edge are counted here; those of the log are the cloud's, in each of which all ed
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.engine.participation import Participation
@@ -21,6 +22,8 @@ class Edge(World):
     above: the world that it is a part of. rounds: how many of its own there are to one of the cloud. ``losses`` are
     those of the last call of :meth:`play`, and ``over`` says whether no client is left.
     """
+
+    KEPT: ClassVar = ("client_steps", "sessions", "over", "_round")
 
     def __init__(
         self, above: World, server: Node, clients: Collection[Node], participation: Participation, rounds: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.estimate import Envelope, Estimate, Spec
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 class EstimatedCoding:
     """As :class:`wirelessfsl.engine.coding.Coding`, of tensors without values."""
+
+    KEPT: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, seed: int, chains: Mapping[str, Chain]) -> None:
         self._seed, self._chains = seed, chains

@@ -6,7 +6,7 @@ a time (TDMA) the others wait behind it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from wirelessfsl.streams import Floats
 
 class FailingAir(Air):
     """An air as it is but for downtimes of its links; one answers for any."""
+
+    KEPT: ClassVar = ("air",)
 
     def __init__(self, air: Air, downtimes: Downtimes) -> None:
         self.air, self._downtimes = air, downtimes

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from simpy import Environment, Process
 
@@ -36,6 +36,8 @@ class Journal:
 
     ``sessions`` has those that processes are about.
     """
+
+    KEPT: ClassVar = ("began_s",)
 
     def __init__(self, env: Environment, log: Log) -> None:
         self.env, self.log = env, log

@@ -9,6 +9,7 @@ from simpy import Environment
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.flight import Delivery, Flight
 from wirelessfsl.engine.journey import Hop, Journey
+from wirelessfsl.engine.kept import Made
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.packets import Repeated
 
@@ -17,16 +18,18 @@ class Medium:
     """All bands of the network; ``band`` says which one carries a message from one node to another, None for many.
 
     A band of a broadcast is the downlink's or, with constant links, one of its own, which no other message slows down.
-    Where there is more than the air between two nodes, ``hops`` has the way.
+    Where there is more than the air between two nodes, ``hops`` has the way. ``bands`` are those that keep
+    something from one round to the next: with what they are made for, in so far as they have been used.
     """
 
     def __init__(
         self,
         env: Environment,
         band: Callable[[Node, Node | None], Band],
+        bands: Sequence[Made[Band]] = (),
         hops: Callable[[Node, Node], Sequence[Hop]] | None = None,
     ) -> None:
-        self.env, self._band = env, band
+        self.env, self._band, self.bands = env, band, bands
         self._hops = hops or (lambda sender, receiver: [Hop(band(sender, receiver), sender, receiver)])
 
     def transmit(self, sender: Node, receiver: Node, size_bytes: int) -> Flight | Journey:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from simpy import Environment, Interrupt
@@ -48,6 +48,8 @@ class Broadcast:
 
 class Messages:
     """All that is sent between nodes."""
+
+    KEPT: ClassVar = ("coding", "_sent", "_last")
 
     def __init__(
         self,

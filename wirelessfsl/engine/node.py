@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from simpy import Environment, Event
 
@@ -29,7 +29,23 @@ Steps = Generator[Event, Any, Any]
 
 
 class Node:
-    """A device or a server. ``link`` is its row in the radio's arrays of links (devices only)."""
+    """A device or a server. ``link`` is its row in the radio's arrays of links (devices only).
+
+    ``alarm`` is when its battery runs empty, or has to be looked at anew, if nothing happens before.
+    """
+
+    KEPT: ClassVar = (
+        "up",
+        "gone",
+        "falls",
+        "uplink_bytes",
+        "downlink_bytes",
+        "free_since_s",
+        "slowness",
+        "radio",
+        "meter",
+        "_idle_reported_j",
+    )
 
     def __init__(
         self, world: World, name: str, link: int, processor: Processor, radio: Powered, battery: BatteryModel
@@ -46,7 +62,7 @@ class Node:
         self.radio = Radio(radio)
         self.meter = Meter(processor.idle_w)
         self._capacity_j = battery.energy_j
-        self._empty: Event | None = None
+        self.alarm: Event | None = None
         self._running_w: list[float] = []
         self._taken = 0
         self._queue: deque[Event] = deque()
@@ -221,15 +237,16 @@ class Node:
         changes_in_s = self.radio.next_change_s - self.env.now
         lasts_s = left_j / power_w if power_w else inf
         delay_s = min(lasts_s, changes_in_s)
-        self._empty = None
+        self.alarm = None
         if delay_s < inf:
-            self._empty = alarm = self.env.event()
-            alarm.callbacks.append(self._alarm)
+            self.alarm = alarm = self.env.event()
+            alarm.callbacks.append(self.ring)
             alarm._ok, alarm._value = True, lasts_s <= changes_in_s
             self.env.schedule(alarm, delay=max(delay_s, 0.0))
 
-    def _alarm(self, alarm: Event) -> None:
-        if alarm is not self._empty:
+    def ring(self, alarm: Event) -> None:
+        """The battery is empty, or the silent radio changes its state."""
+        if alarm is not self.alarm:
             return
         if alarm.value:
             self.gone = True

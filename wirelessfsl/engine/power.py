@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from wirelessfsl.devices.power_states import InTurns, Powered
 from wirelessfsl.units import linear_to_db
@@ -29,6 +29,7 @@ class Meter:
     """
 
     __slots__ = ("airtime", "airtime_w", "energy_j", "power_w", "since_s", "state", "time_s")
+    KEPT: ClassVar = __slots__
 
     def __init__(self, power_w: float, state: str = IDLE) -> None:
         self.state, self.power_w, self.since_s, self.airtime, self.airtime_w = state, power_w, 0.0, 0.0, 0.0
@@ -61,6 +62,7 @@ class Chain:
     """
 
     __slots__ = ("active", "flow_bit_s", "j_per_bit", "power_w", "share_j", "since_s")
+    KEPT: ClassVar = ("flow_bit_s", "power_w", "share_j", "since_s")
 
     def __init__(self, power_w: float, j_per_bit: float = 0.0) -> None:
         self.power_w, self.j_per_bit = power_w, j_per_bit
@@ -114,6 +116,7 @@ class Radio:
         "states",
         "transmitter",
     )
+    KEPT: ClassVar = ("_next", "_silent_s", "airtime", "meter", "next_change_s", "receiver", "sending_w", "transmitter")
 
     def __init__(self, power: Powered) -> None:
         self.power, self.states = power, power.states

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from simpy import Environment, Event, Interrupt, Process
 
@@ -31,6 +31,8 @@ class Exhausted(Exception):
 
 class Sessions:
     """The sessions of all clients; ``running`` has the processes of those that are under way."""
+
+    KEPT: ClassVar = ("_until_s",)
 
     def __init__(self, env: Environment, journal: Journal, participation: Participation) -> None:
         self.env, self.journal, self.participation = env, journal, participation

@@ -11,7 +11,7 @@ message leaves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -66,6 +66,14 @@ class Faultless(NamedTuple):
         return block.bits
 
 
+class Beginning(Protocol):
+    """What messages over a link send by; links may remember something of it."""
+
+    KEPT: ClassVar[tuple[str, ...]]
+
+    def __call__(self, link: int) -> Sending: ...
+
+
 class Queue(NamedTuple):
     """A message in the air: from which slot on it may send, by what, and its bits in blocks that have failed."""
 
@@ -81,10 +89,12 @@ class SlottedAir(SharedAir):
     a slot. own: whether a slot is of this direction. stream_keys: of every link, for errors.
     """
 
+    KEPT: ClassVar = ("_air", "_begin", "_slot")
+
     def __init__(
         self,
         air: OfdmaAir,
-        begin: Callable[[int], Sending],
+        begin: Beginning,
         wait_slots: Callable[[int, int], int],
         own: Callable[[int], bool],
         stream_keys: Keys,

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from simpy import Environment, Event
 
@@ -23,6 +22,7 @@ from wirelessfsl.engine.journal import Journal, SimulationError
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.messages import Broadcast, Messages
 from wirelessfsl.engine.node import Node, Steps
+from wirelessfsl.engine.outages import Outages
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.sessions import Exhausted, Sessions
 from wirelessfsl.engine.transport import Lost, Skipped
@@ -56,6 +56,8 @@ Model = Sequence[Part] | Mapping[Node, Sequence[Part] | Mixture]
 class World:
     """Nodes, model, data and clock. Built by ``build.py``; algorithms use the methods up to ``close_round``."""
 
+    KEPT: ClassVar[tuple[str, ...]] = ("client_steps", "journal", "sessions")
+
     def __init__(
         self,
         seed: int,
@@ -85,6 +87,7 @@ class World:
         self.data: Mapping[Node, ClientData | BlankData] = {}
         self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]], Cut], None] = lambda *_: None
         self.on_boundary: Callable[[World, Any], None] = lambda *_: None
+        self.outages: tuple[Outages, ...] = ()
         self._jitter: dict[Node, Jitter] = {}
         self._back: Event | None = None
         self._batches: Counter[Node] = Counter()
@@ -109,6 +112,11 @@ class World:
     def nodes(self) -> tuple[Node, ...]:
         """All that have an account."""
         return (*self.clients, *self.relays, *self.edge_servers, self.server)
+
+    @property
+    def networked(self) -> bool:
+        """Whether there is a medium, and messages on it."""
+        return hasattr(self, "medium")
 
     @property
     def round(self) -> int:
@@ -262,19 +270,7 @@ class World:
         """Let a client's speed vary and its failures happen."""
         if not isinstance(jitter, NoJitter):
             self._jitter[node] = jitter
-        self.env.process(self._outages(node, failures))
-
-    def _outages(self, node: Node, failures: Failures) -> Steps:
-        for down_s, up_s in failures.outages(self.seed, node.name):
-            yield self.env.timeout(down_s - self.env.now)
-            if node.gone:
-                return
-            node.gone = up_s == inf
-            node.world.sessions.fell(node, "failure")
-            if node.gone:
-                return
-            yield self.env.timeout(up_s - self.env.now)
-            node.world.back(node)
+        self.outages += (Outages(node, failures.outages(self.seed, node.name)),)
 
     def back(self, node: Node) -> None:
         """A client is on again, and whoever waits for one goes on."""

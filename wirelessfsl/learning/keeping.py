@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Tensors = dict[str, "Tensor"]
+_TREE = "tree"
 
 
 def pack(value: Any, things: Mapping[str, Any], classes: Iterable[type] = ()) -> tuple[Any, Tensors]:
@@ -47,6 +48,24 @@ def unpack(tree: Any, tensors: Tensors, things: Mapping[str, Any], classes: Iter
     Raises KeyError if the tree names what is not there.
     """
     return _Unpacking(tensors, things, _named(classes)).value(tree)
+
+
+def to_bytes(tree: Any, tensors: Tensors, blobs: Mapping[str, bytes]) -> bytes:
+    """A tree, its tensors, and by their names contents of files (not empty), as one safetensors file."""
+    from safetensors.torch import save
+
+    whole = {_TREE: json.dumps(tree, separators=(",", ":")).encode(), **blobs}
+    numbers = {name: torch.frombuffer(bytearray(blob), dtype=torch.uint8) for name, blob in whole.items()}
+    return save(tensors | numbers)
+
+
+def from_bytes(content: bytes, names: Iterable[str]) -> tuple[Any, Tensors, dict[str, bytes]]:
+    """The tree, the tensors, and the contents of files with these names, of :func:`to_bytes`."""
+    from safetensors.torch import load
+
+    tensors = load(content)
+    blobs = {name: tensors.pop(name).numpy().tobytes() for name in (_TREE, *names)}
+    return json.loads(blobs.pop(_TREE)), tensors, blobs
 
 
 def _named(classes: Iterable[type]) -> dict[str, type]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,6 +168,8 @@ class Backoff:
     rules: the window and how it doubles.
     stream_keys: key of every station's stream, shape (n,).
     """
+
+    KEPT: ClassVar = ("_busy", "_stage", "_left")
 
     def __init__(self, rules: Rules, stream_keys: Keys) -> None:
         self._window, self._stages, self._keys = rules.window, rules.stages, stream_keys

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class OuterLoop:
     >>> round(loop.offset_db, 9)
     -0.9
     """
+
+    KEPT: ClassVar = ("offset_db",)
 
     def __init__(self, target_bler: float, step_up_db: float, limit_db: float = 10.0) -> None:
         self.offset_db, self.limit_db = 0.0, limit_db
