@@ -8,27 +8,20 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import resource
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
+from json import dumps, loads
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from wirelessfsl.economy import planned
 from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly
+from wirelessfsl.provenance import provenance, versions
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, write_text
-from wirelessfsl.scenario import Scenario, digest, pinned, resolve, to_yaml
-from wirelessfsl.simulation import Progress, Watch, play
+from wirelessfsl.running import Job, differences
+from wirelessfsl.scenario import Scenario, digest, load_scenario, pinned, resolve, to_yaml
+from wirelessfsl.simulation import Progress, Watch, unwatched
 from wirelessfsl.trackers.following import Following, Tracker
-
-_PACKAGES = ("wirelessfsl", "torch", "numpy", "scipy", "scikit-learn", "simpy", "pyarrow", "pydantic")
 
 
 def simulate(
@@ -37,9 +30,10 @@ def simulate(
     executor: Executor | None = None,
     report: Callable[[Progress], None] = lambda _: None,
     notice: Callable[[str], None] = lambda _: None,
-    watch: Watch = lambda *_: None,
+    watch: Watch = unwatched,
     timing_only: bool = False,
     trackers: Sequence[Tracker] = (),
+    checkpoint_rounds: int | None = None,
 ) -> Run:
     """Run a scenario into a run folder and open it.
 
@@ -48,18 +42,21 @@ def simulate(
     executor: where kernels run on the host; one after another in this thread by default.
     report: called after every round.
     notice: told in lines what is done before the run begins: where pretrained weights come from.
-    watch: looks at the model before the first round and with every evaluation, outside of simulated time.
+    watch: looks at the model before the first round and with every evaluation, outside of simulated time. What it has
+        seen is in no checkpoint, so that such a run cannot be resumed.
     timing_only: whether tensors have shapes and no values: nothing is learnt, and times, bytes and energies are those
         of the training run, but for what depends on values, which is estimated.
     trackers: are told the scenario, the evaluations as they come and the end: see wirelessfsl.trackers.following.
+    checkpoint_rounds: after how many rounds a checkpoint is written, 0 for never; by default as often as a twentieth
+        of the host's time allows.
 
     Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made, or if a
-    tracker cannot begin, SimulationError if the run fails, RuntimeError if its folder is taken away meanwhile. A run
-    that fails or is interrupted leaves a folder that can be read, and its manifest says so.
+    tracker cannot begin, SimulationError if the run fails, NoSpace if the disk is full, RuntimeError if its folder is
+    taken away meanwhile. A run that fails or is interrupted leaves a folder that can be read, and its manifest says so;
+    :func:`resume` goes on with it.
     """
     if not isinstance(scenario, Scenario):
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
-    executor = ShapesOnly() if timing_only else executor or Sequential()
     scenario = pinned(planned(scenario)[0])
     resolved = resolve(scenario)
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
@@ -70,55 +67,74 @@ def simulate(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
-    with _stays(folder), following:
-        begin = perf_counter()
-        manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **_provenance(executor)}
-        if timing_only:
-            manifest["timing_only"] = True
+    executor = ShapesOnly() if timing_only else executor or Sequential()
+    manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **provenance(executor)}
+    if timing_only:
+        manifest["timing_only"] = True
+    if watch is not unwatched:
+        manifest["watched"] = True
+    job = Job(folder, scenario, manifest, executor, report, notice, watch, following, checkpoint_rounds)
+    with job.under_way():
         log = RunWriter(folder)
-        write_text(folder / "scenario.yaml", to_yaml(resolved))
         write_json(folder / "manifest.json", manifest)
-        try:
-            outcome = play(
-                scenario, following.log(log), executor, report, notice=notice, watch=watch, timing_only=timing_only
-            )
-        except BaseException as error:
-            manifest["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            manifest["error"] = f"{type(error).__name__}: {error}"
-            raise
-        else:
-            manifest["status"] = outcome.status
-            if outcome.pretrained is not None:
-                manifest["pretrained"] = outcome.pretrained
-            if not timing_only:
-                outcome.save(folder)
-            manifest["batch_widths"] = {"1": outcome.kernels}
-            host = {
-                "wall_s": outcome.wall_s,
-                "peak_rss_bytes": _peak_rss_bytes(),
-                "client_steps": outcome.client_steps,
-                "kernels": outcome.kernels,
-                "overhead_fraction": outcome.overhead_fraction,
-            }
-        finally:
-            log.close()
-            manifest["host_s"] = perf_counter() - begin
-            manifest["peak_rss_bytes"] = _peak_rss_bytes()
-            write_json(folder / "manifest.json", manifest)
-        write_json(folder / "summary.json", open_run(folder).summary | {"host": host})
-        return open_run(folder)
+        write_text(folder / "scenario.yaml", to_yaml(resolved))
+        return job.play(log)
 
 
-@contextmanager
-def _stays(folder: Path) -> Iterator[None]:
-    """Says what to do if a run folder is taken away while the run writes to it."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        if (folder / "events").is_dir():
-            raise
-        text = "was deleted or moved while the run went on; run the scenario again and leave its folder until it ends"
-        raise RuntimeError(f"{folder}: {text}") from error
+def resume(
+    folder: str | Path,
+    executor: Executor | None = None,
+    report: Callable[[Progress], None] = lambda _: None,
+    notice: Callable[[str], None] = lambda _: None,
+    allow_code: bool = False,
+    trackers: Sequence[Tracker] = (),
+    checkpoint_rounds: int | None = None,
+) -> Run:
+    """Go on with a run that was interrupted, to its end; it is then, bit by bit, the run without interruption.
+
+    It goes on after the round of the newest checkpoint that is whole, with parts of the log that are whole. If there is
+    none it begins again, as do schemes that are never at rest (async_sl). A run that came to its end is left as it is.
+
+    folder: the run folder.
+    executor, report, trackers, checkpoint_rounds: as for :func:`simulate`; the executor may be another one, and
+        trackers are told of the evaluations before.
+    notice: told in lines from where the run goes on, and what is damaged.
+    allow_code: whether the scenario may import code of the user's own.
+
+    Raises ValueError where the folder is not a run, is written to by another process, has had its scenario changed, was
+    made with other versions of packages, or was watched; else as :func:`simulate`.
+    """
+    run = open_run(folder)
+    manifest, folder = run.manifest, run.path
+    if run.finished:
+        notice(f"{folder}: came to its end before; nothing is left to do")
+        return run
+    if manifest.get("watched"):
+        raise ValueError(f"{folder}: what watched this run is in no checkpoint; run the scenario again")
+    if changed := differences(manifest["versions"], versions()):
+        raise ValueError(
+            f"{folder}: made with other versions, so that its numbers may differ: {changed}; install those, or run"
+            f" {folder / 'scenario.yaml'} again"
+        )
+    scenario = _scenario_of(run, allow_code)
+    executor = ShapesOnly() if run.timing_only else executor or Sequential()
+    following = Following(trackers, folder, run.scenario)
+    job = Job(folder, scenario, manifest, executor, report, notice, unwatched, following, checkpoint_rounds)
+    with job.under_way():
+        return job.go_on()
+
+
+def _scenario_of(run: Run, allow_code: bool) -> Scenario:
+    """The scenario in a run's folder. Raises ValueError if it is not the one that the run began with."""
+    path = run.path / "scenario.yaml"
+    if not path.exists():  # the run was stopped before it came to write it
+        write_text(path, to_yaml(run.scenario))
+    scenario = pinned(planned(load_scenario(path, allow_code=allow_code, timing_only=run.timing_only))[0])
+    if changed := differences(run.scenario, loads(dumps(resolve(scenario)))):
+        raise ValueError(
+            f"{path}: is not what the run began with: {changed}; put that back, or run it as another with --out"
+        )
+    return scenario
 
 
 def _new_folder(name: str, short: str) -> Path:
@@ -129,38 +145,3 @@ def _new_folder(name: str, short: str) -> Path:
             break
         folder = folder.with_name(f"{stamp}-{short}-{again}")
     return folder
-
-
-def _provenance(executor: Executor) -> dict[str, Any]:
-    """What the run was made with: versions, commit, host."""
-    return {
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "versions": {name: found for name in _PACKAGES if (found := _version(name))},
-        "git_commit": _git_commit(),
-        "host": {"system": platform.platform(), "machine": platform.machine(), "cores": os.cpu_count()},
-        "executor": type(executor).__name__.lower(),
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _git_commit() -> str | None:
-    """Commit of the checkout that this package is run from, if it is one."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
-
-
-def _peak_rss_bytes() -> int:
-    """Largest resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

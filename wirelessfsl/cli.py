@@ -39,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         status: int = args.command(args)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print("interrupted", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()

@@ -18,12 +18,15 @@ class ProgressLine:
 
     def __init__(self, live: bool) -> None:
         self.live, self.begin = live, perf_counter()
+        self.before: int | None = None
 
     def __enter__(self) -> ProgressLine:
         return self
 
     def __call__(self, at: Progress) -> None:
-        left_s = (perf_counter() - self.begin) / at.round * (at.rounds - at.round)
+        if self.before is None:  # a resumed run has rounds that were played before
+            self.before = at.round - 1
+        left_s = (perf_counter() - self.begin) / (at.round - self.before) * (at.rounds - at.round)
         accuracy = ""
         if at.accuracy is not None:
             accuracy = f"  accuracy {'not known yet' if isnan(at.accuracy) else f'{at.accuracy:.3f}'}"

@@ -6,9 +6,12 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wirelessfsl.commands.parsing import Commands, load, scenario_options, tracker_options, trackers
+
+if TYPE_CHECKING:
+    from wirelessfsl.results.store import Run
 
 
 def add(commands: Commands) -> None:
@@ -16,8 +19,10 @@ def add(commands: Commands) -> None:
     bound = commands.add(
         "bound", _bound, "run fedsl or splitfed_v1 with its convergence bound, from measured constants"
     )
+    run.add_argument("scenario", metavar="SCENARIO", type=Path, nargs="?")
+    run.add_argument("--resume", metavar="DIR", type=Path, help="go on with an interrupted run, in its folder")
+    bound.add_argument("scenario", metavar="SCENARIO", type=Path)
     for sub in run, bound:
-        sub.add_argument("scenario", metavar="SCENARIO", type=Path)
         scenario_options(sub)
         sub.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/<name>/<time>-<digest>)")
 
@@ -33,8 +38,31 @@ def _run(args: argparse.Namespace) -> int:
     from wirelessfsl.api import simulate
     from wirelessfsl.results.closing import closing
 
+    if args.resume is not None:
+        print(closing(_resumed(args)))
+        return 0
+    if args.scenario is None:
+        raise ValueError("run: give a SCENARIO, or --resume DIR")
     print(closing(_simulated(args, partial(simulate, timing_only=args.timing_only, trackers=trackers(args)))))
     return 0
+
+
+def _resumed(args: argparse.Namespace) -> Run:
+    from wirelessfsl.api import resume
+    from wirelessfsl.progress import ProgressLine
+
+    given = {"SCENARIO": args.scenario, "--set": args.set, "--seed": args.seed, "--out": args.out}
+    given["--timing-only"] = args.timing_only
+    if wrong := [name for name, value in given.items() if value not in (None, [], False)]:
+        raise ValueError(f"run --resume: got {', '.join(wrong)}, but a run goes on as it began; leave that out")
+    if args.allow_code:
+        sys.path.insert(0, str(Path.cwd()))
+    with ProgressLine(sys.stderr.isatty()) as progress:
+        return resume(args.resume, report=progress, notice=_tell, allow_code=args.allow_code, trackers=trackers(args))
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _bound(args: argparse.Namespace) -> int:
@@ -52,4 +80,4 @@ def _simulated(args: argparse.Namespace, simulate: Any) -> Any:
     if why:
         print(why, file=sys.stderr)
     with ProgressLine(sys.stderr.isatty()) as progress:
-        return simulate(scenario, args.out, report=progress, notice=lambda line: print(line, file=sys.stderr))
+        return simulate(scenario, args.out, report=progress, notice=_tell)
