@@ -111,7 +111,7 @@ def resume(
         return run
     if manifest.get("watched"):
         raise ValueError(f"{folder}: what watched this run is in no checkpoint; run the scenario again")
-    if changed := differences(manifest["versions"], versions()):
+    if changed := differences(manifest.get("versions", {}), versions()):
         raise ValueError(
             f"{folder}: made with other versions, so that its numbers may differ: {changed}; install those, or run"
             f" {folder / 'scenario.yaml'} again"

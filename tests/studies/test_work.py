@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.studies.files import FAR, NO_RATE, study
+from wirelessfsl.api import simulate
+from wirelessfsl.provenance import versions
+from wirelessfsl.results.locks import locked
 from wirelessfsl.results.store import open_run
+from wirelessfsl.simulation import Progress
 from wirelessfsl.studies.claims import claimed, free
 from wirelessfsl.studies.points import Point, identity
 from wirelessfsl.studies.study import load_study
@@ -48,6 +53,34 @@ def test_what_a_killed_worker_left_is_put_aside_and_the_point_begins_anew(left: 
         (one.path / name).write_text(text)
     assert perform(one) == Ending("done")
     assert [(tmp_path / ".aside" / f"{one.path.name}-1" / name).read_text() for name in left] == [*left.values()]
+
+
+def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not(tmp_path: Path) -> None:
+    one = point(tmp_path, "set: {algorithm.rounds: 3}")
+
+    def stop(at: Progress) -> None:
+        if at.round == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(one.scenario, one.path, report=stop, timing_only=True, checkpoint_rounds=1)
+    rounds: list[int] = []
+    assert perform(one, lambda at: rounds.append(at.round)) == Ending("done")
+    assert rounds == [3]
+    whole = simulate(one.scenario, tmp_path / "whole", timing_only=True)
+    assert open_run(one.path).events.equals(whole.events)
+
+
+def test_a_run_that_somebody_else_writes_is_neither_gone_on_with_nor_moved(tmp_path: Path) -> None:
+    one = point(tmp_path)
+    give_up(one, "stopped")
+    manifest = one.path / "manifest.json"
+    manifest.write_text(json.dumps(open_run(one.path).manifest | {"versions": versions()}), encoding="utf-8")
+    with locked(one.path):
+        ending = perform(one)
+    assert ending.state == "failed"
+    assert "another process is writing to it" in ending.error
+    assert one.path.exists()
 
 
 def test_a_run_without_its_summary_is_not_finished(tmp_path: Path) -> None:

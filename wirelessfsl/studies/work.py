@@ -1,7 +1,7 @@
 """One point's run: what every worker does, in a process of this machine or of a cluster.
 
-A point is claimed, looked up and run, so that whoever else works in the same folder, it runs once. A folder that an
-earlier process left half done is moved to ``.aside`` and the point begins anew.
+A point is claimed, looked up and run, so that whoever else works in the same folder, it runs once. A run that an
+earlier process left half done goes on; where it cannot, its folder is moved to ``.aside`` and the point begins anew.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from wirelessfsl.api import simulate
+from wirelessfsl.api import resume, simulate
+from wirelessfsl.results.locks import InUse
 from wirelessfsl.results.store import Run, open_run, write_json
 from wirelessfsl.scenario import resolve
 from wirelessfsl.simulation import Progress
@@ -43,12 +44,26 @@ def perform(
         if finished(run_of(point)):
             return Ending("done")
         try:
-            if point.path.exists():
-                _set_aside(point.path)
-            simulate(point.scenario, point.path, report=report, timing_only=point.timing_only, trackers=trackers)
+            _run(point, report, trackers)
         except Exception as error:
             return Ending("failed", f"{type(error).__name__}: {error}")
     return Ending("done")
+
+
+def _run(point: Point, report: Callable[[Progress], None], trackers: Sequence[Tracker]) -> None:
+    run = run_of(point)
+    if run is not None and not run.finished:
+        try:
+            resume(point.path, report=report, trackers=trackers)
+        except InUse:
+            raise
+        except ValueError:  # of another version, with code of the user's own, or with a changed scenario.yaml
+            pass
+        else:
+            return
+    if point.path.exists():
+        _set_aside(point.path)
+    simulate(point.scenario, point.path, report=report, timing_only=point.timing_only, trackers=trackers)
 
 
 def run_of(point: Point) -> Run | None:
@@ -71,7 +86,8 @@ def give_up(point: Point, error: str) -> None:
         run = run_of(point)
         if not ours or finished(run):
             return
-        manifest = run.manifest if run else {"scenario": resolve(point.scenario), "timing_only": point.timing_only}
+        timing_only = {"timing_only": True} if point.timing_only else {}
+        manifest = run.manifest if run else {"scenario": resolve(point.scenario), **timing_only}
         point.path.mkdir(exist_ok=True)
         write_json(point.path / "manifest.json", manifest | {"status": "failed", "error": error})
 
