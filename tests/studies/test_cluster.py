@@ -54,6 +54,6 @@ def test_an_address_where_nobody_answers_is_the_users_mistake(
     assert "--address: no Ray answers at 127.0.0.1:1" in capsys.readouterr().err
 
 
-def _die(point: Point) -> Ending:
+def _die(point: Point, **_: object) -> Ending:
     os.kill(os.getpid(), signal.SIGKILL)
     return Ending("done")
