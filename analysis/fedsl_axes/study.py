@@ -7,9 +7,9 @@ Taylor importance on a cubic schedule; bits of the gradients in the client's upd
 dropout of activations; rounds between aggregations; and at last some of each. The good channel has 20 MHz and a radius
 of 100 m, the bad one 1 MHz and 400 m. VGG-19, the paper's model, is too slow on a CPU for a study over seeds.
 
-Draws fedsl_axes.png and .pdf from fedsl_axes.csv; points that stand there are not run again.
+Draws figure.png and .pdf from points.csv; points that stand there are not run again.
 
-    WIRELESSFSL_DATA=... python analysis/fedsl_axes.py [--seeds 1 2 3] [--jobs 2]
+    WIRELESSFSL_DATA=... python -m analysis.fedsl_axes.study [--seeds 1 2 3] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from statistics import mean
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from points import Point, Row, bars, column, measured, spread
 
+from analysis.points import Point, Row, bars, column, measured, spread
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.results.looks import BLACK, BLUE, STYLE, VERMILLION, WIDTH_IN
 from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
-SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
+SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
 BASE = [
     "model={name: lenet, cuts: [block2]}",
     "data={name: mnist, clients: 10, partition: {kind: dirichlet, alpha: 0.5}, test_fraction: 0.2}",
@@ -153,9 +153,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     args = parser.parse_args()
-    rows = measured(HERE / "fedsl_axes.csv", points(args.seeds), measure, args.jobs)
+    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
     tell(rows)
-    save(draw(rows), HERE / "figures" / "fedsl_axes", ("png", "pdf"))
+    save(draw(rows), HERE / "figure", ("png", "pdf"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Real MNIST (IDX files under $WIRELESSFSL_DATA/mnist; the t10k half is enough: 8,000 training and 2,000 test images),
 20 clients, Dirichlet 0.5, LeNet. Every scheme sees rounds x steps x 20 x 32 samples. Prints a Markdown table.
 
-    WIRELESSFSL_DATA=... python analysis/mnist_budget.py [--rounds 50] [--seeds 1 2 3]
+    WIRELESSFSL_DATA=... python -m analysis.mnist_budget.study [--rounds 50] [--seeds 1 2 3]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import mean, stdev
 
 from wirelessfsl import load_scenario, simulate
 
-SCENARIO = Path(__file__).parents[1] / "scenarios" / "mnist.yaml"
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "mnist.yaml"
 STEPS = 10
 SCHEMES = {
     "splitfed_v1": ["algorithm.kind=splitfed_v1"],

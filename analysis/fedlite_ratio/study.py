@@ -6,9 +6,9 @@ iid, of which five take part in an iteration with 20 samples each; SGD at 0.1. R
 before and after, as FedLite's 490x does. Sub-vectors are eight channels of a position, as where channels are stored
 last, and at 490x also eight positions of a channel. The final model is judged as it is and through the quantiser.
 
-Draws fedlite_ratio.png and .pdf from fedlite_ratio.csv; points that stand there are not run again.
+Draws figure.png and .pdf from points.csv; points that stand there are not run again.
 
-    WIRELESSFSL_DATA=... python analysis/fedlite_ratio.py [--seeds 1 2 3] [--jobs 2]
+    WIRELESSFSL_DATA=... python -m analysis.fedlite_ratio.study [--seeds 1 2 3] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import torch
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from points import Point, Row, bars, column, measured, spread
 
+from analysis.points import Point, Row, bars, column, measured, spread
 from wirelessfsl import load_scenario
 from wirelessfsl.codecs.chain import chain
 from wirelessfsl.codecs.clustering import Clustering
@@ -37,7 +37,7 @@ from wirelessfsl.scenario import dataset_of, model_of
 from wirelessfsl.simulation import Progress, play
 
 HERE = Path(__file__).parent
-SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
+SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
 BATCH, NUMBERS, CORRECTION = 20, 9216, 1e-3
 CODEBOOKS = (
     (1152, 8, "channels"),
@@ -160,9 +160,9 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     args = parser.parse_args()
-    rows = measured(HERE / "fedlite_ratio.csv", points(args.seeds, args.iterations), measure, args.jobs)
+    rows = measured(HERE / "points.csv", points(args.seeds, args.iterations), measure, args.jobs)
     tell(rows)
-    save(draw(rows), HERE / "figures" / "fedlite_ratio", ("png", "pdf"))
+    save(draw(rows), HERE / "figure", ("png", "pdf"))
 
 
 if __name__ == "__main__":

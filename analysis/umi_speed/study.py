@@ -15,9 +15,9 @@ never, with correlated shadowing; NR on 20 MHz each way (FDD), FDMA in equal sha
 * stand in fading of 30 km/h: no scene of its own, it tells apart what fades do and what places do;
 * drive, straight on at 30 km/h and back at the edges, which leaves them uniform over the square as where they stood.
 
-Draws umi_speed.png and .pdf from umi_speed.csv; points that stand there are not run again.
+Draws figure.png and .pdf from points.csv; points that stand there are not run again.
 
-    WIRELESSFSL_DATA=... python analysis/umi_speed.py [--seeds 1 2 3 4 5] [--jobs 2]
+    WIRELESSFSL_DATA=... python -m analysis.umi_speed.study [--seeds 1 2 3 4 5] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from points import Point, Row, column, measured
 
+from analysis.points import Point, Row, column, measured
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.records import COMPUTE, SERVER, TRANSFER
 from wirelessfsl.results.looks import BLACK, COLOURS, STYLE, WIDTH_IN
 from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
-SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
+SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
 CLIENTS, EDGE_M, TARGET = 10, 300, 0.9
 BASE = [
     f"data={{name: mnist, clients: {CLIENTS}, partition: {{kind: iid}}, test_fraction: 0.2}}",
@@ -228,9 +228,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     args = parser.parse_args()
-    rows = measured(HERE / "umi_speed.csv", points(args.seeds), measure, args.jobs)
+    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
     tell(rows)
-    save(draw(rows), HERE / "figures" / "umi_speed", ("png", "pdf"))
+    save(draw(rows), HERE / "figure", ("png", "pdf"))
 
 
 if __name__ == "__main__":

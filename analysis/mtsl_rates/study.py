@@ -5,9 +5,9 @@ its own samples, so that one rate for both must suit the steeper. Real MNIST as 
 classes each, LeNet cut after block1, plain SGD; a grid of client and server rates, on the diagonal one rate for both.
 What is told is the first round with a mean accuracy of 0.9 on clients' own tasks, up to round 40, and the last one.
 
-Draws mtsl_rates.png and .pdf from mtsl_rates.csv; points that stand there are not run again.
+Draws figure.png and .pdf from points.csv; points that stand there are not run again.
 
-    WIRELESSFSL_DATA=... python analysis/mtsl_rates.py [--seeds 1 2 3] [--jobs 2]
+    WIRELESSFSL_DATA=... python -m analysis.mtsl_rates.study [--seeds 1 2 3] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from statistics import mean
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from points import Point, Row, column, measured, spread
 
+from analysis.points import Point, Row, column, measured, spread
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.results.looks import BLACK, STYLE, WIDTH_IN
 from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
-SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
+SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
 RATES = (0.01, 0.03, 0.1, 0.3)
 ROUNDS, EVERY, AIM = 40, 2, 0.9
 CHANGES = [
@@ -110,9 +110,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     args = parser.parse_args()
-    rows = measured(HERE / "mtsl_rates.csv", points(args.seeds), measure, args.jobs)
+    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
     tell(rows)
-    save(draw(rows), HERE / "figures" / "mtsl_rates", ("png", "pdf"))
+    save(draw(rows), HERE / "figure", ("png", "pdf"))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ LeNet, cut after block1, is trained on real MNIST as in ``scenarios/mnist.yaml``
 $WIRELESSFSL_DATA/mnist; the t10k half is enough), but for a few rounds only. The activations of 32 test images at the
 cut then go through every codec over its knob. Drawn is the relative error |x - x'|_2 / |x|_2 against the bits of the
 payload, without the frame's headers, per number; raw ones have 32. Random codecs are drawn once, with a fixed key; what
-comes back without any error is left out. Writes codec_error.png and .pdf, and prints the numbers.
+comes back without any error is left out. Writes figure.png and .pdf, and prints the numbers.
 
-    WIRELESSFSL_DATA=... python analysis/codec_error.py [--out analysis/figures] [--rounds 20]
+    WIRELESSFSL_DATA=... python -m analysis.codec_error.study [--out analysis/codec_error] [--rounds 20]
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from wirelessfsl.results.store import RunWriter
 from wirelessfsl.scenario import dataset_of
 from wirelessfsl.simulation import Progress, play
 
-SCENARIO = Path(__file__).parents[1] / "scenarios" / "mnist.yaml"
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "mnist.yaml"
 BATCH = 32
 FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 THRESHOLDS = (1.5, 1.0, 0.7, 0.4, 0.2, 0.1, 0.02)
@@ -161,7 +161,7 @@ def _columns(found: Sequence[Point]) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "figures")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--rounds", type=int, default=20)
     args = parser.parse_args()
     x = activations(args.rounds)
@@ -172,7 +172,7 @@ def main() -> None:
             for link, bits, error in found:
                 print(f"{bits:8.4f} bits  error {error:9.3g}  {link}")
     figure = draw(panels)
-    (pdf,) = save(figure, args.out / "codec_error", ("pdf",))
+    (pdf,) = save(figure, args.out / "figure", ("pdf",))
     figure.savefig(pdf.with_suffix(".png"), dpi=200)
 
 

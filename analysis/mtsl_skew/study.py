@@ -6,9 +6,9 @@ that average the whole model, the halves, or the server's half alone, on the sam
 over clients of the accuracy on test samples with the client's own mix of classes. Each scheme has a rule that suits it:
 mtsl Adam at 0.001, the others, which learn less with Adam, momentum SGD at 0.05.
 
-Draws mtsl_skew.png and .pdf from mtsl_skew.csv; points that stand there are not run again.
+Draws figure.png and .pdf from points.csv; points that stand there are not run again.
 
-    WIRELESSFSL_DATA=... python analysis/mtsl_skew.py [--seeds 1 2 3] [--jobs 2]
+    WIRELESSFSL_DATA=... python -m analysis.mtsl_skew.study [--seeds 1 2 3] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from points import Point, Row, bars, column, measured, spread
 
+from analysis.points import Point, Row, bars, column, measured, spread
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.results.looks import COLOURS, STYLE, WIDTH_IN
 from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
-SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
+SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
 BUDGET = "rounds: 60, local_steps: 5, batch_size: 16"
 RULE = f"{BUDGET}, optimizer: {{kind: sgd, lr: 0.05, momentum: 0.9}}"
 SPLIT = "model={name: lenet, cuts: [block1]}"
@@ -112,9 +112,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     args = parser.parse_args()
-    rows = measured(HERE / "mtsl_skew.csv", points(args.seeds), measure, args.jobs)
+    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
     tell(rows)
-    save(draw(rows), HERE / "figures" / "mtsl_skew", ("png", "pdf"))
+    save(draw(rows), HERE / "figure", ("png", "pdf"))
 
 
 if __name__ == "__main__":

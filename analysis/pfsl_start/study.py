@@ -10,9 +10,9 @@ round.
 Setting 2: a client has mostly two classes (450 of 500); told is the mean over clients of the macro-F1 of these two on
 the client's own test samples, for PFSL when its last five rounds, the personal ones, begin, and after them.
 
-Draws pfsl_start.png and .pdf from pfsl_start.csv; points that stand there are not run again.
+Draws figure.png and .pdf from points.csv; points that stand there are not run again.
 
-    WIRELESSFSL_DATA=... python analysis/pfsl_start.py [--seeds 1 2 3] [--jobs 2]
+    WIRELESSFSL_DATA=... python -m analysis.pfsl_start.study [--seeds 1 2 3] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from time import perf_counter
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from points import Point, Row, bars, column, measured, spread
 from sklearn.metrics import f1_score
 
+from analysis.points import Point, Row, bars, column, measured, spread
 from wirelessfsl import load_scenario
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import apply
@@ -40,7 +40,7 @@ from wirelessfsl.simulation import Outcome, play
 from wirelessfsl.streams import stream
 
 HERE = Path(__file__).parent
-SCENARIO = HERE.parent / "scenarios" / "mnist.yaml"
+SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
 IMAGES = Path(os.environ["WIRELESSFSL_DATA"]) / "cifar10-images-12k.zip"
 SAMPLES, ROUNDS, PERSONAL, BATCH, CLASSES = (50, 150, 500), 20, 5, 32, 10
 CUTS = {
@@ -187,9 +187,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     args = parser.parse_args()
-    rows = measured(HERE / "pfsl_start.csv", points(args.seeds), measure, args.jobs)
+    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
     tell(rows)
-    save(draw(rows), HERE / "figures" / "pfsl_start", ("png", "pdf"))
+    save(draw(rows), HERE / "figure", ("png", "pdf"))
 
 
 if __name__ == "__main__":
