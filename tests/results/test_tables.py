@@ -330,6 +330,9 @@ def test_namesakes_are_told_apart_by_what_differs(tmp_path: Path) -> None:
 def test_another_kind_is_said_without_the_fields_it_brings() -> None:
     settings = [{"fading": {"kind": "rician", "k_factor_db": 6.0}}, {"fading": {"kind": "rayleigh"}}]
     assert labels(["a", "a"], settings) == ["a (fading=rician)", "a (fading=rayleigh)"]
+    narrow, wide = ({"kind": "rician", "k_factor_db": k} for k in (3.0, 6.0))
+    told = labels(["a", "a", "a"], [{"fading": each} for each in (narrow, wide, {"kind": "rayleigh"})])
+    assert told == ["a (fading=rician, k_factor_db=3)", "a (fading=rician, k_factor_db=6)", "a (fading=rayleigh)"]
 
 
 @pytest.mark.parametrize(

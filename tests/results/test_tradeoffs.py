@@ -70,7 +70,7 @@ def test_what_goes_with_the_setting_does_not_part_a_line_and_another_setting_doe
     zipped = [{"data": {"clients": n}, "devices": [{"count": n}]} for n in (2, 4)]
     assert lines(*zipped) == ["s"]
     crossed = [{"data": {"clients": n}, "codecs": {"bits": bits}} for n in (2, 4) for bits in (4, 8)]
-    assert lines(*crossed) == ["splitfed_v1 (bits=4)", "splitfed_v1 (bits=8)"]
+    assert lines(*crossed) == ["s (bits=4)", "s (bits=8)"]
     alone = [{"data": {"clients": n}, "algorithm": {"kind": kind}} for n, kind in ((2, "pfsl"), (4, "mtsl"))]
     assert lines(*alone) == ["pfsl", "mtsl"]
 

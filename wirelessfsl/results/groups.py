@@ -1,9 +1,10 @@
 """Which runs belong together, and what to call them: runs of one scenario that differ only by seed are repetitions.
 
-A group carries its scenario's name; where several scenarios share a name (a sweep, an option given by hand), the
-settings in which they differ are added, so that every label in a figure or table says what is meant. Runs that do not
-even differ by seed are equal by construction: one of them counts, or a spread would look smaller than it is.
-Timing-only runs stand apart and are called so: they have no accuracy, and estimated sizes where sizes depend on data.
+A group carries its scenario's name, or its scheme's where scenarios of several schemes share a name (a sweep); where
+that is not enough, the settings in which they differ are added, so that every label in a figure or table says what is
+meant. Runs that do not even differ by seed are equal by construction: one of them counts, or a spread would look
+smaller than it is. Timing-only runs stand apart and are called so: they have no accuracy, and estimated sizes where
+sizes depend on data.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from wirelessfsl.results.store import Run
+
+
+OWN = ", own models"
+"""Behind whose accuracy is a mean over clients' own models, each on its own test samples: not that of one model."""
+Setting = tuple[str, ...]
+"""The path of a setting."""
 
 
 class Group(NamedTuple):
@@ -38,9 +45,11 @@ def group(runs: Sequence[Run]) -> list[Group]:
     for run in once(runs)[0]:
         together.setdefault((run.timing_only, _settings(run)), []).append(run)
     members = [tuple(found) for found in together.values()]
-    called = [found[0].name + (", timing-only" if found[0].timing_only else "") for found in members]
-    names = labels(called, [json.loads(settings) for _, settings in together])
-    return [Group(name, found) for name, found in zip(names, members, strict=True)]
+    settings = [json.loads(text) for _, text in together]
+    timed = [", timing-only" * found[0].timing_only for found in members]
+    names = [found[0].name + also for found, also in zip(members, timed, strict=True)]
+    kinds = [each.get("algorithm", {}).get("kind", "") + also for each, also in zip(settings, timed, strict=True)]
+    return [Group(label, found) for label, found in zip(called(names, kinds, settings), members, strict=True)]
 
 
 def once(runs: Sequence[Run]) -> tuple[list[Run], list[Repeat]]:
@@ -72,6 +81,25 @@ def told_apart(paths: Sequence[Path]) -> list[str]:
     return ["-".join(each[-depth:]) for each in whole]
 
 
+def called(names: Sequence[str], kinds: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str]:
+    """A label for each scenario: its name, or its scheme where several have the name, and what tells namesakes apart.
+
+    names: of the scenarios; empty where there is no one name.
+    kinds: of their algorithms.
+    settings: of the scenarios, nested plain data.
+
+    >>> called(["a", "b"], ["pfsl", "mtsl"], [{"x": 1}, {"x": 2}])
+    ['a', 'b']
+    >>> called(["a", "a", "a"], ["pfsl", "pfsl", "mtsl"], [{"x": 1}, {"x": 2}, {"x": 1}])
+    ['pfsl (x=1)', 'pfsl (x=2)', 'mtsl']
+    """
+    schemes = defaultdict(set)
+    for name, kind in zip(names, kinds, strict=True):
+        schemes[name].add(kind)
+    first = [name if name and len(schemes[name]) == 1 else kind for name, kind in zip(names, kinds, strict=True)]
+    return labels(first, settings)
+
+
 def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str]:
     """A label for each scenario: its name, and where names repeat the settings that tell the namesakes apart.
 
@@ -84,24 +112,30 @@ def labels(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str
     ['a (codecs=top_k+zstd)', 'a']
     """
     flat = [dict(leaves(values)) for values in settings]
-    namesakes, shared = Counter(names), defaultdict[str, Counter[tuple[tuple[str, ...], Any]]](Counter)
-    for name, own in zip(names, flat, strict=True):
-        shared[name].update(own.items())
+    inside = [{path: (name, *_kinds(path, own)) for path in own} for name, own in zip(names, flat, strict=True)]
+    alike = Counter(context for name, each in zip(names, inside, strict=True) for context in {(name,), *each.values()})
+    shared = Counter(
+        (each[path], path, value) for each, own in zip(inside, flat, strict=True) for path, value in own.items()
+    )
     found = []
-    for name, own in zip(names, flat, strict=True):
-        differ = [path for path, value in own.items() if shared[name][path, value] < namesakes[name]]
-        # Another kind brings other fields: the kind says it all.
-        kinds = tuple(path[:-1] for path in differ if path[-1] == "kind")
-        told = [path for path in differ if path[-1] == "kind" or not any(path[: len(kind)] == kind for kind in kinds)]
+    for name, own, each in zip(names, flat, inside, strict=True):
         said: dict[str, list[str]] = {}
-        for path in told:
-            said.setdefault(_word(path), []).append(_text(own[path]))
-        differences = ", ".join(f"{word}={'+'.join(each)}" for word, each in said.items())
-        found.append(f"{name} ({differences})" if told else name)
+        for path, value in own.items():
+            if shared[each[path], path, value] < alike[each[path]]:
+                said.setdefault(_word(path), []).append(_text(value))
+        differences = ", ".join(f"{word}={'+'.join(texts)}" for word, texts in said.items())
+        found.append(f"{name} ({differences})" if said else name)
     return found
 
 
-def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _kinds(path: Setting, own: dict[Setting, Any]) -> Iterator[tuple[Setting, Any]]:
+    """The kinds that a setting is one of: another kind brings other settings, so only those of equal kinds compare."""
+    for depth in range(1, len(path)):
+        if (kind := (*path[:depth], "kind")) in own and kind != path:
+            yield kind, own[kind]
+
+
+def leaves(value: Any, path: Setting = ()) -> Iterator[tuple[Setting, Any]]:
     """The single settings in nested plain data, each with its path."""
     match value:
         case dict():
@@ -114,7 +148,7 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
             yield path, value
 
 
-def _word(path: tuple[str, ...]) -> str:
+def _word(path: Setting) -> str:
     """The last name of a setting that says something: ``algorithm.kind`` is the algorithm."""
     return [path[0], *(part for part in path[1:] if part != "kind" and not part.isdigit())][-1]
 

@@ -11,13 +11,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from wirelessfsl.results.axes import Axis
-from wirelessfsl.results.groups import labels, leaves
+from wirelessfsl.results.groups import OWN, Setting, called, leaves
 from wirelessfsl.results.metrics import Reached, convergence, reached
 from wirelessfsl.results.store import Run
-
-OWN = ", own models"
-"""Behind whose accuracy is a mean over clients' own models, each on its own test samples: not that of one model."""
-Setting = tuple[str, ...]
 
 
 class Point(NamedTuple):
@@ -76,21 +72,6 @@ def tradeoffs(runs: Sequence[Run], axis: Axis, target_accuracy: float) -> list[L
         Line(label + OWN * any(run.personal for run in found), kind, _points(found, axis, target_accuracy))
         for label, kind, found in zip(told, kinds, lines, strict=True)
     ]
-
-
-def called(names: Sequence[str], kinds: Sequence[str], settings: Sequence[dict[str, Any]]) -> list[str]:
-    """What lines or points are called that differ by scheme first: their names, or schemes and what differs in each.
-
-    names: of scenarios; empty where there is no one name.
-    kinds: of their algorithms.
-    settings: of the scenarios, nested plain data.
-
-    >>> called(["a", "b"], ["pfsl", "pfsl"], [{"x": 1}, {"x": 2}])
-    ['a', 'b']
-    >>> called(["a", "a", "a"], ["pfsl", "pfsl", "mtsl"], [{"x": 1}, {"x": 2}, {"x": 1}])
-    ['pfsl (x=1)', 'pfsl (x=2)', 'mtsl']
-    """
-    return list(names) if "" not in names and len(set(names)) == len(names) else labels(kinds, settings)
 
 
 def _goes_with(values: Sequence[float | str], others: Sequence[str | None]) -> bool:

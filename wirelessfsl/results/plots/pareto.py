@@ -18,14 +18,13 @@ from matplotlib.lines import Line2D
 
 from wirelessfsl.results.columns import Floats, Mask
 from wirelessfsl.results.fronts import front
-from wirelessfsl.results.groups import Group
+from wirelessfsl.results.groups import OWN, Group
 from wirelessfsl.results.looks import COLUMN_IN, DARK, STYLE, WIDTH_IN, SchemeLook, scheme_look
 from wirelessfsl.results.metrics import reached
 from wirelessfsl.results.plots.scales import logarithmic
 from wirelessfsl.results.plots.sheets import curve_of, groups_of, sheet, wrapped
 from wirelessfsl.results.prefixes import Scale, scale
 from wirelessfsl.results.store import Run
-from wirelessfsl.results.tradeoffs import OWN, called
 
 NUMBERED, LINE_IN = 9, 0.13
 """So many scenarios on fronts at most are numbered and named; height of a line of names."""
@@ -99,8 +98,7 @@ def pareto(runs: Sequence[Run], target_accuracy: float, width_in: float = COLUMN
         for scheme, look in dict(zip(schemes, looks, strict=True)).items()
     ]
     legend.append(Line2D([], [], color=DARK, linewidth=0.8, label="front"))
-    names = called([found.runs[0].name for found in groups], kinds, [_settings(found) for found in groups])
-    texts = [wrapped(f"{number}: {names[i]}", int(18 * width_in)) for i, number in numbers.items()]
+    texts = [wrapped(f"{number}: {groups[i].label}", int(18 * width_in)) for i, number in numbers.items()]
     layout = "".join(panels) if width_in >= WIDTH_IN else "AB;CC" if "C" in panels else "AB"
     with rc_context(STYLE):
         rows = layout.count(";") + 1
@@ -122,10 +120,6 @@ def pareto(runs: Sequence[Run], target_accuracy: float, width_in: float = COLUMN
             )
         figure.legend(handles=legend, loc="outside lower center", ncols=columns)
     return figure
-
-
-def _settings(found: Group) -> dict[str, Any]:
-    return {key: value for key, value in found.runs[0].scenario.items() if key not in ("name", "seed")}
 
 
 def _costs(groups: Sequence[Group], accuracy: float | None) -> Floats:
