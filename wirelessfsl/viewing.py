@@ -66,7 +66,7 @@ def against(runs: Sequence[Run], x: str, allow_code: bool = False) -> Axis:
     known: dict[str, float] = {}
     values: dict[Path, float | str] = {}
     for run in runs:
-        network = json.dumps([run.scenario[part] for part in ("network", "devices", "server", "data")])
+        network = json.dumps([run.scenario.get(part) for part in ("network", "devices", "server", "data")])
         if network not in known:
             file = run.path / "scenario.yaml"
             of_seeds = [quantity.of(load_scenario(file, seed=seed, allow_code=allow_code)) for seed in seeds]

@@ -12,7 +12,10 @@ from matplotlib.figure import Figure
 from tests.results import scripted
 from wirelessfsl.results.axes import setting
 from wirelessfsl.results.bands import mean_interval
+from wirelessfsl.results.plots.convergence import convergence
+from wirelessfsl.results.plots.fairness import fairness
 from wirelessfsl.results.plots.pareto import pareto
+from wirelessfsl.results.plots.stacked import energy
 from wirelessfsl.results.plots.tradeoff import tradeoff
 from wirelessfsl.results.store import Run
 from wirelessfsl.results.tradeoffs import tradeoffs
@@ -51,6 +54,10 @@ def legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+def rows(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].get_yticklabels()]
+
+
 def test_a_line_has_what_differs_by_the_setting_and_the_seed_alone(runs: list[Run]) -> None:
     first, second = tradeoffs(runs, setting(runs, BANDWIDTH), 0.8)
     assert (first.label, first.kind) == ("fedavg", "fedavg")
@@ -84,6 +91,10 @@ def test_accuracy_of_own_models_is_marked(tmp_path: Path) -> None:
                 (runs[-1].path / "models").mkdir()
     assert [line.label for line in tradeoffs(runs, setting(runs, BANDWIDTH), 0.8)] == ["mtsl, own models", "fedavg"]
     assert legend(pareto(runs, 0.8)) == ["mtsl, own models", "fedavg", "front"]
+    narrow = runs[::2]
+    assert legend(convergence(narrow)) == ["mtsl, own models", "fedavg"]
+    assert rows(fairness(narrow)) == ["mtsl, own models", "fedavg"]
+    assert rows(energy(narrow)) == ["mtsl", "fedavg"]
 
 
 def test_a_kind_on_the_axis_brings_its_fields_along(tmp_path: Path) -> None:

@@ -84,58 +84,82 @@ def _plot(args: argparse.Namespace) -> int:
     runs = open_runs(folders) if folders else []
     from wirelessfsl.results.groups import told_apart
     from wirelessfsl.results.looks import COLUMN_IN, WIDTH_IN
-    from wirelessfsl.results.plots.kinds import KINDS
+    from wirelessfsl.results.plots.kinds import KINDS, fit
     from wirelessfsl.results.plots.sheets import save
     from wirelessfsl.results.plots.timeline import shown_round, timeline
     from wirelessfsl.scenario.problems import ScenarioError
+    from wirelessfsl.viewing import against
 
-    if args.round is not None:
-        for run in runs:
-            shown_round(run, args.round)
     given = [*(run.path for run in runs), *scenarios]
     folder = args.out or (runs[0].path / "plots" if len(runs) == len(given) == 1 else Path("plots"))
-    named = [
-        *zip(told_apart([path.with_suffix("") if path in scenarios else path for path in given]), given, strict=True)
-    ]
+    names = told_apart([path.with_suffix("") if path in scenarios else path for path in given])
+    named = dict(zip(given, names, strict=True))
     width_in = WIDTH_IN if args.width == "page" else COLUMN_IN
-    files, empty = 0, []
+    files = 0
+    empty: list[str] = []
 
     def drawn(kind: str) -> dict[str, Callable[[], Figure]]:
-        """The figures of a kind, by name."""
+        """The figures of a kind, by name; ValueError if none of the runs has what it shows."""
         if kind in NETWORK_PLOTS:
             return {
                 kind if len(given) == 1 else f"{kind}-{name}": partial(_network, kind, path, args)
-                for name, path in named
+                for path, name in named.items()
             }
-        if kind in STUDY_PLOTS:
-            return {kind: partial(_study, kind, runs, width_in, args)}
         if kind == "timeline":
-            each = zip(named, runs, strict=True)
             return {
-                kind if len(runs) == 1 else f"{kind}-{name}": partial(timeline, [run], width_in, args.round)
-                for (name, _), run in each
+                kind if len(runs) == 1 else f"{kind}-{named[run.path]}": partial(timeline, [run], width_in, args.round)
+                for run in _fitting(kind, runs, partial(shown_round, round=args.round))
             }
-        return {kind: partial(KINDS[kind], runs, width_in)}
+        fitting = _fitting(kind, runs, partial(fit, kind))
+        if kind == "tradeoff":
+            fitting = _fitting(kind, fitting, lambda run: against([run], args.x, args.allow_code))
+        if kind in STUDY_PLOTS:
+            return {kind: partial(_study, kind, fitting, width_in, args)}
+        return {kind: partial(KINDS[kind], fitting, width_in)}
 
+    figures: list[tuple[str, Callable[[], Figure]]] = []
     for kind in kinds:
-        for name, draw in drawn(kind).items():
-            try:
-                figure = draw()
-            except ScenarioError:  # of all its figures: told once
-                raise
-            except ValueError as error:
-                if args.kind:
-                    raise ValueError(f"{name}: {error}") from error
-                empty.append(f"{name}: {error}")
-                continue
-            for file in save(figure, folder / name, args.format or FORMATS):
-                print(file)
-                files += 1
+        try:
+            figures += drawn(kind).items()
+        except ValueError as error:
+            if args.kind or (kind == "timeline" and args.round is not None):
+                raise ValueError(f"{kind}: {error}") from error
+            empty.append(f"{kind}: {error}")
+    for name, draw in figures:
+        try:
+            figure = draw()
+        except ScenarioError:  # of all its figures: told once
+            raise
+        except ValueError as error:
+            if args.kind:
+                raise ValueError(f"{name}: {error}") from error
+            empty.append(f"{name}: {error}")
+            continue
+        for file in save(figure, folder / name, args.format or FORMATS):
+            print(file)
+            files += 1
     if not files:
         raise ValueError("\n".join(empty))
     for line in empty:
         print(f"left out {line}", file=sys.stderr)
     return 0
+
+
+def _fitting(kind: str, runs: Sequence[Run], check: Callable[[Run], object]) -> list[Run]:
+    """The runs that pass a check; why others are left out is told, and raised if none passes."""
+    fitting, unfit = [], []
+    for run in runs:
+        try:
+            check(run)
+        except ValueError as error:
+            unfit.append(error)
+        else:
+            fitting.append(run)
+    if not fitting:
+        raise unfit[0]
+    for why in unfit:
+        print(f"{kind}: left out {why}", file=sys.stderr)
+    return fitting
 
 
 def _network(kind: str, path: Path, args: argparse.Namespace) -> Figure:

@@ -21,7 +21,7 @@ from wirelessfsl.results.bands import FEW, mean_interval, stepped
 from wirelessfsl.results.columns import Floats
 from wirelessfsl.results.looks import COLUMN_IN, GREY, STYLE, WIDTH_IN, SchemeLook
 from wirelessfsl.results.plots.sheets import (
-    called,
+    called_by_accuracy,
     curve_legend,
     curve_looks,
     curve_of,
@@ -51,7 +51,7 @@ def convergence(runs: Sequence[Run], width_in: float = COLUMN_IN) -> Figure:
         f"total energy ({joules.unit})": lambda curve: curve.energy_j / joules.factor,
         f"total traffic ({traffic.unit})": lambda curve: curve.bytes / traffic.factor,
     }
-    legend: list[Any] = [*curve_legend(groups, called(groups), width_in)]
+    legend: list[Any] = [*curve_legend(groups, called_by_accuracy(groups), width_in)]
     if told := interval_text(groups):
         legend.append(Patch(facecolor=GREY, alpha=0.5, label=told))
     rows = 2 if width_in < WIDTH_IN else 1

@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from wirelessfsl.results.looks import BLACK, COLUMN_IN, DARK, INTERVAL, STYLE, WHITE
-from wirelessfsl.results.metrics import client_accuracy
 from wirelessfsl.results.plots.sheets import (
     AXIS_IN,
-    called,
+    accuracies_of,
+    called_by_accuracy,
     curve_looks,
-    curve_of,
     groups_of,
     name_rows,
     row_names,
@@ -38,11 +37,8 @@ def fairness(runs: Sequence[Run], width_in: float = COLUMN_IN) -> Figure:
     Below the points mean and standard deviation over clients, and the worst client; each is the mean over the seeds.
     """
     groups = groups_of(runs)
-    for run in runs:
-        curve_of(run)
-        if not client_accuracy(run.evaluations).size:
-            raise ValueError(f"{run.path}: no accuracy of single clients; no client has test samples of its own")
-    names = row_names(called(groups), width_in)
+    accuracies = [[accuracies_of(run) for run in found.runs] for found in groups]
+    names = row_names(called_by_accuracy(groups), width_in)
     legend = [
         Line2D([], [], label=f"a client{seeds_of_all(groups)}", color=DARK, marker="o", **POINTS),
         Line2D([], [], label="mean ± std", **INTERVAL),
@@ -51,8 +47,7 @@ def fairness(runs: Sequence[Run], width_in: float = COLUMN_IN) -> Figure:
     with rc_context(STYLE):
         figure, legend_columns = sheet(legend, AXIS_IN + rows_in(names), width_in)
         axis = figure.subplots()
-        for row, (found, look) in enumerate(zip(groups, curve_looks(groups), strict=True)):
-            each = [100 * client_accuracy(run.evaluations) for run in found.runs]
+        for row, (each, look) in enumerate(zip(accuracies, curve_looks(groups), strict=True)):
             lanes = row - 0.1 + LANES * (np.arange(len(each)) - (len(each) - 1) / 2) / len(each)
             for accuracy, lane in zip(each, lanes, strict=True):
                 axis.plot(accuracy, np.full(accuracy.size, lane), color=look.colour, marker=look.marker, **POINTS)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,7 +17,8 @@ from matplotlib.textpath import TextPath
 
 from wirelessfsl.results import metrics
 from wirelessfsl.results.bands import FEW
-from wirelessfsl.results.groups import Group, group
+from wirelessfsl.results.columns import Floats
+from wirelessfsl.results.groups import OWN, Group, group
 from wirelessfsl.results.looks import STYLE, Look, SchemeLook, scheme_looks
 from wirelessfsl.results.store import Run
 
@@ -54,9 +56,13 @@ def groups_of(runs: Sequence[Run]) -> list[Group]:
     if not runs:
         raise ValueError("no run given; give at least one run folder")
     for run in runs:
-        if not run.facts.start_s.size:
-            raise ValueError(f"{run.path}: no events in the run; it stopped before anything happened, run it again")
+        with_facts(run)
     return group(runs)
+
+
+def with_facts(run: Run) -> None:
+    if not run.facts.start_s.size:
+        raise ValueError(f"{run.path}: no events in the run; it stopped before anything happened, run it again")
 
 
 def curve_of(run: Run) -> metrics.Curve:
@@ -68,6 +74,15 @@ def curve_of(run: Run) -> metrics.Curve:
     return curve
 
 
+def accuracies_of(run: Run) -> Floats:
+    """Final accuracy of every client, in %."""
+    curve_of(run)
+    accuracy: Floats = 100 * metrics.client_accuracy(run.evaluations)
+    if not accuracy.size:
+        raise ValueError(f"{run.path}: no accuracy of single clients; no client has test samples of its own")
+    return accuracy
+
+
 def sheet(legend: Sequence[Patch | Line2D], height_in: float, width_in: float) -> tuple[Figure, int]:
     """A figure with room for the panels and, below them, a legend of as many columns as its texts allow."""
     texts = [str(entry.get_label()).split("\n") for entry in legend]
@@ -75,7 +90,7 @@ def sheet(legend: Sequence[Patch | Line2D], height_in: float, width_in: float) -
         (TextPath((0, 0), line, size=8).get_extents().width / 72 for text in texts for line in text), default=0
     )
     columns = max(1, min(len(legend), 5, int((width_in + 0.1) / (HANDLE_IN + longest_in))))
-    rows = -(-len(legend) // columns) * max((len(text) for text in texts), default=0)
+    rows = max(int(column.sum()) for column in np.array_split([len(text) for text in texts], columns))
     return Figure(figsize=(width_in, height_in + 0.1 + LEGEND_ROW_IN * rows), layout="constrained"), columns
 
 
@@ -128,6 +143,12 @@ def patch(look: Look, label: str) -> Patch:
 def called(groups: Sequence[Group]) -> list[str]:
     """The labels of the groups, with their numbers of seeds where :func:`seeds_of_all` says nothing."""
     return [found.label if seeds_of_all(groups) else counted(found) for found in groups]
+
+
+def called_by_accuracy(groups: Sequence[Group]) -> list[str]:
+    """The same, saying whose accuracy is that of own models."""
+    owners = [any(run.personal for run in found.runs) for found in groups]
+    return [name + OWN * own for name, own in zip(called(groups), owners, strict=True)]
 
 
 def seeds_of_all(groups: Sequence[Group]) -> str:
