@@ -66,3 +66,11 @@ def test_a_confidence_is_a_share(value: str, capsys: pytest.CaptureFixture[str])
 def test_an_unknown_baseline_is_told_with_the_rows(folders: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", *folders, "--baseline", "nix"]) == 2
     assert capsys.readouterr().err == "baseline: got 'nix', which is none of the rows: split; fedavg\n"
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_line(
+    folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / f"{'x' * 251}.csv"  # as long as a name may be, and too long with what is added while it is written
+    assert main(["compare", *folders, "--out", str(out)]) == 2
+    assert capsys.readouterr().err == f"{out}: cannot be written: File name too long; give another file with --out\n"

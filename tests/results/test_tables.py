@@ -163,6 +163,22 @@ def test_a_baseline_that_is_none_or_several_of_the_rows_is_refused(tmp_path: Pat
         compare(runs, baseline="x")
 
 
+def test_of_several_baselines_each_is_that_of_the_rows_on_its_network(tmp_path: Path) -> None:
+    def run(kind: str, hz: float, slower: float) -> Run:
+        return scripted.write_run(
+            tmp_path / f"{kind}{hz}", "s", slower=slower, algorithm={"kind": kind}, network={"bandwidth_hz": hz}
+        )
+
+    runs = [run("fedavg", 1.0, 4.0), run("mtsl", 1.0, 2.0), run("fedavg", 5.0, 0.5), run("mtsl", 5.0, 1.0)]
+    rows = compare([*runs, run("mtsl", 9.0, 1.0)], baseline="fedavg")
+    assert [row.baseline for row in rows] == [True, False, True, False, False]
+    gains = [row.costs[0].gain for row in rows]
+    assert [gain and gain.time_s and gain.time_s.value for gain in gains] == pytest.approx([1, 2, 1, 0.5, None])
+    told = as_text(rows).splitlines()
+    assert "what the baseline of equal data, devices, server and network takes" in told[-2]
+    assert told[-1].startswith("-: no ratio where there is no such baseline, a run of either did not get there")
+
+
 def test_the_text_table_is_aligned_and_says_what_was_not_reached(runs: list[Run]) -> None:
     lines = as_text(compare(runs, [0.95])).splitlines()
     heads = "scenario  runs  final accuracy  best accuracy  time to 0.95 (s)  energy to 0.95 (J)  traffic to 0.95 (kB)"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from wirelessfsl.results.exports import FORMATS, Rows
 
+T = TypeVar("T")
 SUFFIXES = {".txt": "text", ".csv": "csv", ".json": "json", ".tex": "latex", ".parquet": "parquet"}
 
 
@@ -43,4 +45,13 @@ def hand_out(text: str, out: Path | None) -> None:
         return
     from wirelessfsl.results.store import write_text
 
-    write_text(out, text)
+    write(out, write_text, text)
+
+
+def write(out: Path, writer: Callable[[Path, T], None], what: T) -> None:
+    """Write a file; ValueError where that cannot be."""
+    try:
+        writer(out, what)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ValueError(f"{out}: cannot be written: {why}; give another file with --out") from error

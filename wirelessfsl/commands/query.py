@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from wirelessfsl.commands.exporting import export, export_options, form_of
+from wirelessfsl.commands.exporting import export, export_options, form_of, write
 from wirelessfsl.commands.parsing import Commands
 
 
@@ -36,7 +36,7 @@ def _query(args: argparse.Namespace) -> int:
     if form in ("json", "parquet") and len({*table.column_names}) < table.num_columns:
         raise ValueError("query: two columns have one name; give one of them another by AS")
     if form == "parquet":
-        write_table(args.out, table)
+        write(args.out, write_table, table)
     else:
         export(form, table.column_names, plain(table), args.out)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from wirelessfsl.commands.exporting import write
 from wirelessfsl.commands.parsing import Commands, open_runs, share
 
 
@@ -36,9 +37,6 @@ def _report(args: argparse.Namespace) -> int:
     runs = open_runs(args.runs)
     references = [Reference(each.line, each.link, each.text) for each in cited(*(run.scenario for run in runs))]
     page = report(runs, args.target_accuracy, references, args.title)
-    try:
-        write_text(args.out, page)
-    except OSError as error:
-        raise ValueError(f"{args.out}: cannot be written: {error.strerror}; give another file with --out") from error
+    write(args.out, write_text, page)
     print(f"{args.out}: {len(page.encode()) / 1e6:.1f} MB")
     return 0

@@ -10,16 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, NamedTuple
 
-from wirelessfsl.results.groups import Group, group
+from wirelessfsl.results.groups import Group, group, leaves
 from wirelessfsl.results.intervals import NONE, Interval, Ratio, ratio, student
 from wirelessfsl.results.metrics import Curve, Reached, convergence, reached
 
 if TYPE_CHECKING:
     from wirelessfsl.results.store import Run
+
+
+SURROUNDINGS = ("data", "devices", "server", "network")
+"""The parts of a scenario in which rows that are measured by each other are equal, if there is a choice."""
 
 
 class Spread(NamedTuple):
@@ -108,18 +113,19 @@ def compare(
     runs: run folders, any number of seeds of any number of scenarios.
     targets: accuracies, 0 to 1, to which time, energy and bytes are counted; without any, to the last evaluation, in a
         run that has none to the end of what is known.
-    baseline: a row's label, scheme or name, or one of its run folders, whose costs are divided by every row's.
+    baseline: a row's label, scheme or name, or one of its run folders, whose costs are divided by every row's. Of
+        several such rows, as in a study of many channels, each is that of the rows with its :data:`SURROUNDINGS`.
     confidence: of the intervals, in (0, 1).
 
-    Raises ValueError if the baseline is none of the rows, or several.
+    Raises ValueError if the baseline is none of the rows, or several of equal surroundings.
     """
     groups = group(runs)
     goals: list[float | None] = [*dict.fromkeys(targets)] or [None]
-    base = None if baseline is None else _named(groups, baseline)
+    bases: list[int | None] = [None] * len(groups) if baseline is None else _bases(groups, baseline)
     curves = [[convergence(run.evaluations) for run in members] for _, members in groups]
     found = [[_found(*each, goal) for goal in goals] for each in zip((g.runs for g in groups), curves, strict=True)]
     rows = []
-    for i, ((label, members), own) in enumerate(zip(groups, curves, strict=True)):
+    for i, ((label, members), own, base) in enumerate(zip(groups, curves, bases, strict=True)):
         evaluated = [curve.accuracy for curve in own if curve.accuracy.size]
         ends = [end for run, curve in zip(members, own, strict=True) if (end := _end(run, curve))]
         rows.append(
@@ -211,15 +217,21 @@ def _kind(run: Run) -> str:
     return str(run.scenario.get("algorithm", {}).get("kind", ""))
 
 
-def _named(groups: Sequence[Group], baseline: str) -> int:
-    """The row that a baseline's name means: a label comes before a scheme, a scenario's name and a folder."""
+def _bases(groups: Sequence[Group], baseline: str) -> list[int | None]:
+    """By row the one that it is measured by: a label comes before a scheme, a scenario's name and a folder."""
     folder = Path(baseline).resolve()
     fits = [i for i, each in enumerate(groups) if each.label == baseline] or [
         i
         for i, (_, runs) in enumerate(groups)
         if baseline in (_kind(runs[0]), runs[0].name) or any(run.path.resolve() == folder for run in runs)
     ]
-    if len(fits) != 1:
+    if len(fits) == 1:
+        return [fits[0]] * len(groups)
+    around = [
+        {path: value for path, value in leaves(runs[0].scenario) if path[0] in SURROUNDINGS and value is not None}
+        for _, runs in groups
+    ]
+    if not fits or any(around[i] == around[j] for i, j in combinations(fits, 2)):
         allowed = "; ".join(each.label for each in groups)
         raise ValueError(f"baseline: got {baseline!r}, which is {'several' if fits else 'none'} of the rows: {allowed}")
-    return fits[0]
+    return [next((i for i in fits if around[i] == own), None) for own in around]

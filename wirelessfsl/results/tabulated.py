@@ -162,9 +162,10 @@ def _missed(row: Row, cost: Cost) -> str:
 
 
 def _compared(rows: Sequence[Row], percent: str) -> Iterator[str]:
-    base = next((row for row in rows if row.baseline), None)
-    if base is None:
+    bases = [row.label for row in rows if row.baseline]
+    if not bases:
         return
+    base = bases[0] if len(bases) == 1 else "the baseline of equal data, devices, server and network"
     found = [ratio for row in rows if not row.baseline for cost in row.costs for ratio in cost.gain or () if ratio]
     how = {ratio.paired for ratio in found if not math.isnan(ratio.interval.low)}
     ways = {
@@ -174,11 +175,12 @@ def _compared(rows: Sequence[Row], percent: str) -> Iterator[str]:
     }
     means = "ratio of geometric means"
     interval = f" [{percent} confidence interval on logarithms, {ways[frozenset(how)]}]" if how else ""
-    yield f"times faster, less: what {base.label} takes over what the row takes, {means}{interval}"
+    yield f"times faster, less: what {base} takes over what the row takes, {means}{interval}"
     if any(cost.gain is None for row in rows for cost in row.costs):
+        nowhere = "there is no such baseline, " if len(bases) > 1 else ""
         yield (
-            "-: no ratio where a run of either did not get there, or to its end, where one row has own models and the"
-            " other one model, or where a cost is 0"
+            f"-: no ratio where {nowhere}a run of either did not get there, or to its end, where one row has own models"
+            " and the other one model, or where a cost is 0"
         )
 
 
