@@ -193,6 +193,22 @@ def test_scenarios_that_differ_in_one_number_are_a_line_against_it(tree: Tree) -
     assert numbers(line["y"]).tolist() == [3 * 20.0, 2 * 20.0]  # in the second round of 10 s
 
 
+def test_a_line_has_no_mean_over_the_lucky_seeds_and_tells_own_models(tmp_path: Path) -> None:
+    runs = [
+        scripted.write_run(
+            tmp_path / f"{hz:g}-{seed}", "own", seed, lift=-0.12 if (hz, seed) == (5e6, 2) else 0.0,
+            algorithm={"kind": "mtsl"}, network={"bandwidth_hz": hz}, status="interrupted",
+        )
+        for hz in (1e6, 5e6) for seed in (1, 2)
+    ]  # fmt: skip
+    charts = Tree(report(runs)).charts
+    final, time, _ = [each for each in charts if each["layout"]["xaxis"]["title"]["text"] == "network.bandwidth_hz"]
+    assert time["layout"]["yaxis"]["title"]["text"] == "time to accuracy 0.8 (s)"
+    np.testing.assert_equal(numbers(time["traces"][0]["y"]), [20.0, np.nan])
+    assert numbers(final["traces"][0]["y"]) == pytest.approx([90.0, 84.0])
+    assert {each["traces"][0]["name"] for each in (final, time)} == {"mtsl, own models"}
+
+
 def test_settings_that_differ_are_told_apart_from_those_that_all_have(tree: Tree) -> None:
     start = tree.rows.index(["", "algorithm.kind", "network.bandwidth_hz"])
     assert tree.rows[start + 1 : start + 4] == [

@@ -1,7 +1,8 @@
 """What a setting does: accuracy, time and energy against every number in which scenarios differ and nothing else.
 
 Scenarios that are equal but for that number make a line; a point is a mean over seeds. Time and energy are to the
-highest accuracy asked for that all seeds of some scenario reached, else of the whole run.
+highest accuracy asked for that all seeds of some scenario reached, else of the whole run; a mean over some of the seeds
+is none.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from wirelessfsl.results.groups import Group, labels, leaves
+from wirelessfsl.results.groups import OWN, Group, labels, leaves
 from wirelessfsl.results.looks import SchemeLook, scheme_looks
 from wirelessfsl.results.prefixes import scale
 from wirelessfsl.results.report.charts import Chart, Trace, chart, packed, stroke, text
-from wirelessfsl.results.tables import Spread, compare
+from wirelessfsl.results.tables import Spread, compare, spread
 
 WIDE = 30
 """An axis whose largest number is more than so many times its smallest is logarithmic."""
@@ -33,13 +34,18 @@ def tradeoffs(groups: Sequence[Group], targets: Sequence[float]) -> list[Chart]:
     for i, target in enumerate(sorted(set(targets))):
         if any(row.costs[i].time_s.n == row.runs for row in rows):
             costs, goal = [row.costs[i] for row in rows], f"to accuracy {target:g}"
-    points = [(row.final_accuracy, cost.time_s, cost.energy_j) for row, cost in zip(rows, costs, strict=True)]
+    points = [
+        (row.final_accuracy, *((spread([]),) * 2 if cost.missed else (cost.time_s, cost.energy_j)))
+        for row, cost in zip(rows, costs, strict=True)
+    ]
     charts = []
     for path in dict.fromkeys(path for each in flat for path, value in each.items() if type(value) in (int, float)):
         if lines := _lines(path, flat, [found.runs[0].timing_only for found in groups]):
             firsts = [scenarios[line[0]] for line in lines]
             kinds = [each.get("algorithm", {}).get("kind", "") for each in firsts]
-            named = list(zip(labels(kinds, firsts), scheme_looks(kinds), strict=True))
+            owners = [any(rows[i].personal for i in line) for line in lines]
+            names = [name + OWN * own for name, own in zip(labels(kinds, firsts), owners, strict=True)]
+            named = list(zip(names, scheme_looks(kinds), strict=True))
             charts += _against(path, [[(flat[i][path], points[i]) for i in line] for line in lines], named, goal)
     return charts
 
@@ -63,7 +69,7 @@ def _against(
     charts = []
     for i, (title, unit) in enumerate((("Final accuracy", "%"), (f"Time {goal}", "s"), (f"Energy {goal}", "J"))):
         spreads = [[point[i] for _, point in line] for line in lines]
-        known = [spread.mean for line in spreads for spread in line if spread.n]
+        known = [each.mean for line in spreads for each in line if each.n]
         if not known:
             continue
         factor, shown = (0.01, "%") if unit == "%" else scale(unit, max(known))
@@ -73,15 +79,15 @@ def _against(
                 "mode": "lines+markers",
                 "name": text(label),
                 "x": packed([value for value, _ in line]),
-                "y": packed([spread.mean / factor for spread in found]),
-                "error_y": {"array": packed([spread.std / factor for spread in found]), "thickness": 1},
+                "y": packed([each.mean / factor for each in found]),
+                "error_y": {"array": packed([each.std / factor for each in found]), "thickness": 1},
                 **stroke(look),
                 "hovertemplate": f"%{{y:.4g}} {shown} at %{{x:.6g}}<extra>%{{fullData.name}}</extra>",
             }
             for line, found, (label, look) in zip(lines, spreads, named, strict=True)
         ]
         caption = "Mean and sample standard deviation over seeds" + (
-            "." if unit == "%" else ", of the runs that got there; no point where none did."
+            "." if unit == "%" else "; no point where a run did not get there."
         )
         charts.append(
             chart(
