@@ -101,7 +101,7 @@ def test_a_grid_tries_every_combination_and_finds_the_best(tmp_path: Path) -> No
         assert [row["name"] for row in DictReader(file)] == [f"trial_{i:04d}" for i in range(27)]
 
 
-@pytest.mark.parametrize("kind", ["tpe", "nsga2, population: 6"])
+@pytest.mark.parametrize("kind", ["tpe", pytest.param("nsga2, population: 6", marks=pytest.mark.slow)])
 def test_a_sampler_comes_nearer_to_the_best_than_chance(tmp_path: Path, kind: str) -> None:
     trials = optimised(tmp_path, Model(far_from_6), f"  trials: 36\n  sampler: {{kind: {kind}}}\n")
     costs = [trial.objectives[0] for trial in trials]

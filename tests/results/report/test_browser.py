@@ -47,6 +47,7 @@ def _read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_read")
+@pytest.mark.slow
 def test_every_figure_is_drawn_and_a_scenario_can_be_hidden(runs: list[Run], browse: Callable[[str], Opened]) -> None:
     opened = browse(report(runs))
     assert opened.console == []
