@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.textpath import TextPath
 
+from wirelessfsl.files import write
 from wirelessfsl.results import metrics
 from wirelessfsl.results.bands import FEW
 from wirelessfsl.results.columns import Floats
@@ -34,7 +36,8 @@ def save(figure: Figure, path: Path, formats: Iterable[str] = ("pdf", "png", "sv
     path: the file without its suffix; its folder is made.
     formats: "pdf", "png" (300 dpi) and "svg".
 
-    Returns the files written. Raises ValueError where nothing can be written.
+    Returns the files written, each whole or not there. Raises ValueError where nothing can be written, NoSpace if the
+    disk is full.
     """
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     files = []
@@ -43,7 +46,9 @@ def save(figure: Figure, path: Path, formats: Iterable[str] = ("pdf", "png", "sv
         with rc_context(STYLE):
             for suffix in formats:
                 files.append(path.with_name(f"{path.name}.{suffix}"))
-                figure.savefig(files[-1], dpi=300, metadata=undated.get(suffix))
+                content = BytesIO()
+                figure.savefig(content, format=suffix, dpi=300, metadata=undated.get(suffix))
+                write(files[-1], content.getvalue())
     except OSError as error:
         where = files[-1] if files else path.parent
         raise ValueError(
