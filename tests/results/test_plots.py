@@ -21,7 +21,7 @@ from wirelessfsl.results.looks import COLUMN_IN, looks, words
 from wirelessfsl.results.moments import moment
 from wirelessfsl.results.plots.convergence import convergence
 from wirelessfsl.results.plots.kinds import KINDS
-from wirelessfsl.results.plots.sheets import save
+from wirelessfsl.results.plots.sheets import save, sheet
 from wirelessfsl.results.plots.stacked import energy, latency
 from wirelessfsl.results.plots.timeline import timeline
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
@@ -235,6 +235,15 @@ def test_figures_are_saved_as_equal_files_and_leave_no_global_state(runs: list[R
         assert file.read_bytes() == (tmp_path / "a" / file.name).read_bytes()
     assert b"/Type3" not in files[0].read_bytes()  # in the PDF
     assert dict(rcParams) == before
+
+
+def test_a_figure_that_no_page_has_room_for_is_refused() -> None:
+    entries = [Rectangle((0, 0), 1, 1, label=f"scenario {i} of a hundred") for i in range(300)]
+    with pytest.raises(
+        ValueError, match=r"would be 52 in high; give fewer runs, or draw tradeoff or pareto of so many"
+    ):
+        sheet(entries, 1.0, COLUMN_IN)
+    assert sheet(entries[:100], 1.0, COLUMN_IN)[0].get_figheight() == pytest.approx(18.1)
 
 
 def test_a_full_disk_has_no_half_of_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,8 @@ def battery(runs: Sequence[Run], width_in: float = COLUMN_IN) -> Figure:
 
 def _draw_charge(axis: Axes, left: Sequence[Sequence[Charge]], curves: Sequence[SchemeLook]) -> None:
     """Mean and range over the devices of each group, on the instants at which a round of one of them ended."""
-    fullest = scale("J", max(float(charge.left_j[0]) for each in left for charge in each))
+    most_j = max(float(charge.left_j[0]) for each in left for charge in each)
+    fullest = scale("J", most_j)
     longest = scale("s", max(float(charge.time_s[-1]) for each in left for charge in each))
     for each, look in zip(left, curves, strict=True):
         if each:
@@ -105,5 +106,5 @@ def _draw_charge(axis: Axes, left: Sequence[Sequence[Charge]], curves: Sequence[
     axis.set_xlabel(f"simulated time ({longest.unit})")
     axis.set_ylabel(f"energy left ({fullest.unit})")
     axis.set_xlim(left=0)
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.05 * most_j / fullest.factor)
     axis.grid(True)

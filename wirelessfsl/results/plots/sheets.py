@@ -25,6 +25,8 @@ from wirelessfsl.results.looks import STYLE, Look, SchemeLook, scheme_looks
 from wirelessfsl.results.store import Run
 
 LEGEND_ROW_IN, HANDLE_IN, AXIS_IN = 0.17, 0.52, 0.5
+HIGHEST_IN = 22.0
+"""Of a figure: two pages."""
 ROWS_IN = 7.5
 """Height that the rows of a figure may take together."""
 
@@ -89,14 +91,20 @@ def accuracies_of(run: Run) -> Floats:
 
 
 def sheet(legend: Sequence[Patch | Line2D], height_in: float, width_in: float) -> tuple[Figure, int]:
-    """A figure with room for the panels and, below them, a legend of as many columns as its texts allow."""
+    """A figure with room for the panels and, below them, a legend of as many columns as its texts allow.
+
+    Raises ValueError for one that nobody could print.
+    """
     texts = [str(entry.get_label()).split("\n") for entry in legend]
     longest_in = max(
         (TextPath((0, 0), line, size=8).get_extents().width / 72 for text in texts for line in text), default=0
     )
     columns = max(1, min(len(legend), 5, int((width_in + 0.1) / (HANDLE_IN + longest_in))))
     rows = max(int(column.sum()) for column in np.array_split([len(text) for text in texts], columns))
-    return Figure(figsize=(width_in, height_in + 0.1 + LEGEND_ROW_IN * rows), layout="constrained"), columns
+    height_in += 0.1 + LEGEND_ROW_IN * rows
+    if height_in > HIGHEST_IN:
+        raise ValueError(f"would be {height_in:.0f} in high; give fewer runs, or draw tradeoff or pareto of so many")
+    return Figure(figsize=(width_in, height_in), layout="constrained"), columns
 
 
 def curve_looks(groups: Sequence[Group]) -> list[SchemeLook]:
