@@ -226,6 +226,7 @@ def test_fairness_has_a_point_a_client_and_their_mean_std_and_worst(runs: list[R
     assert spread.get_xdata() == pytest.approx([mean - std, mean, mean + std])
     assert worst.get_xdata() == pytest.approx([fmean(map(min, each))])
     assert texts(figure) == ["a client, 3\N{NO-BREAK SPACE}seeds", "mean ± std", "worst"]
+    assert max(axis.get_xticks()) <= 100
 
 
 def test_batteries_hold_what_was_not_drawn_and_last_by_what_a_round_draws(runs: list[Run]) -> None:

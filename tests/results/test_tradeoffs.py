@@ -15,6 +15,7 @@ from wirelessfsl.results.bands import mean_interval
 from wirelessfsl.results.plots.convergence import convergence
 from wirelessfsl.results.plots.fairness import fairness
 from wirelessfsl.results.plots.pareto import pareto
+from wirelessfsl.results.plots.scales import logarithmic
 from wirelessfsl.results.plots.stacked import energy
 from wirelessfsl.results.plots.tradeoff import tradeoff
 from wirelessfsl.results.store import Run
@@ -167,6 +168,14 @@ def test_axes_are_logarithmic_when_asked_and_words_have_places(runs: list[Run]) 
 def test_a_figure_without_sense_is_refused(runs: list[Run], x: str, target: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tradeoff(runs, setting(runs, x), target)
+
+
+def test_a_wide_logarithmic_axis_has_a_tick_a_decade() -> None:
+    panel = Figure().subplots()
+    panel.plot([0.02, 5.0], [1.0, 1.0])
+    logarithmic(panel, "x", 0.02, 5.0)
+    low, high = panel.get_xlim()
+    assert [tick for tick in panel.get_xticks() if low < tick < high] == pytest.approx([0.1, 1.0])
 
 
 def test_a_logarithmic_axis_of_words_is_refused(runs: list[Run]) -> None:

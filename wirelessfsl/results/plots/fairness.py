@@ -55,6 +55,8 @@ def fairness(runs: Sequence[Run], width_in: float = COLUMN_IN) -> Figure:
             axis.plot([mean - std, mean, mean + std], [row + 0.3] * 3, **INTERVAL)
             axis.plot(worst, row + 0.3, **WORST)
         name_rows(axis, names)
+        low, _ = axis.get_xlim()
+        axis.set_xticks([tick for tick in axis.get_xticks() if low <= tick <= 100])  # a bar may go further
         axis.set_xlabel("final test accuracy of a client (%)")
         figure.legend(handles=legend, loc="outside lower center", ncols=legend_columns)
     return figure

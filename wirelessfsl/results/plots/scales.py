@@ -19,7 +19,7 @@ def logarithmic(panel: Axes, which: Literal["x", "y"], low: float, high: float, 
     """
     panel.set(**{f"{which}scale": "log"})
     axis = panel.xaxis if which == "x" else panel.yaxis
-    subs = (1, 2, 5) if high < 10 * low else (1, 3) if high < 1000 * low else (1,)
+    subs = (1, 2, 5) if high < 10 * low else (1, 3) if high < 100 * low else (1,)
     axis.set_major_locator(FixedLocator(places) if 0 < len(places) <= TICKED else LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
