@@ -20,6 +20,7 @@ from wirelessfsl.studies.points import Point, identity
 from wirelessfsl.studies.study import load_study
 from wirelessfsl.studies.table import row_of
 from wirelessfsl.studies.work import Ending, finished, give_up, perform, run_of
+from wirelessfsl.trackers.tensorboard import TensorBoard
 
 
 def point(tmp_path: Path, rest: str = "") -> Point:
@@ -98,6 +99,15 @@ def test_a_point_that_fails_says_why_in_its_folder(tmp_path: Path) -> None:
     assert ending.state == "failed"
     assert "round 1, simulated time" in ending.error
     assert row_of(one) | {"error": ending.error, "status": "failed"} == row_of(one)
+
+
+def test_a_point_that_fails_before_its_run_begins_says_why_too(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    (blocked := tmp_path / "board").touch()
+    one = point(tmp_path)
+    assert perform(one, trackers=[TensorBoard(blocked)]).state == "failed"
+    row = row_of(one)
+    assert (row["status"], "cannot be written" in row["error"]) == ("failed", True)
 
 
 def test_a_point_that_was_given_up_is_failed_though_it_never_began(tmp_path: Path) -> None:

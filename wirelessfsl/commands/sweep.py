@@ -86,6 +86,6 @@ def _sweep(args: argparse.Namespace) -> int:
         print(outcome(study.search, trial_rows(study.search, trials)), end="")
         print(f"table: {study.out / 'trials.csv'}")
         return int(any(trial.status == "failed" for trial in trials))
-    failed = sum(row["status"] == "failed" for row in table.rows.values())
-    print(f"{len(table.rows) - failed} of {len(table.rows)} points finished; table: {study.out / 'points.csv'}")
-    return 1 if failed else 0
+    finished = sum(map(table.finished, study.points))
+    print(f"{finished} of {len(study.points)} points finished; table: {study.out / 'points.csv'}")
+    return int(finished < len(study.points))

@@ -7,6 +7,7 @@ earlier process left half done goes on; where it cannot, its folder is moved to 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,8 +46,12 @@ def perform(
             return Ending("done")
         try:
             _run(point, report, trackers)
+        except InUse as error:  # by a run of its own: what it comes to is not ours to say
+            return Ending("failed", str(error))
         except Exception as error:
-            return Ending("failed", f"{type(error).__name__}: {error}")
+            told = f"{type(error).__name__}: {error}"
+            _fail(point, told)
+            return Ending("failed", told)
     return Ending("done")
 
 
@@ -83,11 +88,18 @@ def finished(run: Run | None) -> bool:
 def give_up(point: Point, error: str) -> None:
     """Write into the folder of a point whose worker could not do it that it failed, and why."""
     with claimed(point.path.parent, point.digest) as ours:
-        run = run_of(point)
-        if not ours or finished(run):
-            return
-        timing_only = {"timing_only": True} if point.timing_only else {}
-        manifest = run.manifest if run else {"scenario": resolve(point.scenario), **timing_only}
+        if ours:
+            _fail(point, error)
+
+
+def _fail(point: Point, error: str) -> None:
+    """Write into a point's folder that it failed and why, unless it says so or is finished."""
+    run = run_of(point)
+    if finished(run) or (run and run.manifest["status"] == "failed"):
+        return
+    timing_only = {"timing_only": True} if point.timing_only else {}
+    manifest = run.manifest if run else {"scenario": resolve(point.scenario), **timing_only}
+    with suppress(OSError):  # a full disk may be what went wrong
         point.path.mkdir(exist_ok=True)
         write_json(point.path / "manifest.json", manifest | {"status": "failed", "error": error})
 
