@@ -16,6 +16,7 @@ from tests.studies.files import study
 from wirelessfsl.results.folders import run_folders
 from wirelessfsl.results.groups import once
 from wirelessfsl.results.store import open_run
+from wirelessfsl.studies.local import start
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +56,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("undisturbed")
     subprocess.run(command(study(folder, AXES), folder / "out"), check=True)
     return (folder / "out" / "points.csv").read_bytes()
+
+
+def test_ctrl_c_while_the_server_of_workers_loads_shows_no_traceback() -> None:
+    press = "start(); os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)"
+    script = f"import os, signal; from multiprocessing import forkserver; from {start.__module__} import start; {press}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert not done.stderr
 
 
 def holds_each_run_once(out: Path) -> bool:

@@ -11,7 +11,7 @@ import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.forkserver import ensure_running
@@ -45,9 +45,14 @@ class _Worker(NamedTuple):
 
 
 def start() -> None:
-    """Start the server that forks workers; it loads its modules while this process goes on."""
+    """Start the server that forks workers; it loads its modules while this process goes on, deaf to Ctrl-C."""
     get_context("forkserver").set_forkserver_preload([*PRELOADED])
-    ensure_running()
+    resource_tracker.ensure_running()  # or the server starts it and lets Ctrl-C in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def cores() -> int:
@@ -154,6 +159,7 @@ def _said(code: int) -> str:
 def _work(point: Point, connection: Connection, trackers: Sequence[Tracker]) -> None:
     """A worker's life."""
     os.setpgrp()  # out of reach of the terminal's Ctrl-C
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     Thread(target=_end_with_parent, daemon=True).start()
     last_s = -_REPORT_S
 
