@@ -20,7 +20,7 @@ from wirelessfsl.results.store import open_run
 from wirelessfsl.simulation import Progress
 from wirelessfsl.studies.display import Lines
 from wirelessfsl.studies.local import local
-from wirelessfsl.studies.points import Point
+from wirelessfsl.studies.points import RESERVED, Point
 from wirelessfsl.studies.study import load_study
 from wirelessfsl.studies.sweeping import sweep
 
@@ -61,6 +61,8 @@ def test_the_table_has_a_row_for_each_point_with_its_axes_and_numbers(swept: Pat
         assert int(row["uplink_bytes"]) == run.summary["bytes"]["uplink"]
         assert row["time_to_0.9_s"] == ""
     assert list(found[0])[-1] == "error"
+    own = {name for name in found[0] if not name.startswith(("time_to_", "energy_to_"))}
+    assert own - {"network.medium.bandwidth_hz", "seed"} == RESERVED
 
 
 def test_a_rerun_skips_what_is_finished_and_runs_what_is_missing_into_an_equal_table(swept: Path) -> None:
@@ -108,6 +110,14 @@ def test_a_point_that_fails_stands_in_the_table_and_the_others_go_on(tmp_path: P
     found = rows(tmp_path / "out")
     assert [row["status"] for row in found] == ["completed", "completed", "failed", "failed"]
     assert all("nothing can happen any more" in row["error"] for row in found[2:])
+
+
+def test_the_folder_of_a_run_is_no_folder_for_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.json").write_text("{}")
+    assert main(["sweep", str(study(tmp_path)), "--out", str(tmp_path / "out")]) == 2
+    assert "out: is the folder of a run; give another with --out" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.json"]
 
 
 @pytest.mark.parametrize(

@@ -280,10 +280,10 @@ def test_a_tracker_that_cannot_work_says_what_to_do(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     pytest.importorskip("mlflow")
     board = TensorBoard(tmp_path / "file")
-    board.check()
     assert refused(lambda: board.begin(tmp_path / "runs" / "x", {})) == (
         f"--tensorboard {tmp_path}/file/runs/x: cannot be written: Not a directory; give another folder"
     )
+    assert refused(board.check) == f"--tensorboard {board.folder}: cannot be written: File exists; give another folder"
     for uri, why in (("nonsense://x", "unsupported URI"), ("http://127.0.0.1:9", "Connection refused")):
         for said in refused(MLflow(uri).check), refused(lambda uri=uri: MLflow(uri).begin(tmp_path / "x", {})):
             assert said.startswith(f"--mlflow {uri}: ")

@@ -39,7 +39,7 @@ def cluster(
 
     Raises ValueError if Ray is not installed, or the address does not answer.
     """
-    ray = _ray()
+    ray = library()
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     try:
         if port.isdecimal():  # Ray itself would wait for minutes
@@ -68,7 +68,8 @@ def cluster(
         ray.shutdown()
 
 
-def _ray() -> Any:
+def library() -> Any:
+    """Ray. Raises ValueError if it is not installed."""
     try:
         import ray
     except ImportError as error:

@@ -13,7 +13,10 @@ from typing import Any
 from wirelessfsl.scenario import Scenario, digest
 from wirelessfsl.studies.axes import Change
 
-RESERVED = frozenset({"name", "status", "digest", "path", "error", "rounds", "accuracy", "loss"})
+RESERVED = frozenset(
+    {"name", "status", "digest", "path", "error", "rounds", "simulated_s", "accuracy", "loss", "best_accuracy"}
+    | {"energy_j", "devices_energy_j", "uplink_bytes", "downlink_bytes"}
+)
 """Columns of the table that an axis of alternatives might be called, too."""
 
 

@@ -32,12 +32,15 @@ def sweep(study: Study, engine: Engine, show: Show) -> Table:
     engine: where points run.
     show: told how it goes.
 
-    Raises ValueError if the folder cannot be made. What else ends a sweep early leaves the table written.
+    Raises ValueError if the folder cannot be made or is one of a run. What else ends a sweep early leaves the table
+    written.
     """
     try:
         study.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{study.out}: cannot be made: {error.strerror}; give another folder with --out") from error
+    if (study.out / "manifest.json").exists():
+        raise ValueError(f"{study.out}: is the folder of a run; give another with --out")
     with alone(study.out):
         write_text(study.out / "study.yaml", study.file.read_text(encoding="utf-8"))
     table = Table(study)

@@ -6,7 +6,8 @@ TensorBoard keeps 32-bit floats; the exact numbers are in the run folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,22 +33,20 @@ class TensorBoard:
     clients: bool = False
 
     def check(self) -> None:
-        """Raise ValueError if TensorBoard is not installed."""
+        """Raise ValueError if TensorBoard is not installed or its log directory cannot be made."""
         _library()
+        with _writable(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
 
     def begin(self, folder: Path, scenario: Mapping[str, Any]) -> _Events:
         """Open the event file. Raises ValueError if TensorBoard is not installed or the file cannot be written."""
         event, writer = _library()
         folder = folder.absolute()
         own = self.folder / folder.parent.name / folder.name
-        try:
+        with _writable(own):
             own.mkdir(parents=True, exist_ok=True)
             # Its name must hold "tfevents"; without the hour, a run made again replaces what it had written.
             file = (own / "events.out.tfevents.0.wirelessfsl").open("wb")
-        except OSError as error:
-            raise ValueError(
-                f"--tensorboard {own}: cannot be written: {error.strerror}; give another folder"
-            ) from error
         events = _Events(event, writer(file), self.clients)
         events.write(file_version="brain.Event:2")
         text = {"dtype": "DT_STRING", "string_val": [f"```yaml\n{to_yaml(scenario)}```".encode()]}
@@ -73,6 +72,14 @@ class _Events:
 
     def end(self, run: Run) -> None:
         self.writer.close()
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"--tensorboard {folder}: cannot be written: {error.strerror}; give another folder") from error
 
 
 def _library() -> tuple[Any, Any]:
