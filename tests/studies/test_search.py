@@ -94,6 +94,8 @@ def test_every_choice_and_both_ends_of_every_range_are_tried_beforehand(tmp_path
         ("a.b: {whole: [1, 2]}", "a.b.whole: unknown key, allowed: int, float, choice, split, step, log, of, between"),
         ("a.b: {split: [0.1, 1.9], of: 2, between: [a.b, a.c]}", "got [0.1, 1.9], must be shares from 0 to 1"),
         ("a.b: {split: [0.1, 0.9], of: 2}", "a.b: must have split, of and between, such as {split: "),
+        ("a.b: {split: [0.1, 0.9], of: 2, between: 3}", "a.b: must have split, of and between"),
+        ("trial: {choice: {x: {}, y: {set: {seed: 2}}}}", "trial is a column of the table; give the axis another name"),
         ("a.b: {split: [0.1, 0.9], of: 0, between: [a.b, a.c]}", "a.b.of: got 0, must be a number > 0"),
         ("a.b: {split: [0.1, 0.9], of: 2, between: [a.b, a.b]}", "a.b: must have split, of and between"),
     ],

@@ -97,6 +97,15 @@ def test_sets_of_the_command_line_come_last(tmp_path: Path) -> None:
     assert load_study(file, tmp_path, ["algorithm.rounds=7"]).points[0].scenario.algorithm.rounds == 7
 
 
+def test_a_set_that_undoes_an_axis_is_refused_and_one_that_changes_some_of_it_is_not(tmp_path: Path) -> None:
+    file = study(
+        tmp_path, "axes: {grid: {scheme: {a: {set: {algorithm.rounds: 2, data.clients: 2}}, b: {}}}, seeds: 2}"
+    )
+    load_study(file, tmp_path, ["algorithm.rounds=5"])
+    with pytest.raises(ScenarioError, match=r"axes.seeds: has no effect beside --set seed=4; leave one out$"):
+        load_study(file, tmp_path, ["seed=4"])
+
+
 def test_the_digest_leaves_out_name_and_host_and_minds_all_else(tmp_path: Path) -> None:
     def digest(*sets: str, timing_only: bool = False) -> str:
         return load_study(study(tmp_path), tmp_path, sets, timing_only=timing_only).points[0].digest
@@ -145,14 +154,19 @@ axes:
         ("axes: {seeds: 2}\nwhere: [{drop: {seed: [1, 2]}}]", "where.0.drop: leaves nothing"),
         ("axes: {seeds: 2}\nwhere: [{keep: {seed: [1, 2]}}]", "where.0.keep: leaves out nothing"),
         ("axes: {grid: {a: {x: {}}}}\nwhere: [{keep: {a: {at_least: 1}}}]", "at_least and at_most are for numbers"),
-        ("axes: {seeds: 2}\npattern: x", "pattern: two points are called x; say in pattern what sets them apart"),
+        ("axes: {seeds: 2}\npattern: x", "pattern: two points are called x: is a value given twice? Else say"),
         ("axes: {seeds: 2}\npattern: '{speed}'", "pattern: got 'speed', no axis (did you mean seed?)"),
         (f"axes: {{seeds: 2}}\npattern: '{'x' * 200}{{seed}}'", "has more than 200 characters"),
         ("axes: {grid: {seed: [1]}, seeds: 2}", "axes.seeds: seed is on another axis, too"),
         ("axes: {seeds: 10001}", "axes.seeds: got 10001, must be a list of seeds or how many, 1 to 10,000"),
         (f"axes: {{seeds: 9999, grid: {{data.clients: {[*range(11)]}}}}}", "axes: make 109,989 points, must be"),
         ("axes: {grid: {seed: []}}", "axes.grid.seed: must be a list of one value or more"),
-        ("axes: {grid: {status: {x: {}}}}", "status is a column of points.csv; give the axis"),
+        ("axes: {grid: {scheme: {}}}", "axes.grid.scheme: must be a list of one value or more"),
+        ("axes: {grid: {energy_j: {x: {}}}}", "energy_j is a column of the table; give the axis another name"),
+        ("axes: {seeds: 2}\nset: {seed: 3}", "8:13 set.seed: has no effect beside the axis seed; leave one out"),
+        ("axes: {grid: {data.clients: [2], data: [{name: digits, clients: 2}]}}", "data undoes data.clients of an"),
+        ("axes: {seeds: 2}\nwhere: [{}]", "where.0: is empty; say keep or drop"),
+        ("axes: {grid: {status: {x: {}}}}", "status is a column of the table; give the axis"),
         ("name: again", "name: given twice, first in line 1"),
         ("axes: {grid: {a: {x: {base: none.yaml}}}}", "none.yaml: cannot be read: No such file or directory"),
         ("axes: {seeds: 2}\nset: {algorithm.rounds: 0}", "8:25 algorithm.rounds: got 0, must be >= 1"),
@@ -175,7 +189,9 @@ def test_a_problem_of_some_points_names_one_of_them(tmp_path: Path) -> None:
 
 def test_a_base_is_needed(tmp_path: Path) -> None:
     (file := tmp_path / "s.yaml").write_text("axes: {seeds: 2}")
-    with pytest.raises(ScenarioError, match=r"base is missing: a scenario file, or a scenario in place"):
+    with pytest.raises(
+        ScenarioError, match=r":1:1 base: missing, must be given: a scenario file, or a scenario in place"
+    ):
         load_study(file, tmp_path)
 
 

@@ -6,7 +6,7 @@ has points by hand, ``seeds`` repeats all of them. The points of a study are the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path as File
 from typing import Any, NamedTuple
 
@@ -50,12 +50,15 @@ class Axes:
     """Reads the section ``axes`` of a study and the changes in it.
 
     document: the study's file.
+    set: changes of all points, made before those of the axes.
+    sets: changes ``path=value`` made after them.
     problems: mistakes found; nothing is read where they are.
     """
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
+    def __init__(self, document: Document, sets: Sequence[str] = ()) -> None:
+        self.document, self.sets = document, sets
         self.problems: list[Problem] = []
+        self.set = self.changes(("set",), document.data["set"]) if "set" in document.data else ()
 
     def read(self, axes: Any) -> Iterator[Axis]:
         """The axes in the order of the product."""
@@ -81,7 +84,7 @@ class Axes:
 
     def grid(self, at: Path, name: str, given: Any) -> Axis:
         """An axis of values, or of named alternatives."""
-        if isinstance(given, dict):
+        if isinstance(given, dict) and given:
             choices = [self._alternative((*at, label), name, label, each) for label, each in given.items()]
         else:
             values = enumerate(self._values(at, given))

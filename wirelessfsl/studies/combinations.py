@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
@@ -52,7 +52,8 @@ def combinations(reader: Axes, axes: Sequence[Axis], data: Mapping[str, Any], al
     first: dict[str, Combination] = {}
     for each in named:
         if first.setdefault(each.name, each) is not each:
-            reader.wrong(("pattern",), f"two points are called {each.name}; say in pattern what sets them apart")
+            told = "is a value given twice? Else say in pattern what sets them apart, or give the values names"
+            reader.wrong(("pattern",), f"two points are called {each.name}: {told}")
             break
         if len(each.name) > _LONGEST_NAME:
             reader.wrong(("pattern",), f"{each.name[:40]}... has more than {_LONGEST_NAME} characters; give a shorter")
@@ -70,18 +71,36 @@ def combined(choices: Sequence[Choice]) -> Combination:
     )
 
 
-def apart(reader: Axes, axes: Sequence[Axis]) -> None:
-    """Tell of columns that are there already, and of what two axes change, of which one would have no effect."""
+def apart(reader: Axes, axes: Sequence[Axis], reserved: Set[str] = RESERVED) -> None:
+    """Tell of columns that are there already, and of changes that have no effect because a later one undoes them.
+
+    reserved: columns of the table that is written.
+    """
     owners: dict[str, Axis] = {}
     for axis in axes:
-        for column in set(axis.columns) & RESERVED:
-            reader.wrong(axis.path, f"{column} is a column of points.csv; give the axis another name")
-        for path in sorted({change.path for choice in axis.choices for change in choice.changes} | {*axis.columns}):
-            if owners.setdefault(path, axis) is not axis:
-                reader.wrong(axis.path, f"{path} is on another axis, too")
+        for column in sorted(reserved & {*axis.columns}):
+            reader.wrong(axis.path, f"{column} is a column of the table; give the axis another name")
+        changed = [{change.path for change in choice.changes} for choice in axis.choices]
+        every = set[str]().union(*changed)
+        for path in sorted(every | {*axis.columns}):
+            for other in [each for each in owners if _within(each, path) and owners[each] is not axis]:
+                same = "is on another axis, too" if other == path else f"undoes {other} of an axis before; put it first"
+                reader.wrong(axis.path, f"{path} {same}")
+            owners[path] = axis
+        for made in reader.set:
+            if changed and all(any(_within(made.path, path) for path in paths) for paths in changed):
+                reader.wrong(("set", made.path), f"has no effect beside the axis {axis.columns[0]}; leave one out")
+        for text in reader.sets:
+            last = text.partition("=")[0]
+            if every and all(_within(path, last) for path in every) and not any(each.base for each in axis.choices):
+                reader.wrong(axis.path, f"has no effect beside --set {text}; leave one out")
     based = [axis for axis in axes if any(choice.base for choice in axis.choices)]
     for axis in based[1:]:
         reader.wrong(axis.path, "another axis has bases, too")
+
+
+def _within(path: str, other: str) -> bool:
+    return f"{path}.".startswith(f"{other}.")
 
 
 def _pattern(reader: Axes, columns: Mapping[str, Sequence[Any]], given: Any) -> str:
@@ -108,4 +127,4 @@ def _named(pattern: str, values: Mapping[str, Any]) -> str:
     'pfsl-5e6'
     """
     name = re.sub(r"\{(.*?)\}", lambda field: said(values[field[1]]), pattern)
-    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_.")
+    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_.") or "point"

@@ -38,8 +38,10 @@ def conditions(reader: Axes, given: Any, columns: Mapping[str, Sequence[Any]]) -
     if not isinstance(given, list):
         reader.wrong(("where",), "must be a list of conditions, such as [{drop: {seed: 3}}]")
         return []
-    found = []
+    found, before = [], len(reader.problems)
     for i, item in enumerate(given):
+        if item == {}:
+            reader.wrong(("where", i), "is empty; say keep or drop")
         for word, wanted in reader.mapping(("where", i), item, ("keep", "drop")).items():
             at: Path = ("where", i, word)
             read = {
@@ -48,7 +50,7 @@ def conditions(reader: Axes, given: Any, columns: Mapping[str, Sequence[Any]]) -
                 if (column := meant(reader, (*at, name), name, columns))
             }
             found.append(Condition(word == "keep", read, at))
-    return found
+    return found if len(reader.problems) == before else []
 
 
 def meant(reader: Axes, at: Path, name: str, columns: Mapping[str, Any]) -> str:

@@ -133,6 +133,7 @@ def _range(reader: Axes, at: Path, name: str, sort: str, spec: Mapping[str, Any]
         if not number(amount) or amount <= 0:
             reader.wrong((*at, "of"), f"got {amount!r}, must be a number > 0, which is split")
         if "of" not in spec or not isinstance(paths, list) or len({*map(str, paths)}) != 2:
+            paths = []
             reader.wrong(
                 at, "must have split, of and between, such as {split: [0.1, 0.9], of: 20e6, between: [a.b, a.c]}"
             )

@@ -12,7 +12,7 @@ from wirelessfsl.scenario.problems import Path, near
 from wirelessfsl.studies.axes import Axes, Change, Choice
 from wirelessfsl.studies.combinations import Combination, apart, combined
 from wirelessfsl.studies.parameters import Parameter, number, parameter
-from wirelessfsl.studies.points import said
+from wirelessfsl.studies.points import RESERVED, said
 
 COSTS = {
     "time_to_accuracy_s": "time_s",
@@ -36,6 +36,7 @@ NUMBERS = {
 """Objectives of the whole run: where they stand in its summary."""
 _LEARNT = (*COSTS, "final_accuracy", "best_accuracy", "worst_accuracy", "final_loss")
 _SAMPLERS = ("tpe", "nsga2", "random", "grid")
+_COLUMNS = RESERVED | {"trial", "on_front", "short_by", "points", *COSTS, *NUMBERS}
 _KEYS = ("minimise", "maximise", "target_accuracy", "over", "trials", "batch", "sampler", "seeds")
 _AT: Path = ("optimise",)
 _MOST = 100_000
@@ -119,7 +120,7 @@ def search(reader: Axes, data: Mapping[str, Any], timing_only: bool) -> Search |
         population=_whole(reader, ("sampler", "population"), sampler, 2, 10),
         seeds=tuple(change for choice in (seeds.choices if seeds else ()) for change in choice.changes),
     )
-    apart(reader, [*(each.axis for each in found.parameters), *([seeds] if seeds else [])])
+    apart(reader, [*(each.axis for each in found.parameters), *([seeds] if seeds else [])], _COLUMNS)
     if len(reader.problems) > before:
         return None
     if kind == "grid":

@@ -101,7 +101,7 @@ def load_study(
     """
     path = Path(path)
     document = Document(path)
-    reader = Axes(document)
+    reader = Axes(document, sets)
     data = reader.mapping((), document.data, KEYS)
     reader.problems += [each for each in document.problems if each.path[:1] != ("base",) or each.path[1:] == ()]
     name = data.get("name", path.stem)
@@ -113,7 +113,7 @@ def load_study(
         file=path,
         out=out,
         base=reader.base(("base",), data["base"]) if "base" in data else None,
-        changes=reader.changes(("set",), data["set"]) if "set" in data else (),
+        changes=reader.set,
         sets=tuple(sets),
         allow_code=allow_code,
         timing_only=timing_only,
@@ -127,7 +127,7 @@ def load_study(
         found = combinations(reader, axes, data, study.name)
     based = [each for each in found if each.base or study.base]
     if len(based) < len(found) and "base" not in data:
-        reader.wrong((), "base is missing: a scenario file, or a scenario in place")
+        reader.wrong(("base",), "missing, must be given: a scenario file, or a scenario in place")
     points, repeats, wrong = _points(study, based)
     problems = [document.message(each) for each in sorted(reader.problems, key=document.order)]
     if problems or wrong:
