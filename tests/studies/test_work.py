@@ -84,10 +84,11 @@ def test_a_run_that_somebody_else_writes_is_neither_gone_on_with_nor_moved(tmp_p
     assert one.path.exists()
 
 
-def test_a_run_without_its_summary_is_not_finished(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["summary.json", "metrics.parquet", "events/part-00000.parquet"])
+def test_a_run_that_has_lost_a_file_is_not_finished(lost: str, tmp_path: Path) -> None:
     one = point(tmp_path)
     perform(one)
-    (one.path / "summary.json").unlink()
+    (one.path / lost).unlink()
     assert row_of(one)["status"] == "interrupted"
     assert perform(one) == Ending("done")
     assert row_of(one)["status"] == "completed"
@@ -108,6 +109,27 @@ def test_a_point_that_fails_before_its_run_begins_says_why_too(tmp_path: Path) -
     assert perform(one, trackers=[TensorBoard(blocked)]).state == "failed"
     row = row_of(one)
     assert (row["status"], "cannot be written" in row["error"]) == ("failed", True)
+
+
+def test_a_run_whose_summary_is_damaged_is_made_again(tmp_path: Path) -> None:
+    one = point(tmp_path)
+    perform(one)
+    (one.path / "summary.json").write_text("{")
+    assert row_of(one)["status"] == "interrupted"
+    assert perform(one) == Ending("done")
+    assert row_of(one)["status"] == "completed"
+
+
+def test_a_run_that_another_process_writes_is_left_to_it(tmp_path: Path) -> None:
+    one = point(tmp_path)
+    perform(one)
+    (one.path / "manifest.json").write_text(
+        running := (one.path / "manifest.json").read_text().replace("completed", "running")
+    )
+    with locked(one.path):
+        ending = perform(one)
+    assert (ending.state, "another process is writing to it" in ending.error) == ("failed", True)
+    assert (one.path / "manifest.json").read_text() == running
 
 
 def test_a_point_that_was_given_up_is_failed_though_it_never_began(tmp_path: Path) -> None:

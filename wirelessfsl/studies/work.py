@@ -20,6 +20,8 @@ from wirelessfsl.studies.claims import claimed
 from wirelessfsl.studies.points import Point, identity
 from wirelessfsl.trackers.following import Tracker
 
+_LAST = ("metrics.parquet", "summary.json")
+
 
 class Ending(NamedTuple):
     """How a worker ended.
@@ -81,8 +83,13 @@ def run_of(point: Point) -> Run | None:
 
 
 def finished(run: Run | None) -> bool:
-    """Whether a run came to its end and all of it is written down."""
-    return run is not None and run.finished and (run.path / "summary.json").exists()
+    """Whether a run came to its end and all of it is there."""
+    if run is None or not run.finished:
+        return False
+    try:
+        return all((run.path / name).exists() for name in _LAST) and bool(run.parts and run.summary)
+    except ValueError:  # damaged
+        return False
 
 
 def give_up(point: Point, error: str) -> None:
