@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
+from collections.abc import Iterator, Sequence
 from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
@@ -23,6 +24,7 @@ from wirelessfsl.studies.local import local
 from wirelessfsl.studies.points import RESERVED, Point
 from wirelessfsl.studies.study import load_study
 from wirelessfsl.studies.sweeping import sweep
+from wirelessfsl.studies.work import Ending
 
 AXES = "axes: {grid: {network.medium.bandwidth_hz: [1.0e+6, 5.0e+6]}, seeds: 2}"
 
@@ -87,6 +89,13 @@ def test_a_study_that_grows_keeps_what_it_has(swept: Path, capsys: pytest.Captur
     assert listed[0][2].startswith("bandwidth_hz_1e6-seed_1-")
 
 
+def test_runs_of_no_point_are_told(tmp_path: Path, swept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = study(tmp_path, AXES.replace("seeds: 2", "seeds: 1"))
+    assert main(["sweep", str(file), "--out", str(swept / "out"), "--dry-run"]) == 0
+    told = f"{swept / 'out'}: has 2 other run folders, of no point; what reads the whole folder counts them, too\n"
+    assert capsys.readouterr().err == told
+
+
 def test_a_studys_folder_stands_for_all_its_runs(swept: Path) -> None:
     (swept / "out" / ".aside").mkdir(exist_ok=True)
     copytree(open_runs([swept / "out"])[0].path, swept / "out" / ".aside" / "earlier", dirs_exist_ok=True)
@@ -101,6 +110,14 @@ def test_a_dry_run_lists_the_points_and_makes_nothing(tmp_path: Path, capsys: py
     assert listed[:2] == [["name", "status"], ["bandwidth_hz_1e6-seed_1", "waiting"]]
     assert len(listed) == 5
     assert not (tmp_path / "out").exists()
+
+
+def test_the_table_has_all_points_from_the_begin(tmp_path: Path) -> None:
+    def engine(points: Sequence[Point], _: object) -> Iterator[tuple[Point, Ending]]:
+        yield from ()
+        assert [row["status"] for row in rows(tmp_path)] == ["waiting"] * len(points)
+
+    sweep(load_study(study(tmp_path, AXES), tmp_path), engine, Lines())
 
 
 def test_a_point_that_fails_stands_in_the_table_and_the_others_go_on(tmp_path: Path) -> None:

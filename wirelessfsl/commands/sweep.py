@@ -46,6 +46,9 @@ def _sweep(args: argparse.Namespace) -> int:
     study = load_study(args.study, args.out, args.set, args.allow_code, args.timing_only)
     for name, first in study.repeats.items():
         print(f"{name}: equal to {first}; counted once", file=sys.stderr)
+    if others := {*study.folders.values()} - {point.path for point in study.points} if not study.search else ():
+        told = f"{len(others)} other run folder{'s' * (len(others) > 1)}, of no point"
+        print(f"{study.out}: has {told}; what reads the whole folder counts them, too", file=sys.stderr)
     from wirelessfsl.results.exports import aligned
     from wirelessfsl.studies.table import Table
 

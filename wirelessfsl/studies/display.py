@@ -33,7 +33,7 @@ class Lines:
     def begin(self, points: int, finished: int) -> None:
         """The sweep begins."""
         self.points, self.done, self.start = points, finished, perf_counter()
-        self.say(f"{points} points, {finished} of them finished before")
+        self.say(f"{points} point{'s' * (points > 1)}, {finished} of them finished before")
 
     def progress(self, point: Point, at: Progress) -> None:
         """A running point closed a round."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 from typing import Protocol
 
 from wirelessfsl.results.store import write_text
@@ -17,6 +18,10 @@ Engine = Callable[[Sequence[Point], Callable[[Point, Progress], None]], Iterator
 """Runs points, tells their progress, and gives each with its ending as they end."""
 
 
+_WRITE_S = 1.0
+"""How often the table is written at most: of 10,000 points it takes tenths of a second."""
+
+
 class Show(Protocol):
     """Watches a sweep."""
 
@@ -26,7 +31,7 @@ class Show(Protocol):
 
 
 def sweep(study: Study, engine: Engine, show: Show) -> Table:
-    """Run the points of a study that are not finished, and write its table after each and at the end.
+    """Run the points of a study that are not finished, and write its table at the begin, meanwhile and at the end.
 
     study: what to run; its folder is made where it is missing.
     engine: where points run.
@@ -46,11 +51,14 @@ def sweep(study: Study, engine: Engine, show: Show) -> Table:
     table = Table(study)
     left = [point for point in study.points if not table.finished(point)]
     show.begin(len(study.points), len(study.points) - len(left))
+    table.write()
+    written = monotonic()
     try:
         for point, ending in engine(left, show.progress):
-            row = table.read(point)
-            table.write()
-            show.ended(point, row, ending.error)
+            show.ended(point, table.read(point), ending.error)
+            if monotonic() - written > _WRITE_S:
+                table.write()
+                written = monotonic()
     finally:
         table.refresh()
         table.write()
