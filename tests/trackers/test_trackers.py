@@ -284,6 +284,7 @@ def test_a_tracker_that_cannot_work_says_what_to_do(tmp_path: Path) -> None:
         f"--tensorboard {tmp_path}/file/runs/x: cannot be written: Not a directory; give another folder"
     )
     assert refused(board.check) == f"--tensorboard {board.folder}: cannot be written: File exists; give another folder"
+    assert refused(MLflow("").check) == "--mlflow: got nothing, must be the URI of a server, or sqlite:///FILE"
     for uri, why in (("nonsense://x", "unsupported URI"), ("http://127.0.0.1:9", "Connection refused")):
         for said in refused(MLflow(uri).check), refused(lambda uri=uri: MLflow(uri).begin(tmp_path / "x", {})):
             assert said.startswith(f"--mlflow {uri}: ")

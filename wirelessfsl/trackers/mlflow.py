@@ -66,6 +66,8 @@ class MLflow:
             from mlflow.tracking import MlflowClient
         except ImportError as error:
             raise ValueError("--mlflow: needs MLflow; pip install 'wirelessfsl[mlflow]'") from error
+        if not self.uri:
+            raise ValueError("--mlflow: got nothing, must be the URI of a server, or sqlite:///FILE")
         # By its own default MLflow asks a server that is away again and again for minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         try:
