@@ -121,6 +121,14 @@ def test_points_equal_to_each_other_count_once(tmp_path: Path) -> None:
     assert read.repeats == {"b": "a"}
 
 
+def test_points_that_differ_and_have_one_digest_are_not_taken_for_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wirelessfsl.studies.study.identity", lambda *_: "00000000")
+    with pytest.raises(ScenarioError, match=r"seed_1 and seed_2 have the digest 00000000 by chance"):
+        load_study(study(tmp_path, "axes: {seeds: 2}"), tmp_path)
+
+
 def test_every_problem_comes_at_once_with_its_place(tmp_path: Path) -> None:
     rest = """\
 sets: {}

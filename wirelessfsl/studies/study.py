@@ -151,8 +151,12 @@ def _points(study: Study, found: Sequence[Combination]) -> tuple[tuple[Point, ..
                 wrong.setdefault(message, []).append(each.name)
         else:
             equal = points.setdefault(point.digest, point)
-            if equal is not point:
-                repeats[each.name] = equal.name
+            if equal is point:
+                continue
+            repeats[each.name] = equal.name
+            if replace(equal.scenario, name=point.scenario.name, host=point.scenario.host) != point.scenario:
+                told = f"{equal.name} and {each.name} have the digest {point.digest} by chance"
+                wrong[f"{study.file}: {told}; change a value of one a little"] = [""]
     return tuple(points.values()), repeats, [*_told(wrong, len(found))]
 
 
