@@ -159,6 +159,7 @@ def _said(code: int) -> str:
 def _work(point: Point, connection: Connection, trackers: Sequence[Tracker]) -> None:
     """A worker's life."""
     os.setpgrp()  # out of reach of the terminal's Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's background has it ignored
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     Thread(target=_end_with_parent, daemon=True).start()
     last_s = -_REPORT_S
