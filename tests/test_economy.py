@@ -210,6 +210,19 @@ def test_a_run_says_what_was_chosen_and_runs_again_as_it_was(tmp_path: Path) -> 
     assert again.summary["energy_j"] == made.summary["energy_j"]
 
 
+def test_clocks_between_the_ends_are_written_as_they_are(tmp_path: Path) -> None:
+    given = scenario(UntilDeadline(round_s=1.7 * length_s(scenario(UntilDeadline(), **RADIO_WORLD))), **RADIO_WORLD)
+    thrifty, _ = planned(given)
+    ends_hz = {CMOS.frequency_hz, UntilDeadline().lowest_clock * CMOS.frequency_hz}
+    assert not {*clocks_hz(thrifty)} <= ends_hz
+    simulate(given, out=tmp_path / "run")
+    assert clocks_hz(load_scenario(tmp_path / "run" / "scenario.yaml")) == clocks_hz(thrifty)
+
+
+def clocks_hz(s: Scenario) -> list[float]:
+    return [group.processor.frequency_hz for group in s.groups if isinstance(group.processor, CmosProcessor)]
+
+
 def test_a_deadline_with_a_client_that_has_no_rate_names_it() -> None:
     dead = {"medium": Fdma(), "channel": replace(STEADY, phy=Nr()), "layout": Fixed(distances_m=(90.0, 3e6))}
     with pytest.raises(ValueError, match=r"client-1 has no rate on the downlink .* bring it nearer"):

@@ -85,14 +85,14 @@ def _thrifty(s: Scenario, owner: Devices, duty: Duty, less_db: Floats, shorter: 
     processor, radio = equipment(owner)
 
     def tried() -> Iterator[tuple[float, Devices]]:
-        for less, sending_s in zip(less_db, duty.sending_s, strict=True):
+        for less, sending_s in zip(less_db.tolist(), duty.sending_s.tolist(), strict=True):
             if less > economy.power_range_db:
                 return
             try:
-                soft = replace(radio, tx_power_dbm=radio.tx_power_dbm - float(less))
+                soft = replace(radio, tx_power_dbm=radio.tx_power_dbm - less)
             except ValueError:  # no radio of its kind sends as softly
                 return
-            left_s = duty.left_s(shorter * economy.round_s) - sending_s
+            left_s = float(duty.left_s(shorter * economy.round_s)) - sending_s
             slow = slowed(processor, duty.flops, left_s, economy.lowest_clock)
             if slow.seconds(duty.flops) <= left_s * (1.0 + 1e-9):
                 states = duplexed(s, soft).states
