@@ -10,6 +10,8 @@ import pytest
 
 from analysis.channel_convergence import draw as convergence
 from analysis.crossover import draw as crossover
+from analysis.cut_layer import draw as cuts
+from analysis.energy_latency import draw as energy
 from wirelessfsl import load_scenario
 from wirelessfsl.quantities import snr_db
 
@@ -75,3 +77,21 @@ def test_codecs_are_even_where_costs_and_rounds_say_so(rounds: tuple[int, ...]) 
     assert (below, above) == ("quantize_2", "none")
     expected = 9.0 - more_db.mean() + np.array([0.0, -half_db, half_db])
     assert found == pytest.approx(expected, abs=2 * crossover.FINE_DB)
+
+
+def test_cuts_change_places_where_a_power_of_the_distance_meets_a_constant() -> None:
+    rows = [
+        {"cut": cut, "device": "phone", "distance_m": str(metres), "seed": str(seed), "round_s": str(cost)}
+        for seed, level in enumerate((90.0, 110.0), start=1)
+        for metres in (10.0, 30.0, 50.0, 200.0, 400.0)
+        for cut, cost in (("block1", metres**2), ("block2", level**2))
+    ]
+    half_m = 12.706 * 20 / 2  # Student's t at 0.975 with one degree of freedom, times s / sqrt(2)
+    assert cuts.crossings(rows, "phone", "block1", "block2", "round_s") == f"100 ± {half_m:.3g} m"
+    assert cuts.crossings(rows, "phone", "block2", "block1", "round_s") == "not in every seed"
+
+
+def test_the_front_has_the_points_that_no_other_beats_in_time_and_energy() -> None:
+    costs = {"quick": (1.0, 5.0), "worse": (2.0, 6.0), "middle": (3.0, 4.0), "tied": (3.0, 4.5), "thrifty": (9.0, 1.0)}
+    points = {(name, "none"): cost for name, cost in costs.items()}
+    assert [name for name, _ in energy.front(points)] == ["quick", "middle", "thrifty"]
