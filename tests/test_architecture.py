@@ -86,7 +86,7 @@ TABLE = {
     ),
     "cutting": row({"learning", "prediction", "scenario"}),
     "economy": row(BASE | {"cutting", "devices", "networking", "prediction", "scenario"}, "numpy"),
-    "survey": row(BASE | {"algorithms", "codecs", "engine", "learning", "scenario"}),
+    "survey": row(BASE | {"algorithms", "codecs", "engine", "files", "learning", "scenario"}),
     "continuing": row({"engine", "learning"}),
     "simulation": row(
         BASE | {"files", "algorithms", "build", "continuing", "engine", "learning", "network", "scenario"}, "numpy"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
+from typing import BinaryIO
 
 _FULL = ENOSPC, EDQUOT, EFBIG
 
@@ -19,18 +22,24 @@ def is_full(error: OSError) -> bool:
 
 
 def write(path: Path, content: bytes, durable: bool = False) -> None:
-    """Write a file in one piece, in the place of an older one.
+    """Write a file in one piece: :func:`whole` with all of its content."""
+    with whole(path, durable) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of an older one when the block ends, and is nowhere if it fails.
 
     path: the file. Half of it has another name, of this process alone, beside it, so that the renaming is atomic.
-    content: all of it.
-    durable: whether it is on the disk when this returns, and survives a loss of power.
+    durable: whether it is on the disk when the block has ended, and survives a loss of power.
 
     Raises NoSpace if the disk is full, OSError for other reasons.
     """
     half = path.with_name(f".{path.name}.{os.getpid()}.half")
     try:
         with half.open("wb") as file:
-            file.write(content)
+            yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import asdict
+from io import StringIO
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +25,7 @@ from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, RangeCoder, Zstd
 from wirelessfsl.engine.world import World
+from wirelessfsl.files import write
 from wirelessfsl.learning.bound import Constants, Terms, bound
 from wirelessfsl.learning.landscape import blend, sensitivity, squared, steepness, view
 from wirelessfsl.learning.optim import SGD
@@ -206,12 +208,13 @@ class Survey:
 
     def save(self, folder: Path) -> None:
         """Write ``bound.csv``, a row an evaluation, and ``bound.json``: constants and caveats."""
-        with (folder / "bound.csv").open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow([*Row._fields[:-1], "bound", *Terms._fields])
-            table.writerows([*row[:-1], row.terms.total, *row.terms] for row in self.rows)
+        text = StringIO(newline="")
+        table = csv.writer(text)
+        table.writerow([*Row._fields[:-1], "bound", *Terms._fields])
+        table.writerows([*row[:-1], row.terms.total, *row.terms] for row in self.rows)
+        write(folder / "bound.csv", text.getvalue().encode())
         known = {"constants": asdict(self.constants), "clients": self.clients, "caveats": self.caveats}
-        (folder / "bound.json").write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        write(folder / "bound.json", (json.dumps(known, indent=2) + "\n").encode())
 
     @property
     def _dropout(self) -> float:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 from collections.abc import Iterator
 from itertools import chain, count
 from math import inf, nextafter
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from wirelessfsl.files import whole
 from wirelessfsl.records import COMPUTE, DROP, IDLE, RECEIVE, TRANSFER, WAIT, is_server
 from wirelessfsl.results.columns import Facts, Floats, Ints, Mask
 from wirelessfsl.results.moments import natural, slots
@@ -44,20 +44,15 @@ def write(run: Run, path: Path, first: int | None = None, last: int | None = Non
     first, last: rounds to show, both included; by default from the run's first and to its last.
 
     Returns how many facts are shown. Raises ValueError for a run without facts in these rounds, for one of more than
-    292 years, and where the file cannot be written.
+    292 years, and where the file cannot be written; NoSpace if the disk is full.
     """
     shown = _shown(run, first, last)
-    half = path.with_name(f".{path.name}.half")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with half.open("wb") as raw:
-                packed: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
-                with packed, io.TextIOWrapper(packed, encoding="utf-8") as text:
-                    text.writelines(_document(run, shown))
-            os.replace(half, path)
-        finally:
-            half.unlink(missing_ok=True)
+        with whole(path) as raw:
+            packed: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
+            with packed, io.TextIOWrapper(packed, encoding="utf-8") as text:
+                text.writelines(_document(run, shown))
     except OSError as error:
         raise ValueError(f"{path}: cannot be written: {error.strerror or error}; give another file with -o") from error
     return int(shown.sum())
