@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.results import scripted
+from wirelessfsl.files import NoSpace
 from wirelessfsl.records import Event, Log, Metric
+from wirelessfsl.results import store
 from wirelessfsl.results.store import Held, RunWriter, open_run, write_json, write_text
 
 EVENT = Event(0.0, 1.5, "client-0", "server", "transfer", "labels", 1, 2, 64, 0.0, 0.25, 1, True)
@@ -53,6 +55,22 @@ def test_a_part_is_written_at_the_first_quiet_instant_with_enough_rows(tmp_path:
 def test_a_thousand_rows_cost_less_than_a_millisecond_to_log(tmp_path: Path) -> None:
     log = RunWriter(tmp_path)
     assert min(timeit.repeat(lambda: log.event(EVENT), number=1000, repeat=20)) < 1e-3
+
+
+def test_evaluations_for_which_there_was_no_room_are_written_once_when_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise NoSpace
+
+    log = RunWriter(tmp_path)
+    log.metric(scripted.metrics(1)[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", full)
+        with pytest.raises(NoSpace):
+            log.flush()
+    log.close()
+    assert len(pq.read_table(tmp_path / "metrics.parquet")) == 1
 
 
 def test_equal_rows_give_equal_files(tmp_path: Path) -> None:

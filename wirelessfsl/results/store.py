@@ -128,8 +128,9 @@ class RunWriter:
         self._parts.append(_digest(content))
 
     def _write_metrics(self) -> None:
-        self._metrics = self._evaluations()
-        write_table(self.folder / "metrics.parquet", self._metrics)
+        metrics = self._evaluations()
+        write_table(self.folder / "metrics.parquet", metrics)
+        self._metrics = metrics
         self._new_metrics.clear()
 
     def _evaluations(self) -> pa.Table:
