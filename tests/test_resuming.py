@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.worlds import tiny
-from wirelessfsl import checkpoints, files, open_run, simulate
+from wirelessfsl import checkpoints, files, open_run, running, simulate
 from wirelessfsl.algorithms.async_sl import AsyncSL
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.api import resume
@@ -30,6 +30,7 @@ from wirelessfsl.simulation import Progress
 
 ROUNDS = 4
 SCENARIO = tiny(2, algorithm=SplitFedV1(rounds=ROUNDS, local_steps=1, batch_size=16))
+SHORT = replace(SCENARIO, algorithm=replace(SCENARIO.algorithm, rounds=2))
 EVERY = partial(simulate, checkpoint_rounds=1)
 
 
@@ -109,6 +110,27 @@ def test_a_scheme_that_is_never_at_rest_says_so_and_begins_again(tmp_path: Path)
         f"{folder}: async_sl cannot be resumed: nobody waits for the end of a round, so that at no instant all is"
         " quiet; it begins again"
     ]
+
+
+def test_what_a_run_leaves_is_on_the_disk_before_it_says_that_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled, fsync = set[int](), os.fsync
+
+    def sync(opened: int) -> None:
+        settled.add(os.fstat(opened).st_ino)
+        fsync(opened)
+
+    def ended(checkpoints: Path, **_: Any) -> None:
+        left = {file.name for file in checkpoints.parent.rglob("*") if file.stat().st_ino not in settled}
+        assert not left
+
+    monkeypatch.setattr(files.os, "fsync", sync)
+    monkeypatch.setattr(running, "rmtree", ended)
+    folder = EVERY(SHORT, tmp_path / "run").path
+    assert (folder / "checkpoints").exists()  # as if it had been stopped just now
+    resume(folder)
+    assert not (folder / "checkpoints").exists()
 
 
 def test_a_finished_run_keeps_no_checkpoints_and_is_left_as_it_is(tmp_path: Path) -> None:
@@ -228,24 +250,28 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[int]]:
 
 
 def test_on_a_full_disk_a_run_stops_with_one_line_and_goes_on_when_there_is_room(
-    tmp_path: Path, whole: dict[str, Any], full: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, full: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = full(10**6, ENOSPC)
-    EVERY(SCENARIO, tmp_path / "counted")
+    whole = facts(EVERY(SHORT, tmp_path / "counted").path)
     writes = count[0]
-    assert writes > 2 * ROUNDS
+    assert writes > 2 * 2
     for first in range(writes):
-        folder = tmp_path / f"run-{first}"
+        folder = tmp_path / f"run {first}"
         full(first, (ENOSPC, EDQUOT)[first % 2])
-        with pytest.raises(NoSpace, match=r"no space left \(.*\); free some, then: wirelessfsl run --resume"):
-            EVERY(SCENARIO, folder)
+        with pytest.raises(NoSpace) as told:
+            EVERY(SHORT, folder)
         monkeypatch.setattr(files.os, "replace", os.rename)
         assert not list(folder.rglob(".*.half"))
-        if first:  # else not even the manifest could be written
+        then = f"wirelessfsl run --resume '{folder}'" if first else "run the scenario again"
+        assert str(told.value).endswith(f"; free some, then: {then}")
+        if first:
             assert open_run(folder).manifest["status"] in ("running", "failed")
-            assert open_run(folder).summary["rounds"] <= ROUNDS
+            assert open_run(folder).summary["rounds"] <= 2
             resume(folder)
-            assert facts(folder) == whole, first
+        else:
+            EVERY(SHORT, folder)
+        assert facts(folder) == whole, first
 
 
 def test_a_real_full_disk(tmp_path: Path, whole: dict[str, Any]) -> None:
@@ -278,35 +304,70 @@ model: {name: mlp, cuts: [fc1]}
 algorithm: {kind: splitfed_v1, rounds: 60, local_steps: 2, batch_size: 16}
 network: {medium: {kind: constant}}
 """
-KILLING = """
+CHILDREN = """
 import os, random, signal, sys, time
 from pathlib import Path
-from wirelessfsl import api, cli, simulation
+from wirelessfsl import api, cli, running, simulation
 from wirelessfsl.checkpoints import Checkpoints
 
 Checkpoints.__init__.__defaults__ = (1,)  # write every one
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
-assert cli.main(["run", str(folder / "long.yaml"), "--out", str(folder / "warm")]) == 0
+
+def begun(run):
+    if (run / "manifest.json").exists():
+        return ["run", "--resume", str(run)]
+    return ["run", str(folder / "long.yaml"), "--out", str(run)]
+
+def child(run, before=lambda: None):
+    args = begun(run)
+    if (process := os.fork()) == 0:
+        before()
+        with open(os.devnull, "w") as sys.stderr, open(os.devnull, "w") as sys.stdout:
+            os._exit(cli.main(args))
+    return process
+
+assert cli.main(begun(folder / "warm")) == 0
 begin = time.perf_counter()
-assert cli.main(["run", str(folder / "long.yaml"), "--out", str(folder / "whole")]) == 0
+assert cli.main(begun(folder / "whole")) == 0
 longest_s = (time.perf_counter() - begin) / 2
+"""
+AT_ALL_INSTANTS = """
+real, written = os.replace, 0
+
+def killed_at(number, once_there):
+    def put(half, path):
+        global written
+        written += 1
+        if written == number:
+            if not once_there:
+                Path(half).write_bytes(Path(half).read_bytes()[:100])
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(half, path)
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(half, path)
+    os.replace = put
+
+number, status = 0, signal.SIGKILL
+while status:
+    number += 1
+    run = folder / f"run-{number}"
+    status = os.waitpid(child(run, lambda: killed_at(number, number % 2)), 0)[1]
+    assert status in (0, signal.SIGKILL), (status, number)
+    assert os.waitpid(child(run), 0)[1] == 0, number
+"""
+"""Kills runs at each of their writes, when half of it or all of it is there; they go on."""
+AT_RANDOM = """
 rng, done, number = random.Random(kills), 0, 0
 while done < kills:
     run, status = folder / f"run-{number}", 1
     while status:
-        begun = (run / "manifest.json").exists()
-        args = ["--resume", str(run)] if begun else [str(folder / "long.yaml"), "--out", str(run)]
-        if (child := os.fork()) == 0:
-            with open(os.devnull, "w") as sys.stderr, open(os.devnull, "w") as sys.stdout:
-                os._exit(cli.main(["run", *args]))
+        process = child(run)
         if done < kills:
             time.sleep(rng.uniform(0.0, longest_s))
-            os.kill(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-        assert status in (0, signal.SIGKILL), (status, args)
+            os.kill(process, signal.SIGKILL)
+        status = os.waitpid(process, 0)[1]
+        assert status in (0, signal.SIGKILL), status
         done += status == signal.SIGKILL
-        if status and run.exists() and not (run / "manifest.json").exists():
-            os.rename(run, folder / f"too-early-{done}")
     number += 1
 """
 """Kills runs at random instants, each of which goes on until it ends."""
@@ -335,15 +396,19 @@ def test_ctrl_c_tells_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == f"interrupted\nto go on: wirelessfsl run --resume {tmp_path / 'run'}\n"
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
-def test_runs_that_are_killed_at_random_instants_end_as_one_that_is_not(tmp_path: Path, kills: int) -> None:
-    (tmp_path / "long.yaml").write_text(LONG)
-    subprocess.run([sys.executable, "-c", KILLING, str(tmp_path), str(kills)], capture_output=True, check=True)
-    runs = sorted(tmp_path.glob("run-*"))
-    resumed = [open_run(run).manifest.get("resumed", []) for run in runs]
-    assert 0 < sum(map(len, resumed)) <= kills
-    for run in runs:
-        assert facts(run) == facts(tmp_path / "whole")
+@pytest.mark.parametrize(
+    ("when", "kills", "rounds"),
+    [(AT_ALL_INSTANTS, 10, 2), pytest.param(AT_RANDOM, 50, 60, marks=pytest.mark.slow)],
+    ids=["at every write", "at random"],
+)
+def test_runs_that_are_killed_end_as_one_that_is_not(tmp_path: Path, when: str, kills: int, rounds: int) -> None:
+    (tmp_path / "long.yaml").write_text(LONG.replace("60", str(rounds)))
+    subprocess.run([sys.executable, "-c", CHILDREN + when, str(tmp_path), str(kills)], capture_output=True, check=True)
+    whole, resumed = facts(tmp_path / "whole"), 0
+    for run in tmp_path.glob("run-*"):
+        assert facts(run) == whole
+        resumed += len(open_run(run).manifest.get("resumed", []))
+    assert kills / 2 < resumed <= kills
 
 
 # How often

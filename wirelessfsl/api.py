@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from json import dumps, loads
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from wirelessfsl.economy import planned
@@ -60,7 +61,7 @@ def simulate(
     scenario = pinned(planned(scenario)[0])
     resolved = resolve(scenario)
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
         raise ValueError(f"{folder}: already there and not empty; give another folder with --out")
     following = Following(trackers, folder, resolved)
     try:
@@ -107,6 +108,7 @@ def resume(
     run = open_run(folder)
     manifest, folder = run.manifest, run.path
     if run.finished:
+        rmtree(folder / "checkpoints", ignore_errors=True)  # it may have been stopped before it did so itself
         notice(f"{folder}: came to its end before; nothing is left to do")
         return run
     if manifest.get("watched"):
@@ -135,6 +137,11 @@ def _scenario_of(run: Run, allow_code: bool) -> Scenario:
             f"{path}: is not what the run began with: {changed}; put that back, or run it as another with --out"
         )
     return scenario
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether there is more in a folder than what a run leaves that was stopped before it had written anything."""
+    return any(not (each.is_dir() or each.name.startswith(".")) for each in folder.rglob("*"))
 
 
 def _new_folder(name: str, short: str) -> Path:

@@ -53,8 +53,18 @@ def whole(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
         half.unlink(missing_ok=True)
         raise
     if durable:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _settle(path.parent)
+
+
+def settle(folder: Path) -> None:
+    """Let all that is in a folder be on the disk, so that it survives a loss of power."""
+    for path in folder.rglob("*"):
+        _settle(path)
+
+
+def _settle(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

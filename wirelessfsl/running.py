@@ -1,7 +1,7 @@
 """A run in its folder: played, with checkpoints, to its end, or on from where it was interrupted.
 
-The manifest is written last. So a run is over when it says so, and until then its folder can be read and gone on with,
-whatever stopped it. Checkpoints are dropped with the end: what they were for is written.
+The manifest is written last, when all else is on the disk. So a run is over when it says so, and until then its folder
+can be read and gone on with, whatever stopped it. Checkpoints are dropped with the end: what they were for is written.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from shutil import rmtree
 from time import perf_counter
 from typing import Any
 
 from wirelessfsl.checkpoints import Checkpoints, newest
 from wirelessfsl.continuing import Packed
-from wirelessfsl.files import NoSpace, is_full
+from wirelessfsl.files import NoSpace, is_full, settle
 from wirelessfsl.learning.executor import Executor
 from wirelessfsl.provenance import peak_rss_bytes
 from wirelessfsl.results.locks import locked
@@ -48,12 +49,11 @@ class Job:
     @contextmanager
     def under_way(self) -> Iterator[None]:
         """Be the only one who writes to the folder; what stops the run is told with what can be done about it."""
-        again = f"wirelessfsl run --resume {self.folder}" if self.watch is unwatched else "run the scenario again"
         try:
             with locked(self.folder), self.following:
                 yield
         except KeyboardInterrupt as error:
-            error.add_note(f"to go on: {again}")
+            error.add_note(f"to go on: {self._again}")
             raise
         except FileNotFoundError as error:
             if (self.folder / "events").is_dir():
@@ -65,7 +65,7 @@ class Job:
         except (NoSpace, OSError) as error:
             if isinstance(error, OSError) and not is_full(error):
                 raise
-            raise NoSpace(f"{error}; free some, then: {again}") from error
+            raise NoSpace(f"{error}; free some, then: {self._again}") from error
 
     def play(self, log: RunWriter, start: Packed | None = None) -> Run:
         """Play it to its end, from the beginning or from a checkpoint."""
@@ -108,6 +108,7 @@ class Job:
             "overhead_fraction": outcome.overhead_fraction,
         }
         write_json(folder / "summary.json", Run(folder, manifest).summary | {"host": host})
+        settle(folder)
         write_json(folder / "manifest.json", manifest)
         rmtree(folder / "checkpoints", ignore_errors=True)
         return open_run(folder)
@@ -135,6 +136,13 @@ class Job:
         for pattern in ["**/.*.half", "summary.json", "model.safetensors", "models/*", *facts]:
             for file in self.folder.glob(pattern):
                 file.unlink()
+
+    @property
+    def _again(self) -> str:
+        """What to do after the run was stopped."""
+        if self.watch is unwatched and (self.folder / "manifest.json").exists():
+            return f"wirelessfsl run --resume {quote(str(self.folder))}"
+        return "run the scenario again"
 
     def _account(self, begin: float) -> None:
         """Add what the host has spent to what it had before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from wirelessfsl.records import LABELS, TRANSFER
@@ -48,5 +49,5 @@ def closing(run: Run) -> str:
     if not run.timing_only and diverged(run.evaluations):
         lines.append("the loss is not a number: the training failed; a smaller learning rate may help")
     lines.append(f"run folder: {run.path}")
-    lines.append(f"figures:    wirelessfsl plot {run.path}")
+    lines.append(f"figures:    wirelessfsl plot {quote(str(run.path))}")
     return "\n".join(lines)

@@ -151,8 +151,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``manifest.json`` or ``summary.json``: standard JSON (no NaN), keys in the order given."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write ``manifest.json`` or ``summary.json``, on the disk at once: standard JSON (no NaN), keys as they come."""
+    write(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(), durable=True)
 
 
 def write_table(path: Path, table: pa.Table) -> None:
