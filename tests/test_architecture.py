@@ -115,7 +115,7 @@ TABLE = {
         | {"trackers.following"}
     ),
     "api": row(
-        {"economy", "learning.executor", "provenance", "results", "running", "scenario", "simulation"}
+        {"economy", "files", "learning.executor", "provenance", "results", "running", "scenario", "simulation"}
         | {"trackers.following"}
     ),
     "bounding": row({"api", "results", "scenario", "simulation", "survey"}),

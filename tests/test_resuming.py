@@ -208,6 +208,8 @@ def test_a_changed_scenario_is_refused_with_what_changed(tmp_path: Path) -> None
         ValueError, match=r"is not what the run began with: algorithm.rounds was 4, is 5; put that back"
     ):
         resume(folder)
+    file.unlink()
+    assert resume(folder).finished
 
 
 def test_other_versions_are_refused_with_which(tmp_path: Path) -> None:

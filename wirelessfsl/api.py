@@ -16,9 +16,10 @@ from shutil import rmtree
 from typing import Any
 
 from wirelessfsl.economy import planned
+from wirelessfsl.files import write
 from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly
 from wirelessfsl.provenance import provenance, versions
-from wirelessfsl.results.store import Run, RunWriter, open_run, write_json, write_text
+from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 from wirelessfsl.running import Job, differences
 from wirelessfsl.scenario import Scenario, digest, load_scenario, pinned, resolve, to_yaml
 from wirelessfsl.simulation import Progress, Watch, unwatched
@@ -78,7 +79,7 @@ def simulate(
     with job.under_way():
         log = RunWriter(folder)
         write_json(folder / "manifest.json", manifest)
-        write_text(folder / "scenario.yaml", to_yaml(resolved))
+        write(folder / "scenario.yaml", to_yaml(resolved).encode(), durable=True)
         return job.play(log)
 
 
@@ -130,11 +131,12 @@ def _scenario_of(run: Run, allow_code: bool) -> Scenario:
     """The scenario in a run's folder. Raises ValueError if it is not the one that the run began with."""
     path = run.path / "scenario.yaml"
     if not path.exists():  # the run was stopped before it came to write it
-        write_text(path, to_yaml(run.scenario))
+        write(path, to_yaml(run.scenario).encode(), durable=True)
     scenario = pinned(planned(load_scenario(path, allow_code=allow_code, timing_only=run.timing_only))[0])
     if changed := differences(run.scenario, loads(dumps(resolve(scenario)))):
         raise ValueError(
-            f"{path}: is not what the run began with: {changed}; put that back, or run it as another with --out"
+            f"{path}: is not what the run began with: {changed}; put that back, or delete the file, which is then"
+            " written again, or run it as another with --out"
         )
     return scenario
 
