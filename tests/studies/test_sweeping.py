@@ -17,6 +17,7 @@ from tests.studies.files import FAR, NO_RATE, study
 from wirelessfsl.api import simulate
 from wirelessfsl.cli import main
 from wirelessfsl.commands.parsing import open_runs
+from wirelessfsl.results.locks import locked
 from wirelessfsl.results.store import open_run
 from wirelessfsl.simulation import Progress
 from wirelessfsl.studies.display import Lines
@@ -135,6 +136,22 @@ def test_the_folder_of_a_run_is_no_folder_for_a_study(tmp_path: Path, capsys: py
     assert main(["sweep", str(study(tmp_path)), "--out", str(tmp_path / "out")]) == 2
     assert "out: is the folder of a run; give another with --out" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.json"]
+
+
+def test_a_sweep_with_a_point_that_could_not_end_does_not_say_that_it_did(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = study(tmp_path), tmp_path / "out"
+    (point,) = load_study(file, out, timing_only=True).points
+
+    def stop(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(point.scenario, point.path, report=stop, timing_only=True)
+    with locked(point.path):
+        assert main(["sweep", str(file), "--jobs", "1", "--out", str(out), "--timing-only"]) == 1
+    assert "0 of 1 points finished" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
