@@ -163,12 +163,8 @@ def stormy(name: str, **changes: Any) -> Scenario:
     return tiny(devices=DEVICES, network=network, **common | changes)
 
 
-STATELESS = {"min_makespan", "max_min", "fair", "truncated", "street", "time division"}
-"""Fdma with other functions of what is asked; that worlds on it are restored is looked at below."""
-
-
-@pytest.mark.parametrize("name", [name for name in [*NETWORKS, *MORE] if name not in STATELESS])
-def test_a_run_goes_on_on_every_network(name: str) -> None:
+@pytest.mark.parametrize("name", ["constant", "tdma", "wifi slots", "relayed", *MORE])
+def test_a_run_goes_on_on_networks_of_every_kind(name: str) -> None:
     assert_resumes(stormy(name))
 
 
@@ -195,7 +191,7 @@ def test_a_run_goes_on_whoever_takes_part_and_whatever_is_sent(changes: dict[str
 
 
 @FROM
-@pytest.mark.parametrize("name", ["constant", "cells", "wifi slots", "blocks slot by slot"])
+@pytest.mark.parametrize("name", ["constant", "wifi slots", "cells of moving devices that lose packets"])
 def test_a_run_without_values_goes_on(name: str, every_round: bool) -> None:
     assert_resumes(stormy(name), timing_only=True, every_round=every_round)
 
