@@ -132,8 +132,8 @@ def test_every_view_has_the_columns_that_are_listed(study: Path) -> None:
         assert told == [(name, kind) for name, (kind, _) in columns.items()]
 
 
-def test_the_readme_names_every_column() -> None:
-    lines = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
+def test_the_docs_name_every_column() -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "results.md").read_text().splitlines()
     for view, columns in VIEWS.items():
         (line,) = (line for line in lines if line.startswith(f"| `{view}` |"))
         assert [name for name in columns if name not in RUN and f"`{name}`" not in line] == []

@@ -211,8 +211,8 @@ def test_the_studies_that_come_along_are_right(file: Path, tmp_path: Path) -> No
     assert found.points or found.search
 
 
-def test_the_study_of_the_readme_is_right(tmp_path: Path) -> None:
+def test_the_study_of_the_docs_is_right(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
-    (shown,) = re.findall(r"```\n(name: which\n.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    (shown,) = re.findall(r"```\n(name: which\n.*?)```", (root / "docs" / "studies.md").read_text(), re.DOTALL)
     (file := tmp_path / "which.yaml").write_text(shown.replace("../", f"{root}/"))
     assert len(load_study(file, tmp_path).points) == (2 * 2 - 1) * 2 * 2 * 3
