@@ -194,6 +194,7 @@ class Import(NamedTuple):
     at_once: bool
 
 
+@cache
 def modules() -> list[str]:
     """Every module of the package, ``""`` for its root."""
     paths = (path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("*.py"))
