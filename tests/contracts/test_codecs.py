@@ -147,7 +147,7 @@ CODECS = [
     Contract(Chain((PowerSGD(rank=1), Cast()), Zstd()), anything, greatest=1000.0),
 ]
 every_codec = pytest.mark.parametrize("contract", CODECS, ids=lambda contract: str(contract.codec))
-sampled = settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+sampled = settings(deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 few = settings(sampled, max_examples=12)
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
