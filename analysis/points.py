@@ -6,14 +6,42 @@ that grows with every finished point, so a study that was interrupted, or got mo
 
 from __future__ import annotations
 
+import argparse
 import csv
 from collections.abc import Callable, Iterable, Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean, stdev
 
+from matplotlib.figure import Figure
+
+from wirelessfsl.results.plots.sheets import save
+
 Point = dict[str, str | int | float]
 Row = dict[str, str]
+
+
+def study(
+    script: str,
+    text: str | None,
+    points: Callable[[list[int]], list[Point]],
+    measure: Callable[[Point], Point],
+    tell: Callable[[list[Row]], None],
+    draw: Callable[[list[Row]], Figure],
+    seeds: Sequence[int] = (1, 2, 3),
+) -> None:
+    """The command line of a study: measures the points that its table lacks, tells what they say and draws it.
+
+    script: its file, beside which are ``points.csv`` and the figure. text: of ``--help``. seeds: by default.
+    """
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[*seeds])
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    args = parser.parse_args()
+    here = Path(script).parent
+    rows = measured(here / "points.csv", points(args.seeds), measure, args.jobs)
+    tell(rows)
+    save(draw(rows), here / "figure", ("png", "pdf"))
 
 
 def measured(table: Path, points: Sequence[Point], measure: Callable[[Point], Point], jobs: int = 1) -> list[Row]:

@@ -14,7 +14,6 @@ Draws figure.png and .pdf from points.csv; points that stand there are not run a
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from math import isfinite
 from pathlib import Path
@@ -24,10 +23,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.points import Point, Row, bars, column, measured, spread
+from analysis.points import Point, Row, bars, column, spread, study
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.results.looks import BLACK, BLUE, STYLE, VERMILLION, WIDTH_IN
-from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
 SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
@@ -148,15 +146,5 @@ def _of(rows: list[Row], axis: str, value: str, channel: str) -> list[Row]:
     return [row for row in rows if (row["axis"], row["value"], row["channel"]) == (axis, value, channel)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    args = parser.parse_args()
-    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
-    tell(rows)
-    save(draw(rows), HERE / "figure", ("png", "pdf"))
-
-
 if __name__ == "__main__":
-    main()
+    study(__file__, __doc__, points, measure, tell, draw)

@@ -12,7 +12,6 @@ Draws figure.png and .pdf from points.csv; points that stand there are not run a
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from statistics import mean
@@ -21,10 +20,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.points import Point, Row, column, measured, spread
+from analysis.points import Point, Row, column, spread, study
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.results.looks import BLACK, STYLE, WIDTH_IN
-from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
 SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
@@ -105,15 +103,5 @@ def _rounds(rows: list[Row], client: float, server: float) -> str:
     return f"{mean(there):.0f}{some}" if there else f"> {ROUNDS}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    args = parser.parse_args()
-    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
-    tell(rows)
-    save(draw(rows), HERE / "figure", ("png", "pdf"))
-
-
 if __name__ == "__main__":
-    main()
+    study(__file__, __doc__, points, measure, tell, draw)

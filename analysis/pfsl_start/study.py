@@ -17,7 +17,6 @@ Draws figure.png and .pdf from points.csv; points that stand there are not run a
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 from statistics import mean, pstdev
@@ -28,13 +27,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import f1_score
 
-from analysis.points import Point, Row, bars, column, measured, spread
+from analysis.points import Point, Row, bars, column, spread, study
 from wirelessfsl import load_scenario
 from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.evaluate import apply
 from wirelessfsl.records import SERVER, TRANSFER, Event, Metric
 from wirelessfsl.results.looks import COLOURS, STYLE, WIDTH_IN
-from wirelessfsl.results.plots.sheets import save
 from wirelessfsl.scenario import Scenario, dataset_of, deal
 from wirelessfsl.simulation import Outcome, play
 from wirelessfsl.streams import stream
@@ -182,15 +180,5 @@ def draw(rows: list[Row]) -> Figure:
     return figure
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    args = parser.parse_args()
-    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
-    tell(rows)
-    save(draw(rows), HERE / "figure", ("png", "pdf"))
-
-
 if __name__ == "__main__":
-    main()
+    study(__file__, __doc__, points, measure, tell, draw)

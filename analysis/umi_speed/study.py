@@ -22,7 +22,6 @@ Draws figure.png and .pdf from points.csv; points that stand there are not run a
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from itertools import product
 from pathlib import Path
@@ -34,11 +33,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from analysis.points import Point, Row, column, measured
+from analysis.points import Point, Row, column, study
 from wirelessfsl import load_scenario, simulate
 from wirelessfsl.records import COMPUTE, SERVER, TRANSFER
 from wirelessfsl.results.looks import BLACK, COLOURS, STYLE, WIDTH_IN
-from wirelessfsl.results.plots.sheets import save
 
 HERE = Path(__file__).parent
 SCENARIO = HERE.parents[1] / "scenarios" / "mnist.yaml"
@@ -223,15 +221,5 @@ def _middle(rows: list[Row], name: str, factor: float = 1.0) -> str:
     return f"{geometric_mean(values):.3g} ({min(values):.3g}-{max(values):.3g})"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    args = parser.parse_args()
-    rows = measured(HERE / "points.csv", points(args.seeds), measure, args.jobs)
-    tell(rows)
-    save(draw(rows), HERE / "figure", ("png", "pdf"))
-
-
 if __name__ == "__main__":
-    main()
+    study(__file__, __doc__, points, measure, tell, draw, (1, 2, 3, 4, 5))
