@@ -33,7 +33,7 @@ from wirelessfsl.codecs.power_sgd import PowerSGD
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
-from wirelessfsl.learning.executor import keep_freed_memory
+from wirelessfsl.learning.host import keep_freed_memory
 
 SHAPES = {"activation": (20, 9216), "update": (1000, 1000)}
 STEPS, SUBVECTORS = 10, 1152

@@ -11,7 +11,7 @@ from tests.worlds import ListLog, dataset, run, tiny
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.engine.participation import Participation
-from wirelessfsl.learning.executor import Sequential
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.partition import Classes, Iid, deal_test
 from wirelessfsl.records import Metric
 from wirelessfsl.scenario import Data, Scenario, deal

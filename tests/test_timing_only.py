@@ -27,7 +27,7 @@ from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.estimated import EstimatedCoding
 from wirelessfsl.engine.flight import Flight
 from wirelessfsl.learning import kernels
-from wirelessfsl.learning.executor import ShapesOnly
+from wirelessfsl.learning.executors.shapes import ShapesOnly
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD

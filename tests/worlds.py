@@ -27,7 +27,8 @@ from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.engine.world import Exhausted, World
 from wirelessfsl.learning.data import Dataset
-from wirelessfsl.learning.executor import Executor, Sequential
+from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.link import Channel

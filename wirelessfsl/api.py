@@ -17,7 +17,9 @@ from typing import Any
 
 from wirelessfsl.economy import planned
 from wirelessfsl.files import write
-from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly
+from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.sequential import Sequential
+from wirelessfsl.learning.executors.shapes import ShapesOnly
 from wirelessfsl.provenance import provenance, versions
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 from wirelessfsl.running import Job, differences

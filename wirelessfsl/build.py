@@ -20,7 +20,7 @@ from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.data import BlankData, ClientData, Dataset
 from wirelessfsl.learning.evaluate import activations
-from wirelessfsl.learning.executor import Executor
+from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.learning.stage import Part, Stage, blank_parts, initial_parts, split
 from wirelessfsl.learning.weights import WeightsFile, fitting, load_weights, pretrain, weights_of_file
 from wirelessfsl.networking import NO_RADIO, NOBODY, duplexed, equipment, medium_of
@@ -94,7 +94,7 @@ def build(
         )
         world.medium = medium_of(s, world)
         chains = {kind: chain(getattr(s.codecs, kind)) for kind in algorithm.messages}
-        coding = EstimatedCoding(s.seed, chains) if timing_only else Coding(s.seed, chains)
+        coding = EstimatedCoding(s.seed, chains) if timing_only else Coding(s.seed, chains, executor)
         world.messages = Messages(world.env, world.journal, world.medium, coding, s.network.transport, s.seed)
     pieces, cuts = pieces_of(s, dataset), cuts_of(s, dataset)
     kinds = dict(zip(cuts, GRADIENTS_OF, strict=False))

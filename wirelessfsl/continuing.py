@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from wirelessfsl.engine import checkpoint
 from wirelessfsl.engine.kept import keep_on, kept
 from wirelessfsl.engine.world import World
-from wirelessfsl.learning.executor import Executor
+from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.learning.keeping import Tensors, pack, unpack
 
 Packed = tuple[Any, Tensors]

@@ -45,6 +45,7 @@ from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.contention import Channel, EqualsAir
 from wirelessfsl.engine.ofdma import OfdmaAir
 from wirelessfsl.learning.data import Dataset
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.stage import Stage, split
 from wirelessfsl.network.tables import dealt
 from wirelessfsl.networking import airs, duplexed, equipment, ways_of
@@ -269,7 +270,7 @@ def _batch(s: Scenario, dataset: Dataset, model: Model | None) -> _Batch:
     flops.append(passes[0].backward if trained else 0.0)
     last = slice(len(passes) - 1, len(passes) + 1)
     flops[last] = [sum(flops[last])]
-    coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in scheme.messages})
+    coding = Coding(s.seed, {kind: chain(getattr(s.codecs, kind)) for kind in scheme.messages}, Sequential())
     way = (ACTIVATIONS, ACTIVATIONS_DOWN, GRADIENTS_UP, GRADIENTS) if len(stages) > 2 else (ACTIVATIONS, GRADIENTS)
     hops = [_message(coding, kind, held[kind], up=at % 2 == 0) for at, kind in enumerate(way[: 2 * scheme.cuts])]
     sizes = [int(hop[0]) for hop in hops]

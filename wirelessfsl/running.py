@@ -19,7 +19,7 @@ from typing import Any
 from wirelessfsl.checkpoints import Checkpoints, newest
 from wirelessfsl.continuing import Packed
 from wirelessfsl.files import NoSpace, is_full, settle
-from wirelessfsl.learning.executor import Executor
+from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.provenance import peak_rss_bytes
 from wirelessfsl.results.locks import locked
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json

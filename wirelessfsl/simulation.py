@@ -23,7 +23,10 @@ from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationErro
 from wirelessfsl.files import write
 from wirelessfsl.learning.data import ClientData, Dataset
 from wirelessfsl.learning.evaluate import Mixture, evaluate
-from wirelessfsl.learning.executor import Executor, Sequential, ShapesOnly, keep_freed_memory, torch_threads
+from wirelessfsl.learning.executors.contract import Executor, Failed
+from wirelessfsl.learning.executors.sequential import Sequential
+from wirelessfsl.learning.executors.shapes import ShapesOnly
+from wirelessfsl.learning.host import keep_freed_memory, torch_threads
 from wirelessfsl.learning.partition import deal_test, test_of_parts
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.learning.weights import save_weights
@@ -267,6 +270,9 @@ def play(
                 world.env.run(main)
             except Exhausted:
                 status = "exhausted"
+                executor.settle()
+            except Failed as error:
+                raise SimulationError(f"{scenario.algorithm.kind}: {error}") from error
             except (Stalled, TraceEnded) as error:
                 raise SimulationError(f"round {world.round}, simulated time {world.env.now:.6g} s: {error}") from error
             except RuntimeError as error:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from tests.worlds import ListLog
 from wirelessfsl.engine.access import ConstantLink
-from wirelessfsl.learning.executor import Sequential, Work
+from wirelessfsl.learning.executors.contract import Work
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.scenario import Algorithm, Codecs, Data, Model, Network, Scenario
@@ -30,7 +31,7 @@ class Watching(Sequential):
         self.inputs: list[Tensor] = []
         self.losses: list[float] = []
 
-    def submit(self, kernel: Kernel, *args: Any) -> Work:
+    def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
         def run(*args: Any) -> Any:
             value = kernel.run(*args)
             if kernel.name in INPUT:
@@ -38,10 +39,10 @@ class Watching(Sequential):
             if kernel.name in ("serve", "finish", "train", "train_there", "train_near", "train_mixture"):
                 self.losses.append(float(value[-1]))
             if kernel.name in ("serve_all", "serve_aggregated"):
-                self.losses.extend(value[-1].tolist())
+                self.losses.extend(map(float, value[-1]))
             return value
 
-        return super().submit(replace(kernel, run=run), *args)
+        return super().submit(replace(kernel, run=run), *args, **how)
 
 
 class Calls(Sequential):
@@ -51,13 +52,13 @@ class Calls(Sequential):
         super().__init__()
         self.of: dict[str, list[tuple[tuple[Any, ...], Any]]] = {}
 
-    def submit(self, kernel: Kernel, *args: Any) -> Work:
+    def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
         def run(*args: Any) -> Any:
             value = kernel.run(*args)
             self.of.setdefault(kernel.name, []).append((args, value))
             return value
 
-        return super().submit(replace(kernel, run=run), *args)
+        return super().submit(replace(kernel, run=run), *args, **how)
 
 
 @dataclass(frozen=True)

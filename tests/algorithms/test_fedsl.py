@@ -24,7 +24,8 @@ from wirelessfsl.codecs.stochastic import QSGD
 from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.learning.executor import Sequential, Work
+from wirelessfsl.learning.executors.contract import Work
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.partition import Iid
@@ -209,10 +210,10 @@ def test_between_aggregations_a_late_client_gets_what_the_server_has() -> None:
     received: list[Part] = []
 
     class Watching(Sequential):
-        def submit(self, kernel: Kernel, *args: Any) -> Work:
+        def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
             if kernel.name == "forward":
                 received.append(args[1])
-            return super().submit(kernel, *args)
+            return super().submit(kernel, *args, **how)
 
     log = ListLog()
     play(scenario(FedSL(**BUDGET, interval=6), devices=devices), log, Watching())

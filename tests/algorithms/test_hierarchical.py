@@ -39,7 +39,7 @@ from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.engine.transport import Transport
-from wirelessfsl.learning.executor import Sequential
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.kernels import train
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.network.cells import Hexagonal

@@ -36,7 +36,8 @@ from wirelessfsl.devices.failures import FailAt
 from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.engine.participation import Participation, RandomChoice
 from wirelessfsl.engine.world import Steps, World
-from wirelessfsl.learning.executor import Sequential, ShapesOnly
+from wirelessfsl.learning.executors.sequential import Sequential
+from wirelessfsl.learning.executors.shapes import ShapesOnly
 from wirelessfsl.learning.keeping import pack, unpack
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.pruning import Cubic, FilterPruning, OneShot, WeightPruning

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from tests.learning.plain import batches, same, values
-from wirelessfsl.learning.executor import Executor, Sequential
+from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.kernels import Kernel, average, backward, forward, serve, train
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam

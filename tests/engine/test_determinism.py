@@ -18,7 +18,8 @@ from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.engine.access import Fdma
-from wirelessfsl.learning.executor import Executor, Sequential, Work
+from wirelessfsl.learning.executors.contract import Executor, Work
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.network.layout import Disc
 from wirelessfsl.radio.fading import Rayleigh
@@ -142,16 +143,16 @@ class Done:
 class Eager(Wrapped):
     """Runs every kernel when it is submitted."""
 
-    def submit(self, kernel: Kernel, *args: Any) -> Work:
-        return Done(self.inner.submit(kernel, *args).result())
+    def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
+        return Done(self.inner.submit(kernel, *args, **how).result())
 
 
 class Slow(Wrapped):
     """A host whose speed varies at random."""
 
-    def submit(self, kernel: Kernel, *args: Any) -> Work:
+    def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
         time.sleep(np.random.default_rng().uniform(0.0, 0.002))
-        return self.inner.submit(kernel, *args)
+        return self.inner.submit(kernel, *args, **how)
 
 
 class Backwards(Wrapped):
@@ -161,8 +162,8 @@ class Backwards(Wrapped):
         super().__init__()
         self.pending: list[Later] = []
 
-    def submit(self, kernel: Kernel, *args: Any) -> Work:
-        self.pending.append(Later(self, self.inner.submit(kernel, *args)))
+    def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
+        self.pending.append(Later(self, self.inner.submit(kernel, *args, **how)))
         return self.pending[-1]
 
 

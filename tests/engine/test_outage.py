@@ -29,7 +29,7 @@ from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.engine.world import World
-from wirelessfsl.learning.executor import Sequential
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.records import (
     ACTIVATIONS,
@@ -141,10 +141,10 @@ def gradients_used(scenario: Scenario, *nth: int, kind: str = GRADIENTS, at: str
     used: list[torch.Tensor] = []
 
     class Watching(Sequential):
-        def submit(self, kernel: Any, *args: Any) -> Any:
+        def submit(self, kernel: Any, *args: Any, **how: Any) -> Any:
             if kernel.name == at:
                 used.append(args[5])
-            return super().submit(kernel, *args)
+            return super().submit(kernel, *args, **how)
 
     world, _ = world_of(scenario)
     world.executor = Watching()

@@ -97,7 +97,7 @@ class AsyncSL:
         fruitless, patience = 0, PATIENCE * len(world.clients)
         for t in world.rounds(self.rounds, state):
             rule = self.optimizer.at(t, self.rounds)
-            losses: dict[Node, list[float]] = {}
+            losses: dict[Node, list[Tensor]] = {}
             until = version + (self.uploads or len(world.clients))
             while version < until:
                 k, brought = yield from world.arrived()
@@ -113,7 +113,7 @@ class AsyncSL:
                         server_part, gradient, loss = yield from world.server.compute(
                             serve, world.stages[1], rule, server_part, brought.smashed, brought.labels
                         )
-                    losses.setdefault(k, []).append(float(loss))
+                    losses.setdefault(k, []).append(loss)
                     world.start(k, self.go_on(world, k, rule, brought, gradient), brought.step, again=True)
                     continue
                 if brought:

@@ -52,5 +52,5 @@ class Centralised:
         losses = []
         for x, y in world.batches(world.server, self.local_steps, self.batch_size):
             part, loss = yield from world.server.compute(train_there, stage, rule, part, x, y)
-            losses.append(float(loss))
+            losses.append(loss)
         return part, losses

@@ -106,7 +106,7 @@ class EPSL:
             )
             message = (yield from world.broadcast(world.server, gradients=common)) if self.aggregated else None
         answers = {k: (message, gradient) for k, gradient in zip(sent, own, strict=True)}
-        return part, answers, dict(zip(sent, losses.tolist(), strict=True))
+        return part, answers, dict(zip(sent, losses, strict=True))
 
     def learn(
         self,

@@ -92,7 +92,7 @@ def in_step(
     clients that are still here.
     """
     parts = dict(parts)
-    losses: dict[Node, list[float]] = {k: [] for k in parts}
+    losses: dict[Node, list[Tensor]] = {k: [] for k in parts}
     for step in world.steps(count):
         sending = {k: send_batch(world, k, parts[k], step, count, batch_size) for k in losses}
         begun = yield from world.together(sending, step, again=amid or step > 0, more=True)
@@ -121,4 +121,4 @@ def split_step(
         serve, world.stages_of(client)[1], rule, server_part, smashed, labels
     )
     part = yield from learn(world, client, rule, part, tape, x, gradient)
-    return part, server_part, float(loss)
+    return part, server_part, loss

@@ -83,7 +83,7 @@ class FedAvg:
         part = part.load(weights)
         for x, y in world.batches(client, self.local_steps, self.batch_size):
             part, loss = yield from self.step(world, client, rule, part, weights, x, y)
-            losses.append(float(loss))
+            losses.append(loss)
         upload = part.weights
         if self.upload == "update":
             upload = yield from client.compute(difference, upload, weights)

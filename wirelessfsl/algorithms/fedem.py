@@ -109,7 +109,7 @@ class FedEM:
         for x, y in world.batches(client, self.local_steps, self.batch_size):
             q, mean = yield from client.compute(responsibilities, stage, received, shares, x, y)
             parts, loss = yield from client.compute(train_mixture, stage, rule, parts, x, y, q)
-            losses.append(float(loss))
+            losses.append(loss)
             means.append((mean,))
         (mean,) = yield from client.compute(average, means, [1] * len(means))
         upload = yield from world.transfer(client, world.server, model_upload=_weights(parts))

@@ -74,7 +74,7 @@ class FedLite:
             sending = {k: self.there(world, k, client_part) for k in clients}
             begun = yield from world.together(sending, step=0, more=True)
             sent = {k: each for k, each in begun.items() if each}
-            losses: dict[Node, list[float]] = {}
+            losses: dict[Node, list[Tensor]] = {}
             if sent:
                 smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
                 with world.about(0):
@@ -86,7 +86,7 @@ class FedLite:
                     for (k, (part, tape, _, _, x)), gradient in zip(sent.items(), gradients, strict=True)
                 }
                 updates = yield from world.together(returning, step=0, again=True)
-                losses = {k: [each] for k, each in zip(sent, loss.tolist(), strict=True) if k in updates}
+                losses = {k: [each] for k, each in zip(sent, loss, strict=True) if k in updates}
                 if updates:
                     shares = world.shares(updates, self.weighting)
                     mean = yield from server.compute(average, [*updates.values()], shares)

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Cut, Node, Skipped, Steps, World
@@ -35,6 +35,9 @@ from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count, Ge, Le
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -170,7 +173,7 @@ class FedSL:
         whether the importance of weights is wanted some time, asked: whether it is to be uploaded, too.
         """
         server, (_, server_stage) = world.server, world.stages
-        losses: list[float] = []
+        losses: list[Tensor] = []
         upload: Weights = ()
         if pruned is not None:
             message = yield from world.transfer(server, client, model_download=pruned)
@@ -182,7 +185,7 @@ class FedSL:
                 smashed, labels = yield from world.transfer(client, server, activations=smashed, labels=y)
                 smashed = plan.widen(smashed)
                 replica, gradient, loss = yield from server.compute(serve, server_stage, rule, replica, smashed, labels)
-                losses.append(float(loss))
+                losses.append(loss)
                 gradient = yield from world.transfer(server, client, gradients=plan.narrow(gradient))
                 part = yield from client.compute(backward, plan.slim, rule, part, tape, x, gradient, self.gradient_bits)
         if aggregate:

@@ -18,13 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wirelessfsl.algorithms.state import Scheme
 from wirelessfsl.engine.edges import Edge
 from wirelessfsl.engine.world import Exhausted, Node, Steps, World
 from wirelessfsl.learning.kernels import average, changed, difference
 from wirelessfsl.learning.stage import Part, Weights, loaded, whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Hierarchical:
             merging = [each for each in done.values() if each]
             if not merging and all(edge.over for edge in world.edges):
                 raise Exhausted("no client is left")
-            losses: dict[Node, Sequence[float]] = {}
+            losses: dict[Node, Sequence[Tensor]] = {}
             if merging:
                 uploads, shares, own = zip(*merging, strict=True)
                 mean = yield from world.server.compute(average, uploads, shares)

@@ -61,5 +61,5 @@ class LocalOnly:
         losses = []
         for x, y in world.batches(client, self.local_steps, self.batch_size):
             part, loss = yield from client.compute(train, world.stages[0], rule, part, x, y)
-            losses.append(float(loss))
+            losses.append(loss)
         return part, losses

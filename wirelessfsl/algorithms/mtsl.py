@@ -105,4 +105,4 @@ class MTSL:
             part, gradients, losses = yield from world.server.compute(
                 serve_all, stage, rule, part, smashed, labels, self.loss
             )
-        return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses.tolist(), strict=True))
+        return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses, strict=True))

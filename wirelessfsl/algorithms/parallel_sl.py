@@ -21,7 +21,7 @@ server that is busy beyond it still ends its step.
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from wirelessfsl.algorithms.exchange import Sent, in_step
 from wirelessfsl.algorithms.state import State
@@ -32,6 +32,9 @@ from wirelessfsl.learning.stage import Part, Weights
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS, LABELS, MODEL_DOWNLOAD, MODEL_UPLOAD
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @settings
@@ -70,7 +73,7 @@ class ParallelSL:
         for t in world.rounds(self.rounds, state):
             rule = self.optimizer.at(t, self.rounds)
             clients = yield from world.participants()
-            losses: dict[Node, list[float]] = {}
+            losses: dict[Node, list[Tensor]] = {}
             for cluster in self.clusters(clients):
                 turn = self.turn(world, rule, {k: state.parts[k] for k in cluster}, *state.model)
                 client_part, server_part, trained, own = yield from turn
@@ -90,7 +93,7 @@ class ParallelSL:
             part, gradients, losses = yield from world.server.compute(
                 serve_all, world.stages[1], rule, part, smashed, labels
             )
-        return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses.tolist(), strict=True))
+        return part, dict(zip(sent, gradients, strict=True)), dict(zip(sent, losses, strict=True))
 
     def turn(
         self, world: World, rule: Optimizer, parts: dict[Node, Part], client_part: Part, server_part: Part

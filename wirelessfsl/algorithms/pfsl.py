@@ -26,7 +26,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import floor
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from wirelessfsl.algorithms.state import State
 from wirelessfsl.engine.world import Node, Skipped, Steps, World
@@ -37,6 +37,9 @@ from wirelessfsl.records import ACTIVATIONS, ACTIVATIONS_DOWN, GRADIENTS_UP, MOD
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import stream
 from wirelessfsl.units import Count, Ge, Lt
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -153,7 +156,7 @@ class PFSL:
         """
         server, (front_stage, *between, centre_stage, back_stage) = world.server, world.stages
         centre_stage, last_stage = replace(centre_stage, detached=True), replace(back_stage, detached=True)
-        losses: list[float] = []
+        losses: list[Tensor] = []
         upload: Weights = ()
         if merged is not None:
             back = back.load((yield from world.transfer(server, client, model_download=merged)))
@@ -167,12 +170,12 @@ class PFSL:
                     output = yield from server.compute(infer_there, centre_stage, centre, smashed)
                     output = yield from world.transfer(server, client, activations_down=output)
                     back, loss = yield from client.compute(train, last_stage, rule, back, output, y)
-                    losses.append(float(loss))
+                    losses.append(loss)
                 else:
                     centre, output, tape = yield from server.compute(relay, centre_stage, centre, smashed)
                     output = yield from world.transfer(server, client, activations_down=output)
                     back, gradient, loss = yield from client.compute(finish, back_stage, rule, back, output, y)
-                    losses.append(float(loss))
+                    losses.append(loss)
                     gradient = yield from world.transfer(client, server, gradients_up=gradient)
                     centre = yield from server.compute(retrace, centre_stage, rule, centre, tape, smashed, gradient)
         if merging:

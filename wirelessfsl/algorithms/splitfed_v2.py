@@ -17,7 +17,7 @@ Each round:
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from wirelessfsl.algorithms.exchange import Sent
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
@@ -27,6 +27,9 @@ from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.stage import Part
 from wirelessfsl.settings import settings
 from wirelessfsl.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @settings
@@ -47,7 +50,7 @@ class SplitFedV2(ParallelSL):
     def serve(self, rule: Optimizer, world: World, part: Part, sent: Sent, step: int) -> Steps:
         clients = [*sent]
         gradients: dict[Node, object] = {}
-        losses: dict[Node, float] = {}
+        losses: dict[Node, Tensor] = {}
         for i in stream(world.seed, "order", world.round, step).permutation(len(clients)):
             k = clients[i]
             smashed, labels = sent[k]
@@ -55,5 +58,5 @@ class SplitFedV2(ParallelSL):
                 part, gradients[k], loss = yield from world.server.compute(
                     serve, world.stages[1], rule, part, smashed, labels
                 )
-            losses[k] = float(loss)
+            losses[k] = loss
         return part, gradients, losses

@@ -165,6 +165,17 @@ class Chain:
         fixed = all(layout.fixed for _, layout in self._layouts(shapes, dtypes)) and self.lossless is None
         return frame_bytes(shapes) + self._most_body(shapes, dtypes) if fixed else None
 
+    @cached_property
+    def straight(self) -> bool:
+        """Whether gradients of what is coded pass straight through at both ends."""
+        values: torch.Tensor = torch.zeros(8, 8)
+        for codec in self.codecs:
+            dtype, shape = values.dtype, tuple(values.shape)
+            head, values, _, near = codec.encode(values, codec.begin(0))
+            if near or codec.open(dtype, shape, Reader(memoryview(head)).take).backward:
+                return False
+        return True
+
     @property
     def brittle(self) -> Codec | Lossless | None:
         """What makes nothing of a message with gaps, if something here does."""

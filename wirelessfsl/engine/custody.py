@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_HELD = frozenset({"Tensor", "Promise"})
+
 
 class CustodyError(RuntimeError):
     """A node used a tensor that it was never sent."""
@@ -19,7 +21,7 @@ def claim(node: str, value: Any) -> None:
     if isinstance(value, tuple | list):
         for item in value:
             claim(node, item)
-    elif type(value).__name__ == "Tensor":
+    elif type(value).__name__ in _HELD:
         value._wirelessfsl_home = node
 
 
@@ -28,7 +30,7 @@ def check(node: str, what: str, value: Any) -> None:
     if isinstance(value, tuple | list):
         for item in value:
             check(node, what, item)
-    elif type(value).__name__ == "Tensor" and (home := getattr(value, "_wirelessfsl_home", node)) != node:
+    elif type(value).__name__ in _HELD and (home := getattr(value, "_wirelessfsl_home", node)) != node:
         raise CustodyError(
             f"{what} at {node} was given a tensor of shape {tuple(value.shape)} that is at {home}:"
             " move it with world.transfer"

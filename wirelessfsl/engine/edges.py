@@ -8,12 +8,15 @@ edge are counted here; those of the log are the cloud's, in each of which all ed
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from wirelessfsl.engine.node import Node, Steps
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.sessions import Exhausted, Sessions
 from wirelessfsl.engine.world import Cut, Model, World
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Edge(World):
@@ -32,7 +35,7 @@ class Edge(World):
         self.server, self.clients, self.participation = server, tuple(clients), participation
         self.sessions = Sessions(self.env, self.journal, participation)
         self.over = False
-        self.losses: dict[Node, list[float]] = {}
+        self.losses: dict[Node, list[Tensor]] = {}
         self._every, self._round = rounds, 0
         for client in clients:
             client.world = self
@@ -48,7 +51,7 @@ class Edge(World):
             self._round += 1
             yield self.journal.round
 
-    def close_round(self, parts: Model, losses: Mapping[Node, Sequence[float]], cut: Cut = Cut()) -> None:  # noqa: B008
+    def close_round(self, parts: Model, losses: Mapping[Node, Sequence[Tensor]], cut: Cut = Cut()) -> None:  # noqa: B008
         """End one of the edge's own rounds: remember the losses."""
         self.sessions.close_round()
         for client, own in losses.items():

@@ -29,7 +29,9 @@ class EstimatedCoding:
         """Nothing is evaluated where there are no values."""
         raise NotImplementedError
 
-    def seal(self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...]) -> Sealed:
+    def seal(
+        self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...], whose: str = "", about: object = None
+    ) -> Sealed:
         answered = self._far.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None)
         spec = tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors)
         made = self._estimates.get((kind, spec, answered))
@@ -40,7 +42,16 @@ class EstimatedCoding:
             self._near[sender, receiver, kind] = made
         return Sealed(Envelope(made, tensors), made.encode_flops)
 
-    def unseal(self, sender: str, receiver: str, kind: str, payload: Envelope, lost: object = None) -> Unsealed:
+    def unseal(
+        self,
+        sender: str,
+        receiver: str,
+        kind: str,
+        payload: Envelope,
+        lost: object = None,
+        whose: str = "",
+        about: object = None,
+    ) -> Unsealed:
         made, flops = payload.estimate, payload.estimate.decode_flops
         if made.chain and kind in GRADIENTS_OF:
             self._far[sender, receiver, kind] = made
@@ -48,7 +59,9 @@ class EstimatedCoding:
             flops += answered.near.flops
         return Unsealed(tuple(tensor.detach() for tensor in payload.tensors), flops)
 
-    def way_back(self, sender: str, receiver: str) -> tuple[Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]], float]:
+    def way_back(
+        self, sender: str, receiver: str, whose: str = ""
+    ) -> tuple[Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]], float]:
         near, far = (way.pop((sender, receiver, ACTIVATIONS), None) for way in (self._near, self._far))
         flops = (far.far.flops if far else 0.0) + (near.near.flops if near else 0.0)
         return lambda tensors: tuple(tensor.detach() for tensor in tensors), flops

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 
 from simpy import Environment, Process
 
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 
 class SimulationError(RuntimeError):
     """Something failed inside the simulation; the message says which node, kernel, round, step and simulated time."""
+
+
+class Place(NamedTuple):
+    """Something that a node does in the simulation; as a text, what is said of it if it fails."""
+
+    what: str
+    node: str
+    client: str
+    step: int
+    round: int
+    time_s: float
+
+    def __str__(self) -> str:
+        session = f", session of {self.client}, step {self.step}" if self.client else ""
+        return f"{self.what} at {self.node}{session}, round {self.round}, simulated time {self.time_s:.6g} s"
 
 
 @dataclass(eq=False)
@@ -92,10 +107,18 @@ class Journal:
         at = (start_s, end_s, node.name, name, activity, phase, number, step)
         self.log.event(Event._make((*at, size_bytes, flops, energy_j, attempts, delivered)))
 
+    @property
+    def chain(self) -> str:
+        """Whose work the process does that runs now: the client of its session."""
+        session = self.sessions.get(self.env.active_process)
+        return "" if session is None else session.client.name
+
+    def place(self, node: Node, what: str) -> Place:
+        """What a node does now, and where in the simulation that is."""
+        session = self.sessions.get(self.env.active_process)
+        client, step = ("", -1) if session is None else (session.client.name, session.step)
+        return Place(what, node.name, client, step, self.round, self.env.now)
+
     def fail(self, node: Node, what: str, error: Exception) -> NoReturn:
         """Raise SimulationError: what a node did, when, in which session, and the error that it ended with."""
-        session = self.sessions.get(self.env.active_process)
-        where = "" if session is None else f", session of {session.client.name}, step {session.step}"
-        raise SimulationError(
-            f"{what} at {node.name}{where}, round {self.round}, simulated time {self.env.now:.6g} s: {error}"
-        ) from error
+        raise SimulationError(f"{self.place(node, what)}: {error}") from error

@@ -80,21 +80,19 @@ class Messages:
         arrive, the scenario's case of outage (by its first kind) is met: raises Lost or Skipped, or returns what came
         last. ``until_delivery`` holds while the sender has a part in it.
         """
-        sealed = {}
+        sealed, journal = {}, self.journal
         for kind, value in messages.items():
             check(sender.name, f"{kind} sent", value)
-            try:
-                sealed[kind] = self.coding.seal(sender.name, receiver.name, kind, _tensors(value))
-            except ValueError as error:
-                self.journal.fail(sender, f"encoding {kind}", error)
-        sizes = {kind: len(each.payload) for kind, each in sealed.items()}
-        sizes[next(iter(sizes))] += self.transport.overhead_bytes
+            about = journal.place(sender, f"encoding {kind}")
+            sealed[kind] = self.coding.seal(sender.name, receiver.name, kind, _tensors(value), journal.chain, about)
         case = self.transport.outage.of(next(iter(messages)))
         links = [(sender.name, receiver.name, kind) for kind in messages]
         try:
             with until_delivery:
                 if flops := sum(each.flops for each in sealed.values()):
                     yield from sender.spend("encode", flops)
+                sizes = {kind: len(each.payload) for kind, each in sealed.items()}
+                sizes[next(iter(sizes))] += self.transport.overhead_bytes
                 holes = yield from self._fly(sender, receiver, sizes)
         except Lost:
             last = [self._last.get(link, ()) for link in links]
@@ -103,8 +101,18 @@ class Messages:
             if case == "skip" or (case == "reuse" and MODEL_DOWNLOAD not in messages):
                 raise Skipped from None
             raise
-        ends = sender.name, receiver.name
-        unsealed = [self.coding.unseal(*ends, kind, each.payload, holes.get(kind)) for kind, each in sealed.items()]
+        unsealed = [
+            self.coding.unseal(
+                sender.name,
+                receiver.name,
+                kind,
+                each.payload,
+                holes.get(kind),
+                journal.chain,
+                journal.place(receiver, f"decoding {kind}"),
+            )
+            for kind, each in sealed.items()
+        ]
         if flops := sum(each.flops for each in unsealed):
             yield from receiver.spend("decode", flops)
         received = [tensors for tensors, _ in unsealed]
@@ -122,10 +130,8 @@ class Messages:
         """
         ((kind, value),) = message.items()
         check(sender.name, f"{kind} sent", value)
-        try:
-            sealed = self.coding.seal(sender.name, "", kind, _tensors(value))
-        except ValueError as error:
-            self.journal.fail(sender, f"encoding {kind}", error)
+        about = self.journal.place(sender, f"encoding {kind}")
+        sealed = self.coding.seal(sender.name, "", kind, _tensors(value), self.journal.chain, about)
         if sealed.flops:
             yield from sender.spend("encode", sealed.flops)
         return Broadcast(sender, kind, sealed.payload, not isinstance(value, tuple))
@@ -153,7 +159,10 @@ class Messages:
             if case in ("skip", "reuse"):
                 raise Skipped from None
             raise
-        tensors, flops = self.coding.unseal(sender.name, "", kind, message.payload, holes.get(kind))
+        about = self.journal.place(receiver, f"decoding {kind}")
+        tensors, flops = self.coding.unseal(
+            sender.name, "", kind, message.payload, holes.get(kind), self.journal.chain, about
+        )
         if flops:
             yield from receiver.spend("decode", flops)
         claim(receiver.name, tensors)
@@ -166,7 +175,7 @@ class Messages:
 
         Returns what the client does with the gradient of what the server decoded, to have that of what it encoded.
         """
-        steps, flops = self.coding.way_back(client.name, SERVER)
+        steps, flops = self.coding.way_back(client.name, SERVER, client.name)
 
         def back(gradient: Tensor) -> Steps:
             if flops:

@@ -80,13 +80,11 @@ class Node:
         check(self.name, kernel.name, args)
         if not self._free_slot():
             yield from self._turn(kernel.phase)
-        work = self.world.executor.submit(kernel, *args)
+        journal = self.journal
+        work = self.world.executor.submit(kernel, *args, chain=journal.chain, about=journal.place(self, kernel.name))
         try:
             yield from self._busy(kernel.phase, kernel.flops(*args))
-            try:
-                value = work.result()
-            except Exception as error:
-                self.journal.fail(self, kernel.name, error)
+            value = work.result()
         finally:
             work.cancel()
             self._release()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from simpy import Environment, Event
@@ -28,8 +29,9 @@ from wirelessfsl.engine.sessions import Exhausted, Sessions
 from wirelessfsl.engine.transport import Lost, Skipped
 from wirelessfsl.learning.data import BlankData, ClientData
 from wirelessfsl.learning.evaluate import Mixture
-from wirelessfsl.learning.executor import Executor
-from wirelessfsl.learning.kernels import Kernel
+from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.promises import settled
+from wirelessfsl.learning.kernels import Kernel, batch
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.records import IDLE, Log
 from wirelessfsl.records import Event as Fact
@@ -188,10 +190,11 @@ class World:
         return self._batch(client, self._batches[client] - 1, batch_size)
 
     def _batch(self, client: Node, number: int, batch_size: int) -> tuple[Tensor, Tensor]:
-        batch = self.data[client].batch(number, batch_size)
-        claim(client.name, batch)
+        drawn = self.executor.submit(batch, self.data[client], number, batch_size, chain=client.name).result()
+        claim(client.name, drawn)
         self.client_steps += 1
-        return batch
+        x, y = drawn
+        return x, y
 
     def aside(self, kernel: Kernel, *args: Any) -> Any:
         """Result of a kernel that no node computes, for evaluation: outside of simulated time and at no cost."""
@@ -244,7 +247,7 @@ class World:
         """For gradients that return in a broadcast or in pieces; call it before: :meth:`Messages.way_back`."""
         return self.messages.way_back(client)
 
-    def close_round(self, parts: Model, losses: Mapping[Node, Sequence[float]], cut: Cut = Cut()) -> None:  # noqa: B008
+    def close_round(self, parts: Model, losses: Mapping[Node, Sequence[Tensor]], cut: Cut = Cut()) -> None:  # noqa: B008
         """End the round: account for idle time and energy, evaluate, write down.
 
         A quiet instant, unless sessions of :meth:`start` are under way: what they do is accounted for when it ends.
@@ -261,7 +264,9 @@ class World:
             node.settle()
             idle_j = node.take_idle_j()
             self.log.event(Fact(began_s, now, node.name, "", IDLE, IDLE, self.round, -1, 0, 0.0, idle_j, 0, True))
-        self.on_round(self, parts, losses, cut)
+        self.executor.settle()
+        numbers = {client: [float(each) for each in own] for client, own in losses.items()}
+        self.on_round(self, _settled(parts), numbers, cut)
         self.log.flush()
 
     # What happens underneath
@@ -278,3 +283,13 @@ class World:
         if self._back is not None:
             self._back.succeed()
             self._back = None
+
+
+def _settled(model: Model) -> Model:
+    """A model with its numbers."""
+    if not isinstance(model, Mapping):
+        return tuple(settled(tuple(model)))
+    return {
+        k: replace(own, models=settled(own.models)) if isinstance(own, Mixture) else settled(tuple(own))
+        for k, own in model.items()
+    }

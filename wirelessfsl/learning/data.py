@@ -60,6 +60,16 @@ class ClientData:
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     @property
+    def sample(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.inputs.shape[1:])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the inputs."""
+        return self.inputs.dtype
+
+    @property
     def key(self) -> int:
         """Key of the random numbers that training on these samples needs (dropout)."""
         return key(self.seed, "dropout", self.name)

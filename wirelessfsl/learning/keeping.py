@@ -20,6 +20,7 @@ import numpy as np
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.evaluate import Mixture
+from wirelessfsl.learning.executors.promises import Promise
 from wirelessfsl.learning.stage import Part
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class _Packing:
 
     def tree(self, value: Any) -> Any:
         kind = type(value)
+        if kind is Promise:
+            return self.tree(value.read())
         if value is None or kind in (bool, int, str):
             return value
         if kind is float:

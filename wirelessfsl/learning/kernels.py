@@ -15,12 +15,14 @@ from wirelessfsl.learning.evaluate import activations, apply
 from wirelessfsl.learning.optim import Optimizer
 from wirelessfsl.learning.pruning import Plan
 from wirelessfsl.learning.rounding import FLOPS_PER_ELEMENT, rounded
-from wirelessfsl.learning.stage import Part, Stage
+from wirelessfsl.learning.stage import Part, Stage, Weights
 from wirelessfsl.learning.trace import halves, weighted, whole
 from wirelessfsl.streams import subkey
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from wirelessfsl.learning.data import BlankData, ClientData
 
 
 _ROUNDING = 2**32
@@ -32,7 +34,13 @@ class Kernel:
     """A computation: what it does (``run``), its phase in the log, and its cost in FLOPs for the same arguments.
 
     ``outline`` returns for them what ``run`` does, but for the numbers: tensors of the same shapes, most without values
-    (on the meta device) and losses that are not a number. Runs that are about time alone take it instead.
+    (on the meta device), losses that are not a number, and :class:`Hidden` for what only kernels look into. Runs that
+    are about time alone take it instead, others as the form of a result that is computed later.
+
+    settles: whether the outline is a guess, as what comes out is decided by the numbers.
+    steps: for a kernel that goes over many values: kernels with arguments, of which each takes in front of these what
+        the one before returned, the first None. What they make is what ``run`` does.
+    trains: whether it is part of training, and not of what goes on around it (batches, codecs).
     """
 
     name: str
@@ -40,24 +48,46 @@ class Kernel:
     run: Callable[..., Any]
     flops: Callable[..., float]
     outline: Callable[..., Any] | None = None
+    settles: bool = False
+    steps: Callable[..., list[tuple[Kernel, tuple[Any, ...]]]] | None = None
+    trains: bool = True
 
     def __call__(self, *args: Any) -> Any:
         return self.run(*args)
 
 
+class Hidden:
+    """In an outline: something that only kernels look into."""
+
+
 def kernel(
-    phase: str, flops: Callable[..., float], outline: Callable[..., Any]
+    phase: str, flops: Callable[..., float], outline: Callable[..., Any], **more: Any
 ) -> Callable[[Callable[..., Any]], Kernel]:
     """Make a module-level function a :class:`Kernel` of the given phase, cost and outline."""
-    return lambda run: Kernel(run.__name__, phase, run, flops, outline)
+    return lambda run: Kernel(run.__name__, phase, run, flops, outline, **more)
+
+
+def _next(part: Part) -> Part:
+    """The part after a forward pass."""
+    return part._replace(key=part.key + 1)
+
+
+def blank(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A tensor without numbers."""
+    return torch.empty(shape, dtype=dtype, device="meta")
 
 
 def _blank(*shape: int) -> Tensor:
-    return torch.empty(shape, device="meta")
+    return blank(shape, torch.float32)
 
 
 def _loss(*shape: int) -> Tensor:
     return torch.full(shape, torch.nan)
+
+
+def _some(x: Tensor, count: int) -> Tensor:
+    """Another number of samples."""
+    return blank((count, *x.shape[1:]), x.dtype)
 
 
 def _after(stage: Stage, x: Tensor) -> Tensor:
@@ -66,9 +96,20 @@ def _after(stage: Stage, x: Tensor) -> Tensor:
 
 
 @kernel(
+    "data",
+    flops=lambda data, step, size: 0.0,
+    outline=lambda data, step, size: (blank((size, *data.sample), data.dtype), blank((size,), torch.int64)),
+    trains=False,
+)
+def batch(data: ClientData | BlankData, step: int, size: int) -> tuple[Tensor, Tensor]:
+    """Inputs and labels of a client's batch."""
+    return data.batch(step, size)
+
+
+@kernel(
     "client_forward",
     flops=lambda stage, part, x: part.work * stage.flops(len(x)).forward,
-    outline=lambda stage, part, x: (part, _after(stage, x), ()),
+    outline=lambda stage, part, x: (_next(part), _after(stage, x), Hidden()),
 )
 def forward(stage: Stage, part: Part, x: Tensor) -> tuple[Part, Tensor, tuple[Tensor, ...]]:
     """Client's forward pass in training mode: part (with new buffers), smashed data, and the tape for ``backward``."""
@@ -112,7 +153,7 @@ def backward(
 @kernel(
     "server_step",
     flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()),
-    outline=lambda stage, optimizer, part, x, y: (part, x, _loss()),
+    outline=lambda stage, optimizer, part, x, y: (_next(part), x, _loss()),
 )
 def serve(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor, Tensor]:
     """Server's forward, loss, backward and optimiser step: part, gradient of the smashed data, mean loss."""
@@ -130,7 +171,7 @@ def _all_flops(
 @kernel(
     "server_step",
     flops=_all_flops,
-    outline=lambda stage, optimizer, part, xs, ys, loss="pooled": (part, tuple(xs), _loss(len(xs))),
+    outline=lambda stage, optimizer, part, xs, ys, loss="pooled": (_next(part), tuple(xs), tuple(_loss() for _ in xs)),
 )
 def serve_all(
     stage: Stage,
@@ -139,7 +180,7 @@ def serve_all(
     xs: Sequence[Tensor],
     ys: Sequence[Tensor],
     loss: Literal["pooled", "sum", "mean"] = "pooled",
-) -> tuple[Part, tuple[Tensor, ...], Tensor]:
+) -> tuple[Part, tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Server's pass over the batches of several clients as one, and one step.
 
     A frozen stage stays as it is.
@@ -147,7 +188,7 @@ def serve_all(
     loss: what is minimised, of the mean losses L_k of the clients' batches: their sum; their mean; or, pooled, by the
         server the mean over all samples and by each client its own L_k.
 
-    Returns the part, the gradient of each client's smashed data, and each client's mean loss, shape (clients,).
+    Returns the part, and of each client the gradient of its smashed data and its mean loss.
     """
     sizes, y, count = [len(x) for x in xs], torch.cat(tuple(ys)), len(xs)
     # Samples of a client count 1 / size in its mean loss; in the mean over all samples 1 / total.
@@ -161,7 +202,7 @@ def serve_all(
     if loss == "pooled":
         back = tuple(g * (len(y) / size) for g, size in zip(back, sizes, strict=True))
     stepped = before._replace(key=part.key) if stage.frozen else _step(optimizer, part, gradients)
-    return stepped, back, torch.stack([each.mean() for each in torch.split(losses, sizes)])
+    return stepped, back, tuple(each.mean() for each in torch.split(losses, sizes))
 
 
 def _aggregated_flops(
@@ -176,23 +217,23 @@ def _aggregated_flops(
     "server_step",
     flops=_aggregated_flops,
     outline=lambda stage, optimizer, part, xs, ys, count: (
-        part,
-        xs[0][:count],
-        tuple(x[count:] for x in xs),
-        _loss(len(xs)),
+        _next(part),
+        _some(xs[0], count),
+        tuple(_some(x, len(x) - count) for x in xs),
+        tuple(_loss() for _ in xs),
     ),
 )
 def serve_aggregated(
     stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor], count: int
-) -> tuple[Part, Tensor, tuple[Tensor, ...], Tensor]:
+) -> tuple[Part, Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Server's pass over equal batches of several clients, and one step; some samples go back as one client's.
 
     The gradients of the last layer's output are averaged over the clients for each of the first ``count`` samples, and
     go back once, at the mean of these samples' smashed data; those of the other samples go back one by one. The step is
     with the mean over all samples, a client's gradients are those of its own mean loss.
 
-    Returns the part, the gradient of the averaged samples, that of each client's other samples, and each client's mean
-    loss, shape (clients,). The buffers are those after the pass over the real samples.
+    Returns the part, the gradient of the averaged samples, and of each client that of its other samples and its mean
+    loss. The buffers are those after the pass over the real samples.
     """
     clients, size = len(xs), len(xs[0])
     y = torch.cat(tuple(ys))
@@ -205,7 +246,12 @@ def serve_aggregated(
     slope = _some_as_one(slope.view(clients, size, -1), count) * weight[:, None]
     gradient, *gradients = halves(stage, x.shape, x.dtype)[1](part.key, *tape, slope)
     own = (gradient[count:] * clients).view(clients, size - count, *gradient.shape[1:])
-    return _step(optimizer, stepped, gradients), gradient[:count], own.unbind(), losses.view(clients, size).mean(1)
+    return (
+        _step(optimizer, stepped, gradients),
+        gradient[:count],
+        own.unbind(),
+        losses.view(clients, size).mean(1).unbind(),
+    )
 
 
 def _some_as_one(values: Tensor, count: int) -> Tensor:
@@ -213,7 +259,7 @@ def _some_as_one(values: Tensor, count: int) -> Tensor:
     return torch.cat([values[:, :count].mean(0), values[:, count:].flatten(0, 1)])
 
 
-@kernel("client_backward", flops=lambda *pieces: 0.0, outline=lambda *pieces: torch.cat(pieces))
+@kernel("client_backward", flops=lambda *pieces: 0.0, outline=lambda *pieces: _some(pieces[0], sum(map(len, pieces))))
 def joined(*pieces: Tensor) -> Tensor:
     """Gradients of consecutive samples as one tensor."""
     return torch.cat(pieces)
@@ -222,7 +268,7 @@ def joined(*pieces: Tensor) -> Tensor:
 @kernel(
     "client_step",
     flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()),
-    outline=lambda stage, optimizer, part, x, y: (part, _loss()),
+    outline=lambda stage, optimizer, part, x, y: (_next(part), _loss()),
 )
 def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor]:
     """One step of training a whole model on one batch: part, mean loss."""
@@ -239,7 +285,7 @@ train_there = replace(train, name="train_there", phase="server_step")
     flops=lambda stage, optimizer, part, anchor, mu, x, y: (
         sum(vars(stage.flops(len(x))).values()) + (3.0 * sum(p.numel() for p in part.params) if mu else 0.0)
     ),
-    outline=lambda stage, optimizer, part, anchor, mu, x, y: (part, _loss()),
+    outline=lambda stage, optimizer, part, anchor, mu, x, y: (_next(part), _loss()),
 )
 def train_near(
     stage: Stage, optimizer: Optimizer, part: Part, anchor: tuple[Tensor, ...], mu: float, x: Tensor, y: Tensor
@@ -272,7 +318,7 @@ def responsibilities(
 @kernel(
     "client_step",
     flops=lambda stage, optimizer, parts, x, y, q: len(parts) * sum(vars(stage.flops(len(x))).values()),
-    outline=lambda stage, optimizer, parts, x, y, q: (tuple(parts), _loss()),
+    outline=lambda stage, optimizer, parts, x, y, q: (tuple(map(_next, parts)), _loss()),
 )
 def train_mixture(
     stage: Stage, optimizer: Optimizer, parts: Sequence[Part], x: Tensor, y: Tensor, q: Tensor
@@ -332,19 +378,37 @@ def step(optimizer: Optimizer, part: Part, update: tuple[Tensor, ...]) -> Part:
     return _step(optimizer, part._replace(buffers=tuple(update[count:])), update[:count])
 
 
+def _take(so_far: Weights | None, weights: Weights, share: float) -> Weights:
+    """One more term of a weighted sum of models; integers (batch counts) are added as float64."""
+    wide = [w if w.is_floating_point() else w.double() for w in weights]
+    made = torch._foreach_mul(wide, share) if so_far is None else torch._foreach_add(so_far, wide, alpha=share)
+    return tuple(made)
+
+
+def _round(so_far: Weights, dtypes: tuple[torch.dtype, ...]) -> Weights:
+    return tuple(w if dtype.is_floating_point else w.round().to(dtype) for w, dtype in zip(so_far, dtypes, strict=True))
+
+
+_TAKE, _ROUND = (Kernel("average", "aggregation", run, lambda *_: 0.0) for run in (_take, _round))
+
+
+def _one_by_one(weights: Sequence[Weights], shares: Sequence[float]) -> list[tuple[Kernel, tuple[Any, ...]]]:
+    total = sum(shares)
+    terms = [(_TAKE, (own, share / total)) for own, share in zip(weights, shares, strict=True)]
+    return [*terms, (_ROUND, (tuple(w.dtype for w in weights[0]),))]
+
+
 @kernel(
     "aggregation",
     flops=lambda weights, shares: 2.0 * len(weights) * sum(t.numel() for t in weights[0]),
     outline=lambda weights, shares: weights[0],
+    steps=_one_by_one,
 )
-def average(weights: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> tuple[Tensor, ...]:
-    """Weighted mean of models, sum_k shares_k w_k / sum_k shares_k; integers (batch counts) are rounded."""
-    total = sum(shares)
-    mean = []
-    for tensors in zip(*weights, strict=True):
-        scale = torch.tensor([s / total for s in shares], dtype=torch.float64).to(_wide(tensors[0]))
-        blend = torch.tensordot(scale, torch.stack(tensors).to(scale.dtype), dims=1)
-        mean.append((blend if tensors[0].is_floating_point() else blend.round()).to(tensors[0].dtype))
+def average(weights: Sequence[Weights], shares: Sequence[float]) -> Weights:
+    """Weighted mean of models, sum_k shares_k w_k / sum_k shares_k, term by term; integers are rounded."""
+    mean: Any = None
+    for step, own in _one_by_one(weights, shares):
+        mean = step.run(mean, *own)
     return tuple(mean)
 
 
@@ -378,6 +442,7 @@ def _pruned_evenly(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], imp
     "aggregation",
     flops=lambda plan, sparsity, weights, importance: 2.0 * sum(t.numel() for t in weights),
     outline=_pruned_evenly,
+    settles=True,
 )
 def prune(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], importance: tuple[Tensor, ...]) -> Plan:
     """The plan of a higher sparsity.
@@ -385,10 +450,6 @@ def prune(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], importance: 
     weights: parameters and buffers of the whole stage. importance: of its parameters; without, their magnitude counts.
     """
     return plan.raised(sparsity, importance or tuple(w.abs() for w in weights[: plan.parameters]))
-
-
-def _wide(tensor: Tensor) -> torch.dtype:
-    return tensor.dtype if tensor.is_floating_point() else torch.float64
 
 
 def _whole(stage: Stage, part: Part, x: Tensor, y: Tensor) -> tuple[Tensor, Part, list[Tensor]]:

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from wirelessfsl.lazy import torch
-from wirelessfsl.learning.executor import keep_freed_memory, torch_threads
+from wirelessfsl.learning.host import keep_freed_memory, torch_threads
 from wirelessfsl.learning.kernels import Kernel, backward, forward, serve, train
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD

@@ -1,0 +1,61 @@
+"""What an executor is. Which one is used changes speed and memory, and nothing else.
+
+``submit`` is called when the simulated computation starts, ``Work.result`` when it ends. The result's tensors may be
+promises (:mod:`wirelessfsl.learning.executors.promises`), so that the simulation runs ahead of the numbers and stops
+only where it asks for one. Work that is cancelled, and results that nobody keeps, need not be computed at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Protocol
+
+from wirelessfsl.learning.kernels import Kernel
+
+
+class Failed(RuntimeError):
+    """A kernel that raised; the message says about what it was and what it raised."""
+
+    def __init__(self, about: object, error: BaseException | str) -> None:
+        super().__init__(f"{about}: {error}")
+        self.error = error
+
+
+class Work(Protocol):
+    """A computation under way."""
+
+    def result(self) -> Any: ...
+    def cancel(self) -> None: ...
+
+
+class Executor(Protocol):
+    """Runs kernels; values equal to calling the kernel, nothing else observable.
+
+    busy_s: host time in which this process was busy with kernels, or waited for them.
+    kernels: how many were run.
+    widths: how many runs there were of how many kernels at once.
+    spent: how often each kernel was run, by name, and in how many seconds of the host.
+    """
+
+    busy_s: float
+    kernels: int
+    widths: Counter[int]
+    spent: dict[str, tuple[int, float]]
+
+    def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Work:
+        """A computation begins.
+
+        args: values, also promises of this executor; in tuples and lists, too.
+        chain: whose work it is. What one client computes follows from what it computed before, and stays together.
+        about: says where in the simulation it belongs, if it fails: then :class:`Failed` is raised where a result is
+            asked for. Without it the error itself is raised.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Compute all that somebody still keeps. Raises what failed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of workers and memory; promises that are not settled are lost."""
+        ...

@@ -1,0 +1,200 @@
+"""Kernels that wait to be computed, as a graph: each needs what others return.
+
+Of the orders that the graph allows this one is taken: when something is asked for, what it needs is computed first, and
+then whatever is ready of the same chain, one client's work that is. So a client's weights stay in the processor's
+cache, its memory is free before the next client's is needed, and an average takes each client's weights as they come.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
+from itertools import count
+from time import perf_counter
+from typing import Any
+from weakref import ref
+
+from wirelessfsl.lazy import torch
+from wirelessfsl.learning.executors.contract import Failed
+from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in, settled, taken_apart
+from wirelessfsl.learning.kernels import Hidden, Kernel
+
+MOST = 100_000
+"""Kernels that may wait at a time; so many take some 200 MB of objects."""
+
+
+class Task:
+    """A kernel with its arguments, until it is computed; then its promises are kept and it is empty."""
+
+    __slots__ = (
+        "__weakref__",
+        "about",
+        "args",
+        "chain",
+        "done",
+        "error",
+        "graph",
+        "kernel",
+        "leaves",
+        "needs",
+        "template",
+    )
+
+    def __init__(self, graph: Graph, kernel: Kernel, args: tuple[Any, ...], chain: object, about: object) -> None:
+        self.graph, self.kernel, self.chain, self.about = graph, kernel, chain, about
+        self.args: tuple[Any, ...] = args
+        self.needs = [task for promise in promises_in(args) if isinstance(task := promise.source, Task)]
+        self.leaves: list[ref[Promise]] = []
+        self.template: Template = None
+        self.done = False
+        self.error: Exception | None = None
+
+    def promise(self, outline: Any) -> Any:
+        """What the kernel returns, as promises."""
+        leaves: list[Promise] = []
+        value, self.template = promised(self, outline, leaves)
+        self.leaves = [ref(leaf) for leaf in leaves]
+        return value
+
+    def fulfil(self) -> None:
+        self.graph.compute(self)
+
+    def end(self, value: Any) -> None:
+        """It is computed: give everybody who still wants it a part of the value."""
+        for leaf, own in zip(self.leaves, taken_apart(value, self.template, []), strict=True):
+            if (promise := leaf()) is not None:
+                promise.fulfilled(own)
+        self.done, self.args, self.needs = True, (), []
+
+    def fail(self, error: Exception) -> None:
+        if self.about is not None and not isinstance(error, Failed):
+            failed = Failed(self.about, error)
+            failed.__cause__ = error
+            error = failed
+        self.error = error
+        self.done, self.args, self.needs = True, (), []
+
+
+class Submitted:
+    """Work whose result is promised, or, where nobody can tell its form, computed when it is asked for."""
+
+    __slots__ = ("promise", "read")
+
+    def __init__(self, promise: Any, read: bool) -> None:
+        self.promise, self.read = promise, read
+
+    def result(self) -> Any:
+        return self.promise.read() if self.read else self.promise
+
+    def cancel(self) -> None:
+        self.promise = None
+
+
+class Graph:
+    """What executors have in common that run kernels in this process; they say how one is run."""
+
+    def __init__(self) -> None:
+        self.busy_s = 0.0
+        self.kernels = 0
+        self.widths: Counter[int] = Counter()
+        self.spent: dict[str, tuple[int, float]] = {}
+        self._waiting: list[ref[Task]] = []
+        self._chains: defaultdict[object, deque[ref[Task]]] = defaultdict(deque)
+        self._averages: deque[object] = deque()
+        self._numbers = count()
+
+    def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Submitted:
+        if len(self._waiting) > MOST:
+            self.settle()
+        if kernel.steps is not None:
+            task = self._unfolded(kernel, args, chain or next(self._numbers), about)
+        else:
+            task = self._wait(Task(self, kernel, args, chain, about))
+        known = kernel.outline is not None and not kernel.settles
+        return Submitted(task.promise(kernel.outline(*args) if known else Hidden()), not known)  # type: ignore[misc]
+
+    def settle(self) -> None:
+        # From the last: an average that is asked for first takes each client's weights when they come.
+        waiting, self._waiting = self._waiting, []
+        for each in reversed(waiting):
+            if (task := each()) is not None:
+                self.compute(task)
+        self._chains.clear()
+        self._averages.clear()
+
+    def close(self) -> None:
+        self._waiting.clear()
+        self._chains.clear()
+
+    def compute(self, task: Task) -> None:
+        """Compute a task and all that it needs. Raises what failed."""
+        path = [task]
+        while path:
+            last = path[-1]
+            if last.done:
+                path.pop()
+                if last.error is not None:
+                    raise last.error
+            elif missing := next((each for each in last.needs if not each.done), None):
+                path.append(missing)
+            else:
+                last.needs = []
+                self.run(last)
+                self._go_on(last.chain)
+
+    def run(self, task: Task) -> None:
+        """Compute a task of which all is there that it needs."""
+        raise NotImplementedError
+
+    def account(self, kernel: Kernel, begin: float) -> None:
+        """A kernel was run that began at this time."""
+        seconds = perf_counter() - begin
+        calls, before = self.spent.get(kernel.name, (0, 0.0))
+        self.spent[kernel.name] = calls + 1, before + seconds
+        if kernel.trains:
+            self.busy_s += seconds
+            self.kernels += 1
+            self.widths[1] += 1
+
+    def _wait(self, task: Task) -> Task:
+        mark = ref(task)
+        self._waiting.append(mark)
+        self._chains[task.chain].append(mark)
+        return task
+
+    def _unfolded(self, kernel: Kernel, args: tuple[Any, ...], chain: object, about: object) -> Task:
+        """A task for every step of a kernel that goes over many values, each on what the one before made of them."""
+        assert kernel.steps is not None
+        so_far, task = None, None
+        if isinstance(chain, int):
+            self._averages.append(chain)
+        for step, own in kernel.steps(*args):
+            task = self._wait(Task(self, step, (so_far, *own), chain, about))
+            so_far = task.promise(Hidden())
+        assert task is not None
+        return task
+
+    def _go_on(self, chain: object) -> None:
+        """Run what is ready of a chain, and of averages."""
+        while self._averages and not self._chains[self._averages[0]]:
+            self._averages.popleft()
+        for each in (chain, *self._averages):
+            tasks = self._chains[each]
+            while tasks:
+                task = tasks[0]()
+                if task is not None and not task.done:
+                    if any(not need.done or need.error is not None for need in task.needs):
+                        break
+                    self.run(task)
+                tasks.popleft()
+
+
+def in_this_process(task: Task) -> Any:
+    """The value of a task's kernel."""
+    with torch.inference_mode():
+        return task.kernel.run(*settled(task.args))
+
+
+def all_settled(values: Iterable[Any]) -> list[Any]:
+    """Values in place of promises."""
+    return [settled(value) for value in values]

@@ -1,0 +1,51 @@
+"""For runs that are about time alone: nothing is computed, results have the right shapes and no numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from wirelessfsl.lazy import torch
+from wirelessfsl.learning.kernels import Kernel
+
+
+class ShapesOnly:
+    """A kernel says by its outline what comes out. Tensors without numbers take no memory, whatever their shape."""
+
+    def __init__(self) -> None:
+        self.busy_s = 0.0
+        self.kernels = 0
+        self.widths: Counter[int] = Counter()
+        self.spent: dict[str, tuple[int, float]] = {}
+
+    def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> _Outlined:
+        return _Outlined(self, kernel, args)
+
+    def settle(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Outlined:
+    __slots__ = ("args", "executor", "kernel")
+
+    def __init__(self, executor: ShapesOnly, kernel: Kernel, args: tuple[Any, ...]) -> None:
+        self.executor, self.kernel, self.args = executor, kernel, args
+
+    def result(self) -> Any:
+        if self.kernel.outline is None:
+            raise ValueError(f"kernel {self.kernel.name} has no outline, which a timing-only run needs; give it one")
+        self.executor.kernels += 1
+        return _anew(self.kernel.outline(*self.args))
+
+    def cancel(self) -> None:
+        self.args = ()
+
+
+def _anew(value: Any) -> Any:
+    """The same with tensors of its own, as a computation returns them: who holds a tensor is marked on it."""
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    if isinstance(value, tuple):
+        items = [_anew(item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return value
