@@ -24,7 +24,8 @@ from typing import Any
 
 from wirelessfsl.api import simulate
 from wirelessfsl.studies.cluster import cluster
-from wirelessfsl.studies.local import PRELOADED, local
+from wirelessfsl.forking import PRELOADED
+from wirelessfsl.studies.local import local
 from wirelessfsl.studies.points import Point
 from wirelessfsl.studies.study import load_study
 from wirelessfsl.studies.work import Ending

@@ -16,7 +16,7 @@ from tests.studies.files import study
 from wirelessfsl.results.folders import run_folders
 from wirelessfsl.results.groups import once
 from wirelessfsl.results.store import open_run
-from wirelessfsl.studies.local import start
+from wirelessfsl.forking import fork_server
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_ctrl_c_while_the_server_of_workers_loads_shows_no_traceback() -> None:
-    press = "start(); os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)"
+    press = "fork_server(); os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)"
     script = f"import os, signal; from multiprocessing import forkserver; from {start.__module__} import start; {press}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert not done.stderr

@@ -36,13 +36,14 @@ def _sweep(args: argparse.Namespace) -> int:
         raise ValueError("sweep: the cluster says how many points run at once; leave --jobs or --address out")
     if args.retries < 0:
         raise ValueError(f"sweep: --retries: got {args.retries}, must be at least 0")
-    from wirelessfsl.studies.local import cores, local, start
+    from wirelessfsl.forking import cores, fork_server
+    from wirelessfsl.studies.local import local
     from wirelessfsl.studies.study import load_study
 
     if args.allow_code:
         sys.path.insert(0, str(Path.cwd()))
     if args.engine == "local" and not args.dry_run:
-        start()
+        fork_server()
     study = load_study(args.study, args.out, args.set, args.allow_code, args.timing_only)
     for name, first in study.repeats.items():
         print(f"{name}: equal to {first}; counted once", file=sys.stderr)

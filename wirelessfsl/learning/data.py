@@ -59,6 +59,9 @@ class ClientData:
         self.inputs, self.labels, self.name, self.seed = inputs, labels, name, seed
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ClientData, (self.inputs, self.labels, self.name, self.seed)
+
     @property
     def sample(self) -> tuple[int, ...]:
         """Shape of one sample."""

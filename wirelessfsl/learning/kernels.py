@@ -6,8 +6,11 @@ of the simulated computation. Optimiser state goes in and comes out with the :cl
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
+from math import nan
 from typing import TYPE_CHECKING, Any, Literal
 
 from wirelessfsl.lazy import torch
@@ -54,6 +57,23 @@ class Kernel:
 
     def __call__(self, *args: Any) -> Any:
         return self.run(*args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A kernel that a module has travels by its name there; of others what runs does."""
+        home = self.run.__module__
+        for name, value in vars(sys.modules[home]).items():
+            if value is self:
+                return _found, (home, name)
+        return Kernel, (self.name, self.phase, self.run, _unknown)
+
+
+def _found(module: str, name: str) -> Kernel:
+    kernel: Kernel = getattr(import_module(module), name)
+    return kernel
+
+
+def _unknown(*_: Any) -> float:
+    return nan
 
 
 class Hidden:

@@ -11,29 +11,20 @@ import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
-from multiprocessing.forkserver import ensure_running
 from threading import Thread
 from time import monotonic
 from typing import NamedTuple
 
+from wirelessfsl.forking import fork_server
 from wirelessfsl.simulation import Progress
 from wirelessfsl.studies.claims import free
 from wirelessfsl.studies.points import Point
 from wirelessfsl.studies.work import Ending, give_up, perform
 from wirelessfsl.trackers.following import Tracker
 
-PRELOADED = (
-    "wirelessfsl.studies.local",
-    "pyarrow.compute",
-    "safetensors.torch",
-    "sklearn.datasets",
-    "torch._dynamo",
-    "torch.fx.experimental.proxy_tensor",
-)
-"""Modules that runs import, some of them only when they are under way."""
 _POLL_S, _REPORT_S, _STOP_S = 0.2, 0.2, 30.0
 """How often points of others are looked at, how often a worker reports, and how long it may take to stop."""
 
@@ -42,22 +33,6 @@ class _Worker(NamedTuple):
     point: Point
     process: ForkServerProcess
     connection: Connection
-
-
-def start() -> None:
-    """Start the server that forks workers; it loads its modules while this process goes on, deaf to Ctrl-C."""
-    get_context("forkserver").set_forkserver_preload([*PRELOADED])
-    resource_tracker.ensure_running()  # or the server starts it and lets Ctrl-C in again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def local(
@@ -76,8 +51,7 @@ def local(
     retries: how often a point is tried again whose worker died.
     trackers: follow the run of every point.
     """
-    start()
-    context = get_context("forkserver")
+    context = fork_server()
     queue, busy = deque(points), deque[Point]()
     deaths = Counter[str]()
     workers: dict[object, _Worker] = {}

@@ -56,7 +56,7 @@ class Task:
         self.leaves = [ref(leaf) for leaf in leaves]
         return value
 
-    def fulfil(self) -> None:
+    def fulfil(self, promise: Promise) -> None:
         self.graph.compute(self)
 
     def end(self, value: Any) -> None:

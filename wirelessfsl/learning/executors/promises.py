@@ -24,25 +24,28 @@ Template: TypeAlias = "int | tuple[Template, ...] | None"
 class Source(Protocol):
     """What will make promises good."""
 
-    def fulfil(self) -> None:
-        """Compute them, or raise why that failed."""
+    def fulfil(self, promise: Promise) -> None:
+        """Give one of them its value, or raise why that failed."""
         ...
 
 
 class Promise:
-    """A tensor to come, or something that only kernels look into (its shape and dtype are None then)."""
+    """A tensor to come, or something that only kernels look into (its shape and dtype are None then).
 
-    __slots__ = ("__weakref__", "_wirelessfsl_home", "dtype", "shape", "source", "value")
+    ``number`` is its place among the promises of its source, which is None when nothing is left to be done.
+    """
 
-    def __init__(self, source: Source, shape: torch.Size | None, dtype: torch.dtype | None) -> None:
+    __slots__ = ("__weakref__", "_wirelessfsl_home", "dtype", "number", "shape", "source", "value")
+
+    def __init__(self, source: Source, number: int, shape: torch.Size | None, dtype: torch.dtype | None) -> None:
         self.source: Source | None = source
-        self.shape, self.dtype = shape, dtype
+        self.number, self.shape, self.dtype = number, shape, dtype
         self.value: Any = None
 
     def read(self) -> Any:
         """The value; waits for it. Raises what its kernel raised."""
         if self.source is not None:
-            self.source.fulfil()
+            self.source.fulfil(self)
         return self.value
 
     def fulfilled(self, value: Any) -> None:
@@ -125,9 +128,9 @@ def promised(source: Source, outline: Any, leaves: list[Promise]) -> tuple[Any, 
             template.append(place)
         return kind(items) if kind is tuple else kind(*items), tuple(template)
     if kind is Promise or isinstance(outline, torch.Tensor):
-        leaf = Promise(source, outline.shape, outline.dtype)
+        leaf = Promise(source, len(leaves), outline.shape, outline.dtype)
     elif kind is Hidden:
-        leaf = Promise(source, None, None)
+        leaf = Promise(source, len(leaves), None, None)
     else:
         return outline, None
     leaves.append(leaf)

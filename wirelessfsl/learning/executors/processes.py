@@ -1,0 +1,411 @@
+"""Kernels in worker processes of this machine, each client's in one of them.
+
+What a kernel returns stays with the worker that ran it, and what follows from it is run there; so of a client's work
+only messages of some hundred bytes go to and fro. What another worker or this process wants goes through shared memory
+(:mod:`wirelessfsl.learning.executors.segments`). Workers end with this process, however it ends. A worker that dies
+takes its values with it, and so ends the run; a run can be resumed.
+
+torch's own multiprocessing and loky share a tensor by a file of its own, which costs more than a small kernel; here a
+result that nobody else wants is not shared at all.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+from multiprocessing import reduction
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from signal import Signals
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakValueDictionary, finalize, ref
+
+from wirelessfsl.forking import cores, fork_server
+from wirelessfsl.lazy import torch
+from wirelessfsl.learning.executors.contract import Failed
+from wirelessfsl.learning.executors.graph import Submitted
+from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
+from wirelessfsl.learning.executors.segments import Block, Segment, kept, new_file, packed, unpacked
+from wirelessfsl.learning.executors.worker import Held, Known, Packed, work
+from wirelessfsl.learning.kernels import Hidden, Kernel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST = 50_000
+"""Kernels that may wait at a time."""
+BATCH = 8
+"""Messages that go to a worker at once, unless somebody waits."""
+_PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
+_NOTHING: Any = object()
+_SENT = -1
+"""In place of a leaf: that a kernel was sent to its worker."""
+
+
+class Remote:
+    """A kernel that a worker runs. Its promises keep it as long as they want what it returned."""
+
+    __slots__ = (
+        "__weakref__",
+        "about",
+        "args",
+        "error",
+        "given",
+        "kernel",
+        "leaves",
+        "missing",
+        "number",
+        "order",
+        "pool",
+        "sent",
+        "template",
+        "wanting",
+        "worker",
+    )
+
+    def __init__(
+        self, pool: Processes, worker: _Worker, order: int, kernel: Kernel, args: tuple[Any, ...], about: object
+    ) -> None:
+        self.pool, self.worker, self.kernel, self.about = pool, worker, kernel, about
+        self.args: tuple[Any, ...] = args
+        self.number = next(pool.numbers)
+        self.order = (order, self.number)
+        self.template: Template = None
+        self.leaves: list[ref[Promise]] = []
+        self.given: dict[int, Block | Packed] = {}
+        self.wanting: dict[int, list[Remote]] = {}
+        self.missing = 0
+        self.sent = False
+        self.error: Exception | None = None
+
+    def promise(self, outline: Any) -> Any:
+        """What the kernel returns, as promises."""
+        leaves: list[Promise] = []
+        value, self.template = promised(self, outline, leaves)
+        for number, leaf in enumerate(leaves):
+            leaf.value = _NOTHING
+            self.leaves.append(ref(leaf, self.worker.dropping(self.number, number)))
+        return value
+
+    def fulfil(self, promise: Promise) -> None:
+        if promise.value is _NOTHING:
+            self.pool.fetch(self, promise)
+
+
+class _Worker:
+    """A worker process, as it is seen from here."""
+
+    def __init__(self, process: ForkServerProcess, connection: Connection) -> None:
+        self.process, self.connection = process, connection
+        self.messages: list[tuple[Any, ...]] = []
+        self.known: dict[Any, Known] = {}
+        self.out: dict[int, Remote] = {}
+        self.chains = 0
+
+    def dropping(self, number: int, leaf: int) -> Any:
+        """What is to be done when nobody wants a leaf any more."""
+        return lambda _: self.messages.append(("drop", number, leaf))
+
+    def send(self) -> None:
+        messages, self.messages = self.messages, []
+        if messages:
+            self.connection.send_bytes(pickle.dumps(messages, pickle.HIGHEST_PROTOCOL))
+
+
+class Processes:
+    """Runs kernels in worker processes.
+
+    workers: how many; by default as many as there are cores.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.busy_s = 0.0
+        self.kernels = 0
+        self.widths: Counter[int] = Counter()
+        self.spent: dict[str, tuple[int, float]] = {}
+        self.numbers = count()
+        self._orders = count(1)
+        self._chains: dict[object, tuple[_Worker, int]] = {}
+        self._tasks: WeakValueDictionary[int, Remote] = WeakValueDictionary()
+        self._undone = 0
+        self._failed: list[ref[Remote]] = []
+        self._errors: dict[int, Exception] = {}
+        self._lost: Exception | None = None
+        self._shared: dict[int, tuple[Tensor, Block]] = {}
+        self._lasting: dict[int, tuple[Tensor, Block]] = {}
+        files = [new_file() for _ in range((workers or cores()) + 1)]
+        self._segments = [Segment(number, file) for number, file in enumerate(files)]
+        self._workers = _started(files)
+        for file in files:
+            os.close(file)
+        self.close = finalize(
+            self, _stop, [each.process for each in self._workers], [each.connection for each in self._workers]
+        )
+
+    def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Submitted:
+        known = kernel.outline is not None and not kernel.settles
+        outline = kernel.outline(*args) if known else Hidden()  # type: ignore[misc]
+        if kernel.steps is None:
+            return Submitted(self._submit(kernel, args, chain, about, outline), not known)
+        promise, steps = None, kernel.steps(*args)
+        for left, (step, own) in zip(reversed(range(len(steps))), steps, strict=True):
+            promise = self._submit(step, (promise, *own), chain, about, Hidden() if left else outline)
+        return Submitted(promise, not known)
+
+    def settle(self) -> None:
+        begin = perf_counter()
+        self._flush()
+        while self._undone:
+            self._listen()
+        failed, self._failed = self._failed, []
+        for each in failed:
+            if (task := each()) is not None and task.error and any(leaf() is not None for leaf in task.leaves):
+                raise task.error
+        for _, block in self._shared.values():
+            self._segments[0].free(block)
+        self._shared.clear()
+        self.busy_s += perf_counter() - begin
+
+    def fetch(self, task: Remote, promise: Promise) -> None:
+        """Bring a value here. Raises what its kernel raised."""
+        begin = perf_counter()
+        self._want(task, promise.number)
+        self._flush()
+        while promise.value is _NOTHING:
+            if task.error is not None:
+                raise task.error
+            if (where := task.given.get(promise.number)) is None:
+                self._listen()
+            else:
+                value = unpacked(where.content, self._segments) if isinstance(where, Packed) else self._view(where)
+                promise.value = kept(value, self._segments)
+        self.busy_s += perf_counter() - begin
+
+    # Sending
+
+    def _submit(self, kernel: Kernel, args: tuple[Any, ...], chain: object, about: object, outline: Any) -> Any:
+        if self._lost is not None:
+            raise self._lost
+        if self._undone > MOST:
+            self.settle()
+        worker, order = self._chains.get(chain) or self._place(chain)
+        task = Remote(self, worker, order, kernel, args, about)
+        self._tasks[task.number] = task
+        promise = task.promise(outline)
+        self._undone += 1
+        for each in promises_in(args):
+            source = each.source
+            assert isinstance(source, Remote)
+            if source.error is not None:
+                self._fail(task, source.error)
+                return promise
+            if source.worker is worker:  # behind it, in the worker's order too
+                task.order = max(task.order, (source.order[0], task.number))
+                if not source.sent:
+                    source.wanting.setdefault(_SENT, []).append(task)
+                    task.missing += 1
+            elif each.number not in source.given:
+                self._want(source, each.number).append(task)
+                task.missing += 1
+        if not task.missing:
+            self._send(task)
+        if not task.number % BATCH:
+            self._listen(0.0)
+        return promise
+
+    def _place(self, chain: object) -> tuple[_Worker, int]:
+        """The worker of a chain, and when its turn comes: what belongs to no client is done before all else."""
+        worker = min(self._workers, key=lambda each: each.chains)
+        worker.chains += 1
+        self._chains[chain] = worker, next(self._orders) if chain else 0
+        return self._chains[chain]
+
+    def _want(self, task: Remote, leaf: int) -> list[Remote]:
+        """Let a worker give a value as soon as it is there; those who wait for it."""
+        if leaf not in task.wanting:
+            task.wanting[leaf] = []
+            if leaf not in task.given:
+                task.worker.messages.append(("give", task.number, leaf))
+        return task.wanting[leaf]
+
+    def _send(self, task: Remote) -> None:
+        """Let a worker run a kernel of which all is there that it needs, and then those that follow it there."""
+        ready = [task]
+        while ready:
+            task = ready.pop()
+            self._send_one(task)
+            ready += _arrived(task.wanting.pop(_SENT, ()))
+
+    def _send_one(self, task: Remote) -> None:
+        worker, task.sent = task.worker, True
+        try:
+            kernel, args = self._sent(task.kernel, worker), self._sent(task.args, worker)
+        except Exception as error:
+            self._fail(task, error)
+            return
+        worker.out[task.number] = task
+        worker.messages.append(("run", task.number, task.order, kernel, args, task.template, 1))
+        if len(worker.messages) >= BATCH:
+            self._to(worker)
+
+    def _sent(self, value: Any, worker: _Worker) -> Any:
+        """A value as messages have it: by name what the worker has or can see."""
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if kind is Promise:
+            source = value.source
+            if source.error is not None:
+                raise source.error
+            return Held(source.number, value.number) if source.worker is worker else source.given[value.number]
+        if issubclass(kind, tuple):
+            items = [self._sent(each, worker) for each in value]
+            return tuple(items) if kind is tuple else kind(*items)
+        if kind is list:
+            return [self._sent(each, worker) for each in value]
+        if isinstance(value, torch.Tensor):
+            return self._share(value, self._shared)
+        if kind.__hash__ is None:
+            return value
+        known = worker.known.get(value)
+        if known is None:
+            known = worker.known[value] = Known(len(worker.known))
+            content = packed(value, lambda tensor: self._share(tensor, self._lasting))
+            worker.messages.append(("know", known.number, content))
+        return known
+
+    def _share(self, tensor: Tensor, where: dict[int, tuple[Tensor, Block]]) -> Block:
+        """A tensor of this process in shared memory; it is kept, so that no other gets its id."""
+        for each in (self._lasting, where):
+            if id(tensor) in each:
+                return each[id(tensor)][1]
+        block = self._segments[0].put(tensor)
+        where[id(tensor)] = tensor, block
+        return block
+
+    def _flush(self) -> None:
+        for worker in self._workers:
+            self._to(worker)
+
+    def _to(self, worker: _Worker) -> None:
+        try:
+            worker.send()
+        except OSError:
+            self._died(worker)
+
+    # Listening
+
+    def _listen(self, timeout_s: float | None = None) -> None:
+        """Take what workers have answered; wait for it, by default as long as it takes."""
+        heard: dict[str, Callable[..., None]] = {"done": self._done, "given": self._given, "failed": self._failure}
+        for connection in wait([worker.connection for worker in self._workers], timeout_s):
+            worker = next(each for each in self._workers if each.connection is connection)
+            try:
+                answers = pickle.loads(worker.connection.recv_bytes())
+            except (EOFError, OSError):
+                self._died(worker)
+            for what, *rest in answers:
+                heard[what](worker, *rest)
+        if timeout_s is None:
+            self._flush()
+
+    def _done(self, worker: _Worker, number: int, seconds: float | None, numbers: dict[int, Any]) -> None:
+        task = worker.out.pop(number)
+        task.args = ()
+        self._undone -= 1
+        for leaf, (value, dtype) in numbers.items():
+            if (promise := task.leaves[leaf]()) is not None:
+                promise.value = torch.tensor(value, dtype=dtype)
+        if seconds is not None:
+            calls, before = self.spent.get(task.kernel.name, (0, 0.0))
+            self.spent[task.kernel.name] = calls + 1, before + seconds
+            if task.kernel.trains:
+                self.kernels += 1
+                self.widths[1] += 1
+
+    def _given(self, worker: _Worker, number: int, leaf: int, where: Block | Packed) -> None:
+        task = self._tasks.get(number)
+        if task is None:
+            return
+        task.given[leaf] = where
+        for waiter in _arrived(task.wanting.pop(leaf, ())):
+            self._send(waiter)
+
+    def _failure(self, worker: _Worker, number: int, origin: int, error: Exception | None) -> None:
+        if (task := worker.out.get(number) or self._tasks.get(number)) is None:
+            return
+        if error is not None:
+            self._errors[number] = error if task.about is None else _told(task.about, error)
+        self._fail(task, self._errors[origin])
+
+    def _fail(self, task: Remote, error: Exception) -> None:
+        """Nothing comes of a kernel, nor of those that wait for it."""
+        task.worker.out.pop(task.number, None)
+        self._undone -= bool(task.args)
+        task.args, task.error = (), error
+        self._failed.append(ref(task))
+        for waiters in [*task.wanting.values()]:
+            for waiter in waiters:
+                self._fail(waiter, error)
+        task.wanting.clear()
+
+    def _died(self, worker: _Worker) -> NoReturn:
+        process = worker.process
+        process.join(5.0)
+        how = process.exitcode
+        killed = f"was killed by {Signals(-how).name}" if how is not None and how < 0 else f"ended with status {how}"
+        first = min(worker.out.values(), key=lambda task: task.order, default=None)
+        where = "before it had work" if first is None else first.about or first.kernel.name
+        self._lost = Failed(where, f"worker process {process.pid} {killed}, and what it had made is lost")
+        raise self._lost
+
+    def _view(self, block: Block) -> Tensor:
+        return self._segments[block.segment].view(block)
+
+
+def _arrived(waiters: Sequence[Remote]) -> list[Remote]:
+    """Those of the kernels that waited for something that wait for nothing else."""
+    for waiter in waiters:
+        waiter.missing -= 1
+    return [waiter for waiter in waiters if not waiter.missing]
+
+
+def _told(about: object, error: Exception) -> Failed:
+    failed = Failed(about, error)
+    failed.__cause__ = error
+    return failed
+
+
+class _Files:
+    """Descriptors on their way to a process that is being started."""
+
+    def __init__(self, files: Sequence[int]) -> None:
+        self.files = files
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, ([reduction.DupFd(file) for file in self.files],)
+
+
+def _started(files: Sequence[int]) -> list[_Worker]:
+    """A worker for every file but the first, which is this process's."""
+    context, workers = fork_server(), []
+    for number in range(1, len(files)):
+        ours, its = context.Pipe()
+        process = context.Process(target=work, args=(its, number, _Files(files)), daemon=True)
+        process.start()
+        its.close()
+        workers.append(_Worker(process, ours))
+    return workers
+
+
+def _stop(processes: Sequence[ForkServerProcess], connections: Sequence[Connection]) -> None:
+    for process, connection in zip(processes, connections, strict=True):
+        connection.close()
+        process.kill()
+    for process in processes:
+        process.join()
+        process.close()

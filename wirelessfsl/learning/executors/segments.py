@@ -1,0 +1,160 @@
+"""Memory that several processes see: one writes into a segment of its own, all read, and nothing is copied to be read.
+
+A segment is a file without a name, so that nothing is left behind however its processes end. A tensor comes back with
+the strides and the alignment that it had, since kernels may round otherwise with others.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wirelessfsl.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ALIGNMENT = 64
+"""Of memory that torch allocates, in bytes."""
+
+
+class Block(NamedTuple):
+    """Where a tensor is: segment, first byte of what was taken for it and how many, first byte of its values, and what
+    torch says of it."""
+
+    segment: int
+    taken: tuple[int, int]
+    first: int
+    dtype: torch.dtype
+    span: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+def new_file() -> int:
+    """A file of no name and as many bytes as the machine has memory; they cost nothing until they are written."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("wirelessfsl")
+    else:
+        with tempfile.TemporaryFile() as unnamed:
+            file = os.dup(unnamed.fileno())
+    os.ftruncate(file, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return file
+
+
+class Segment:
+    """One process's memory, seen by this one.
+
+    number: of the segment. file: its descriptor, which may be closed then.
+    """
+
+    def __init__(self, number: int, file: int) -> None:
+        self.number = number
+        self._map = mmap.mmap(file, 0)
+        begin = torch.frombuffer(self._map, dtype=torch.uint8).data_ptr()
+        self.addresses = range(begin, begin + len(self._map))
+        self._free: defaultdict[int, list[int]] = defaultdict(list)
+        self._top = 0
+
+    def put(self, tensor: Tensor) -> Block:
+        """Copy a tensor into this segment. Raises MemoryError if there is no room."""
+        span = _span(tensor)
+        aside = tensor.data_ptr() % ALIGNMENT if span else 0
+        size = _rounded(span * tensor.itemsize + aside)
+        begin = self._take(size)
+        if span:
+            flat = torch.frombuffer(self._map, dtype=tensor.dtype, count=span, offset=begin + aside)
+            flat.copy_(tensor.as_strided((span,), (1,)))
+        shape, stride = tuple(tensor.shape), tuple(tensor.stride())
+        return Block(self.number, (begin, size), begin + aside, tensor.dtype, span, shape, stride)
+
+    def view(self, block: Block) -> Tensor:
+        """The tensor in a block of this segment, not copied."""
+        if not block.span:
+            return torch.empty_strided(block.shape, block.stride, dtype=block.dtype)
+        flat = torch.frombuffer(self._map, dtype=block.dtype, count=block.span, offset=block.first)
+        return flat.as_strided(block.shape, block.stride)
+
+    def free(self, block: Block) -> None:
+        """Nobody reads a block any more."""
+        begin, size = block.taken
+        self._free[size].append(begin)
+
+    def _take(self, size: int) -> int:
+        if free := self._free[size]:
+            return free.pop()
+        begin, self._top = self._top, self._top + size
+        if self._top > len(self._map):
+            raise MemoryError(f"{self._top} bytes of tensors do not fit into this machine's memory")
+        return begin
+
+
+def packed(value: Any, put: Callable[[Tensor], Block]) -> bytes:
+    """A value as bytes, but for its tensors, which are put somewhere else."""
+    buffer = BytesIO()
+    _Packer(buffer, put).dump(value)
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes, segments: Sequence[Segment]) -> Any:
+    """What :func:`packed` was given; tensors are views into the segments."""
+    return _Unpacker(BytesIO(content), segments).load()
+
+
+class _Packer(pickle.Pickler):
+    def __init__(self, buffer: BytesIO, put: Callable[[Tensor], Block]) -> None:
+        super().__init__(buffer, pickle.HIGHEST_PROTOCOL)
+        self.put = put
+
+    def persistent_id(self, value: Any) -> Block | None:
+        return self.put(value) if isinstance(value, torch.Tensor) else None
+
+
+class _Unpacker(pickle.Unpickler):
+    def __init__(self, buffer: BytesIO, segments: Sequence[Segment]) -> None:
+        super().__init__(buffer)
+        self.segments = segments
+
+    def persistent_load(self, block: Block) -> Tensor:
+        return self.segments[block.segment].view(block)
+
+
+def own(tensor: Tensor) -> Tensor:
+    """A copy in memory of its own, with the strides and the alignment of the tensor."""
+    span = _span(tensor)
+    if not span:
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
+    aside = tensor.data_ptr() % ALIGNMENT // tensor.itemsize
+    flat = torch.empty(span + aside, dtype=tensor.dtype)[aside:]
+    flat.copy_(tensor.as_strided((span,), (1,)))
+    return flat.as_strided(tensor.shape, tensor.stride())
+
+
+def kept(value: Any, segments: Sequence[Segment]) -> Any:
+    """The same, but that tensors in tuples and lists that lie in these segments have memory of their own."""
+    if isinstance(value, torch.Tensor):
+        at = value.data_ptr()
+        return own(value) if any(at in each.addresses for each in segments) else value
+    if isinstance(value, tuple | list):
+        items = [kept(each, segments) for each in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value
+
+
+def _span(tensor: Tensor) -> int:
+    """Elements from a tensor's first to its last in memory."""
+    if not tensor.numel():
+        return 0
+    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+def _rounded(size: int) -> int:
+    """A size with few others near it, at most an eighth more, so that what is freed fits what comes."""
+    step = max(ALIGNMENT, 1 << max(0, size.bit_length() - 4))
+    return -(-size // step) * step
