@@ -81,7 +81,7 @@ def build(
         world.data = dict.fromkeys(world.clients or (world.server,), blank)
     elif s.has_clients:
         world.data = {
-            client: ClientData(dataset.inputs[own], dataset.labels[own], client.name, s.seed)
+            client: ClientData(dataset.inputs, dataset.labels, client.name, s.seed, own)
             for client, own in zip(world.clients, deal(s, dataset), strict=True)
         }
     else:
@@ -139,8 +139,7 @@ def messages(scenario: Scenario, dataset: Dataset) -> dict[str, tuple[Tensor, ..
     s, algorithm = scenario, scenario.algorithm
     stages = split(model_of(s, dataset), cuts_of(s, dataset))
     parts = initial_parts(stages, key(s.seed, "initial-weights"))
-    own = deal(s, dataset)[0]
-    client = ClientData(dataset.inputs[own], dataset.labels[own], "client-0", s.seed)
+    client = ClientData(dataset.inputs, dataset.labels, "client-0", s.seed, deal(s, dataset)[0])
     smashed, labels = client.batch(0, getattr(algorithm, "batch_size", 16))
     held = {LABELS: (labels,)}
     for (kind, gradients), stage, part in zip(GRADIENTS_OF.items(), stages[:-1], parts, strict=False):

@@ -12,14 +12,29 @@ import pytest
 import torch
 
 from tests.algorithms.ideal import apart, ideal
-from tests.worlds import BATCH, FORWARD, MESSAGE, OVERHEAD, SERVE, WHOLE_MODEL, WHOLE_STEP, run, tell, tiny, world_of
+from tests.worlds import (
+    BATCH,
+    FORWARD,
+    MESSAGE,
+    OVERHEAD,
+    SERVE,
+    WHOLE_MODEL,
+    WHOLE_STEP,
+    dataset,
+    run,
+    tell,
+    tiny,
+    world_of,
+)
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedem import FedEM
+from wirelessfsl.learning.data import ClientData
 from wirelessfsl.learning.evaluate import Mixture, evaluate
 from wirelessfsl.learning.kernels import responsibilities, train, train_mixture
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.stage import Part, initial_parts, split
+from wirelessfsl.scenario import deal
 
 BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 4, "batch_size": BATCH}
 STAGES = split(ModelSpec("mlp", (1, 8, 8), 10), ())
@@ -92,9 +107,15 @@ def test_m_learners_are_m_models_in_one_frame_and_cost_a_forward_pass_more_each(
 def test_clients_whose_labels_contradict_each_other_come_to_use_different_learners() -> None:
     # No single model can serve both kinds: what is class c for two of the clients is class 9 - c for the other two.
     scheme = FedEM(learners=2, rounds=12, local_steps=10, batch_size=BATCH, optimizer=SGD(lr=0.2))
-    world, _ = world_of(tiny(4, algorithm=scheme))
-    for client in world.clients[2:]:
-        world.data[client].labels = 9 - world.data[client].labels
+    scenario = tiny(4, algorithm=scheme)
+    world, _ = world_of(scenario)
+    data = dataset(scenario)
+    world.data = {
+        client: ClientData(data.inputs, labels, client.name, world.seed, own)
+        for client, own, labels in zip(
+            world.clients, deal(scenario, data), 2 * [data.labels] + 2 * [9 - data.labels], strict=True
+        )
+    }
     rounds: list[Any] = []
     world.on_round = lambda _, models, losses, cut: rounds.append((models, losses))
     tell(world, scheme.train(world, scheme.begin(world)))

@@ -151,7 +151,7 @@ def test_one_client_is_training_of_the_whole_model_with_its_front_frozen(optimiz
         for p, value in zip(net.parameters(), parts[0].params, strict=True):
             p.copy_(value)
     own = dataset_of(scenario)
-    client = ClientData(own.inputs[deal(scenario, own)[0]], own.labels[deal(scenario, own)[0]], "client-0", 1)
+    client = ClientData(own.inputs, own.labels, "client-0", 1, deal(scenario, own)[0])
     trained = [p for name, p in net.named_parameters() if not name.startswith("fc1")]
     rule: Any = (
         torch.optim.SGD(trained, 0.05, 0.9) if isinstance(optimizer, SGD) else torch.optim.Adam(trained, optimizer.lr)
@@ -280,7 +280,8 @@ def test_a_large_and_a_small_client_do_the_same_and_walk_on_from_round_to_round(
     world.executor = calls = Calls()
     tell(world, scenario.algorithm.train(world, scenario.algorithm.begin(world)))
     for client, times in zip(world.clients, (1, 2), strict=True):
-        own = {tuple(x.flatten().tolist()) for x in world.data[client].inputs}
+        data = world.data[client]
+        own = {tuple(x.flatten().tolist()) for x in data.batch(0, len(data))[0]}
         assert len(log.rows(node=client.name, phase="client_step", activity="compute")) == 12
         fed = [tuple(x.flatten().tolist()) for args, _ in calls.of["infer"] for x in args[-1]]
         counts = Counter(x for x in fed if x in own)

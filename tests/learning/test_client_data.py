@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -63,6 +64,18 @@ def test_every_epoch_client_and_seed_has_an_order_of_its_own() -> None:
         drawn(client(50, seed=2), 1, 50),
     ]
     assert len({tuple(order) for order in orders}) == 4
+
+
+def test_a_client_with_some_of_the_samples_is_one_that_has_copies_of_them() -> None:
+    rng = np.random.default_rng(0)
+    inputs, labels = torch.randn(100, 1, 8, 8), torch.arange(100)
+    own = np.sort(rng.permutation(100)[:23])
+    some = ClientData(inputs, labels, "client-0", 1, own)
+    copies = ClientData(inputs[own], labels[own], "client-0", 1)
+    assert len(some) == 23
+    assert same(some.labels, labels[own])
+    for step in range(9):
+        assert same(some.batch(step, 7), copies.batch(step, 7))
 
 
 def test_length_is_the_number_of_samples() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.datasets import Arrays, place, read
+from wirelessfsl.learning.partition import Indices
 from wirelessfsl.learning.text import Windows, text
 from wirelessfsl.streams import key, stream
 
@@ -53,10 +54,14 @@ class ClientData:
     Every epoch is a new order from the named stream (seed, "batches", client, epoch); batches are cut from the
     concatenation of all epochs, so that each has exactly ``batch_size`` samples and each sample comes equally often. A
     client with fewer samples than a batch sees some of them twice in it.
+
+    inputs, labels: of all clients' samples, which are not copied.
+    own: numbers of this client's, shape (n,); by default all are.
     """
 
-    def __init__(self, inputs: Tensor, labels: Tensor, name: str, seed: int) -> None:
-        self.inputs, self.labels, self.name, self.seed = inputs, labels, name, seed
+    def __init__(self, inputs: Tensor, labels: Tensor, name: str, seed: int, own: Indices | None = None) -> None:
+        self.name, self.seed = name, seed
+        self._inputs, self._labels, self._own = inputs, labels, np.arange(len(labels)) if own is None else own
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -65,12 +70,17 @@ class ClientData:
     @property
     def sample(self) -> tuple[int, ...]:
         """Shape of one sample."""
-        return tuple(self.inputs.shape[1:])
+        return tuple(self._inputs.shape[1:])
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the inputs."""
-        return self.inputs.dtype
+        return self._inputs.dtype
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels of its samples."""
+        return self._labels[self._own]
 
     @property
     def key(self) -> int:
@@ -78,19 +88,19 @@ class ClientData:
         return key(self.seed, "dropout", self.name)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self._own)
 
     def batch(self, step: int, batch_size: int) -> tuple[Tensor, Tensor]:
         """Inputs and labels of the ``step``-th batch (from 0)."""
-        n = len(self.labels)
+        n = len(self)
         first, last = step * batch_size, (step + 1) * batch_size
         epochs = range(first // n, (last - 1) // n + 1)
         order = self._order(epochs[0]) if len(epochs) == 1 else torch.cat([self._order(e) for e in epochs])
         chosen = order[first - epochs[0] * n : last - epochs[0] * n]
-        return self.inputs.index_select(0, chosen), self.labels.index_select(0, chosen)
+        return self._inputs.index_select(0, chosen), self._labels.index_select(0, chosen)
 
     def _shuffled(self, epoch: int) -> Tensor:
-        return torch.from_numpy(stream(self.seed, "batches", self.name, epoch).permutation(len(self.labels)))
+        return torch.from_numpy(self._own[stream(self.seed, "batches", self.name, epoch).permutation(len(self))])
 
 
 class BlankData:

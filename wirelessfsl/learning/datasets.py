@@ -131,7 +131,7 @@ def _read(name: str, folder: Path, image_size: int | None) -> Halves:
 
 
 def _scaled(pixels: NDArray[np.uint8], labels: NDArray[np.integer]) -> Arrays:
-    return pixels.astype(np.float32) / 255.0, labels.astype(np.int64)
+    return np.divide(pixels, 255.0, dtype=np.float32), labels.astype(np.int64)
 
 
 def _find(folder: Path, name: str) -> Path | None:
