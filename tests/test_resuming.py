@@ -287,7 +287,7 @@ def test_a_real_full_disk(tmp_path: Path, whole: dict[str, Any]) -> None:
     except OSError:
         pytest.skip("no mount here")
     try:
-        (disk / "else").write_bytes(b"x" * 850_000)
+        (disk / "else").write_bytes(b"x" * 910_000)
         with pytest.raises(NoSpace, match="no space left"):
             EVERY(SCENARIO, disk / "run")
         assert open_run(disk / "run").summary["rounds"] < ROUNDS

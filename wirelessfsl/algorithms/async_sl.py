@@ -120,7 +120,7 @@ class AsyncSL:
                     beta = self.alpha * self.staleness.weight(version - versions[k])
                     both = [client_part.weights, brought.weights]
                     mixed = yield from world.server.compute(average, both, [1.0 - beta, beta])
-                    client_part, parts[k] = client_part.load(mixed), brought.part
+                    client_part, parts[k] = client_part.load(mixed), brought.part.bare()
                     version += 1
                 versions[k] = version
                 world.start(k, self.fetch(world, k, client_part.weights, parts[k]), again=brought is not None)

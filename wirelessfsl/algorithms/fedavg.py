@@ -61,20 +61,24 @@ class FedAvg:
 
     def train(self, world: World, state: State) -> Steps:
         for t in world.rounds(self.rounds, state):
-            (model,) = state.model
-            rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.participants()
-            sessions = {k: self.session(world, k, rule, model.weights, state.parts[k]) for k in clients}
-            done = yield from world.together(sessions)
-            if done:
-                shares = world.shares(done, self.weighting)
-                uploads = [upload for _, upload, _ in done.values()]
-                mean = yield from world.server.compute(average, uploads, shares)
-                if self.upload == "update":
-                    mean = yield from world.server.compute(changed, model.weights, mean)
-                state.model = (model.load(mean),)
-                state.parts |= {k: part for k, (part, _, _) in done.items()}
-            world.close_round(state.model, {k: losses for k, (_, _, losses) in done.items()})
+            losses = yield from self.round(world, state, self.optimizer.at(t, self.rounds))
+            world.close_round(state.model, losses)
+
+    def round(self, world: World, state: State, rule: Optimizer) -> Steps:
+        """One round: the losses of the clients that finished."""
+        (model,) = state.model
+        clients = yield from world.participants()
+        sessions = {k: self.session(world, k, rule, model.weights, state.parts[k]) for k in clients}
+        done = yield from world.together(sessions)
+        if done:
+            shares = world.shares(done, self.weighting)
+            uploads = [upload for _, upload, _ in done.values()]
+            mean = yield from world.server.compute(average, uploads, shares)
+            if self.upload == "update":
+                mean = yield from world.server.compute(changed, model.weights, mean)
+            state.model = (model.load(mean),)
+            state.parts |= {k: part.bare() for k, (part, _, _) in done.items()}
+        return {k: losses for k, (_, _, losses) in done.items()}
 
     def session(self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part) -> Steps:
         """One client's round: its part, the uploaded weights, the loss of every batch."""

@@ -83,21 +83,25 @@ class FedEM:
 
     def train(self, world: World, state: Mixtures) -> Steps:
         for t in world.rounds(self.rounds, state):
-            rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.participants()
-            weights = _weights(state.learners)
-            sessions = {k: self.session(world, k, rule, weights, state.parts[k], state.shares[k]) for k in clients}
-            done = yield from world.together(sessions)
-            if done:
-                counts = world.shares(done, self.weighting)
-                uploads = [upload for _, _, upload, _ in done.values()]
-                mean = yield from world.server.compute(average, uploads, counts)
-                state.learners = _loaded(state.learners, mean)
-                state.parts |= {k: own for k, (own, _, _, _) in done.items()}
-                state.shares |= {k: own for k, (_, own, _, _) in done.items()}
+            losses = yield from self.round(world, state, self.optimizer.at(t, self.rounds))
             common = tuple((part,) for part in state.learners)
             models = {k: Mixture(shares, common) for k, shares in state.shares.items()}
-            world.close_round(models, {k: losses for k, (_, _, _, losses) in done.items()})
+            world.close_round(models, losses)
+
+    def round(self, world: World, state: Mixtures, rule: Optimizer) -> Steps:
+        """One round: the losses of the clients that finished."""
+        clients = yield from world.participants()
+        weights = _weights(state.learners)
+        sessions = {k: self.session(world, k, rule, weights, state.parts[k], state.shares[k]) for k in clients}
+        done = yield from world.together(sessions)
+        if done:
+            counts = world.shares(done, self.weighting)
+            uploads = [upload for _, _, upload, _ in done.values()]
+            mean = yield from world.server.compute(average, uploads, counts)
+            state.learners = _loaded(state.learners, mean)
+            state.parts |= {k: tuple(part.bare() for part in own) for k, (own, _, _, _) in done.items()}
+            state.shares |= {k: own for k, (_, own, _, _) in done.items()}
+        return {k: losses for k, (_, _, _, losses) in done.items()}
 
     def session(
         self, world: World, client: Node, rule: Optimizer, weights: Weights, parts: Learners, shares: tuple[float, ...]

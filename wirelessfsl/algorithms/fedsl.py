@@ -100,59 +100,65 @@ class FedSL:
         return Pruned(world.initial, parts, replicas)
 
     def train(self, world: World, state: Pruned) -> Steps:
-        server, tensors = world.server, len(world.initial[0].weights)
         whole = Plan(world.stages[0], self.pruning)
         if not world.round and (first := self.pruning.sparsity_at(1)):
-            plan = yield from server.compute(prune, whole, first, world.initial[0].weights, ())
+            plan = yield from world.server.compute(prune, whole, first, world.initial[0].weights, ())
             state.flags, state.sparsity = plan.flags, first
         for t in world.rounds(self.rounds, state):
-            plan, (client_part, server_part) = replace(whole, flags=state.flags), state.model
-            rule = self.optimizer.at(t, self.rounds)
-            aggregate, target = t % self.interval == 0, self.pruning.sparsity_at(t + 1)
-            clients = yield from world.participants()
-            pruned, shown = (*plan.pack(client_part.weights), *plan.message), client_part
-            counting = self.pruning.taylor and self.pruning.sparsity_at(self.rounds) > state.sparsity
-            sessions = {
-                k: self.session(
-                    world,
-                    k,
-                    rule,
-                    plan,
-                    None if k in state.holders else pruned,
-                    state.parts[k],
-                    state.replicas[k].load(server_part.weights),
-                    aggregate,
-                    counting,
-                    counting and target > state.sparsity,
-                )
-                for k in clients
-            }
-            done = yield from world.together(sessions)
-            state.parts |= {k: part for k, (part, _, _, _) in done.items()}
-            state.replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
-            state.holders |= done.keys()
-            shares = world.shares(done, self.weighting)
-            if done and aggregate:
-                uploads = [upload for _, _, upload, _ in done.values()]
-                mean = plan.unpack((yield from server.compute(average, uploads, shares)))
-                weights, importance = mean[:tensors], mean[tensors:]
-                if target > state.sparsity:
-                    plan = yield from server.compute(prune, plan, target, weights, importance)
-                    weights = plan.unpack(plan.pack(weights))
-                    state.flags, state.sparsity = plan.flags, target
-                client_part, state.holders = client_part.load(weights), set()
-                shown = client_part
-            elif state.holders:
-                here = [k for k in world.clients if k in state.holders]
-                kept = [plan.flown(state.parts[k].weights) for k in here]
-                of = world.shares(here, self.weighting)
-                shown = client_part.load(plan.unpack(world.aside(average, kept, of)))
-            if done:
-                halves = [replica.weights for _, replica, _, _ in done.values()]
-                server_part = server_part.load((yield from server.compute(average, halves, shares)))
-            state.model = client_part, server_part
-            losses = {k: losses for k, (_, _, _, losses) in done.items()}
-            world.close_round((shown, server_part), losses, Cut(plan.narrow, plan.widen))
+            shown, losses = yield from self.round(world, state, whole, t)
+            plan = replace(whole, flags=state.flags)
+            world.close_round((shown, state.model[1]), losses, Cut(plan.narrow, plan.widen))
+
+    def round(self, world: World, state: Pruned, whole: Plan, t: int) -> Steps:
+        """Round t: the client part to be evaluated, and the losses of the clients that finished."""
+        server, tensors = world.server, len(world.initial[0].weights)
+        plan, (client_part, server_part) = replace(whole, flags=state.flags), state.model
+        rule = self.optimizer.at(t, self.rounds)
+        aggregate, target = t % self.interval == 0, self.pruning.sparsity_at(t + 1)
+        clients = yield from world.participants()
+        pruned, shown = (*plan.pack(client_part.weights), *plan.message), client_part
+        counting = self.pruning.taylor and self.pruning.sparsity_at(self.rounds) > state.sparsity
+        sessions = {
+            k: self.session(
+                world,
+                k,
+                rule,
+                plan,
+                None if k in state.holders else pruned,
+                state.parts[k],
+                state.replicas[k].load(server_part.weights),
+                aggregate,
+                counting,
+                counting and target > state.sparsity,
+            )
+            for k in clients
+        }
+        done = yield from world.together(sessions)
+        state.parts |= {k: part for k, (part, _, _, _) in done.items()}
+        state.replicas |= {k: replica.bare() for k, (_, replica, _, _) in done.items()}
+        state.holders |= done.keys()
+        shares = world.shares(done, self.weighting)
+        if done and aggregate:
+            uploads = [upload for _, _, upload, _ in done.values()]
+            mean = plan.unpack((yield from server.compute(average, uploads, shares)))
+            weights, importance = mean[:tensors], mean[tensors:]
+            if target > state.sparsity:
+                plan = yield from server.compute(prune, plan, target, weights, importance)
+                weights = plan.unpack(plan.pack(weights))
+                state.flags, state.sparsity = plan.flags, target
+            client_part, state.holders = client_part.load(weights), set()
+            state.parts = {k: part.bare() for k, part in state.parts.items()}
+            shown = client_part
+        elif state.holders:
+            here = [k for k in world.clients if k in state.holders]
+            kept = [plan.flown(state.parts[k].weights) for k in here]
+            of = world.shares(here, self.weighting)
+            shown = client_part.load(plan.unpack(world.aside(average, kept, of)))
+        if done:
+            halves = [replica.weights for _, replica, _, _ in done.values()]
+            server_part = server_part.load((yield from server.compute(average, halves, shares)))
+        state.model = client_part, server_part
+        return shown, {k: losses for k, (_, _, _, losses) in done.items()}
 
     def session(
         self,

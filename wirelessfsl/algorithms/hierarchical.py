@@ -59,25 +59,30 @@ class Hierarchical:
 
     def train(self, world: World, state: Levels) -> Steps:
         for _ in world.rounds(self.rounds, state):
-            weights = whole(state.model)
-            sessions = {
-                each.server: self.session(world, each, state.edges[each.server], weights)
-                for each in world.edges
-                if not each.over
-            }
-            done = yield from world.together(sessions)
-            merging = [each for each in done.values() if each]
-            if not merging and all(edge.over for edge in world.edges):
-                raise Exhausted("no client is left")
-            losses: dict[Node, Sequence[Tensor]] = {}
-            if merging:
-                uploads, shares, own = zip(*merging, strict=True)
-                mean = yield from world.server.compute(average, uploads, shares)
-                if self.update:
-                    mean = yield from world.server.compute(changed, weights, mean)
-                state.model = loaded(state.model, mean)
-                losses = {client: of for each in own for client, of in each.items()}
+            losses = yield from self.round(world, state)
             world.close_round(state.model, losses)
+
+    def round(self, world: World, state: Levels) -> Steps:
+        """One round: the losses of the clients that finished."""
+        weights = whole(state.model)
+        sessions = {
+            each.server: self.session(world, each, state.edges[each.server], weights)
+            for each in world.edges
+            if not each.over
+        }
+        done = yield from world.together(sessions)
+        merging = [each for each in done.values() if each]
+        if not merging and all(edge.over for edge in world.edges):
+            raise Exhausted("no client is left")
+        losses: dict[Node, Sequence[Tensor]] = {}
+        if merging:
+            uploads, shares, own = zip(*merging, strict=True)
+            mean = yield from world.server.compute(average, uploads, shares)
+            if self.update:
+                mean = yield from world.server.compute(changed, weights, mean)
+            state.model = loaded(state.model, mean)
+            losses = {client: of for each in own for client, of in each.items()}
+        return losses
 
     def session(self, world: World, edge: Edge, own: Any, weights: Weights) -> Steps:
         """An edge's part in a round: its weights at the cloud, their share there, and its clients' losses; or nothing.
@@ -93,4 +98,5 @@ class Hierarchical:
         if self.update:
             upload = yield from edge.server.compute(difference, upload, received)
         upload = yield from world.transfer(edge.server, world.server, model_upload=upload)
+        own.model = tuple(part.bare() for part in own.model)
         return upload, sum(world.shares(edge.losses, getattr(self.scheme, "weighting", "samples"))), edge.losses

@@ -118,7 +118,7 @@ class ParallelSL:
             shares = world.shares(uploads, self.weighting)
             mean = yield from world.server.compute(average, [*uploads.values()], shares)
             client_part = client_part.load(mean)
-        return client_part, server_part, {k: here[k] for k in uploads}, {k: losses[k] for k in uploads}
+        return client_part, server_part, {k: here[k].bare() for k in uploads}, {k: losses[k] for k in uploads}
 
     def fetch(self, world: World, client: Node, weights: Weights, part: Part) -> Steps:
         """Download of the client part."""

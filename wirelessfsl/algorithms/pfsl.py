@@ -96,42 +96,49 @@ class PFSL:
     def train(self, world: World, state: Backs) -> Steps:
         *fixed, _, back = world.initial
         for t in world.rounds(self.rounds, state):
-            (centre,) = state.model
-            rule = self.optimizer.at(t, self.rounds)
-            tuned = self.checkpoint is not None and t > self.checkpoint
-            merging = self.checkpoint is None or t <= self.checkpoint + 1
-            clients = yield from world.participants()
-            order = [world.clients[i] for i in stream(world.seed, "vanishing", t).permutation(len(world.clients))]
-            vanishing = {*[k for k in order if k in clients][: self.vanishing(len(clients))]}
-            sessions = {
-                k: self.session(
-                    world,
-                    k,
-                    rule,
-                    None if k in state.holders else state.merged,
-                    fixed,
-                    state.replicas[k].load(centre.weights),
-                    state.parts[k],
-                    tuned,
-                    merging and k not in vanishing,
-                )
-                for k in clients
-            }
-            done = yield from world.together(sessions)
-            state.replicas |= {k: own for k, (own, _, _, _) in done.items()}
-            state.parts |= {k: own for k, (_, own, _, _) in done.items()}
-            state.holders |= done.keys()
-            stayed = {k: each for k, each in done.items() if k not in vanishing}
-            if stayed and not tuned:
-                own = [centre.weights for centre, _, _, _ in stayed.values()]
-                centre = centre.load((yield from world.server.compute(average, own, [1] * len(own))))
-            if stayed and merging:
-                uploads = [upload for _, _, upload, _ in stayed.values()]
-                state.merged = yield from world.server.compute(average, uploads, [1] * len(uploads))
-                state.holders = set()
-            state.model, merged = (centre,), back.load(state.merged)
+            losses = yield from self.round(world, state, t)
+            (centre,), merged = state.model, back.load(state.merged)
             models = {k: (*fixed, centre, own if k in state.holders else merged) for k, own in state.parts.items()}
-            world.close_round(models, {k: losses for k, (_, _, _, losses) in done.items()})
+            world.close_round(models, losses)
+
+    def round(self, world: World, state: Backs, t: int) -> Steps:
+        """Round t: the losses of the clients that finished."""
+        fixed, (centre,) = world.initial[:-2], state.model
+        rule = self.optimizer.at(t, self.rounds)
+        tuned = self.checkpoint is not None and t > self.checkpoint
+        merging = self.checkpoint is None or t <= self.checkpoint + 1
+        clients = yield from world.participants()
+        order = [world.clients[i] for i in stream(world.seed, "vanishing", t).permutation(len(world.clients))]
+        vanishing = {*[k for k in order if k in clients][: self.vanishing(len(clients))]}
+        sessions = {
+            k: self.session(
+                world,
+                k,
+                rule,
+                None if k in state.holders else state.merged,
+                fixed,
+                state.replicas[k].load(centre.weights),
+                state.parts[k],
+                tuned,
+                merging and k not in vanishing,
+            )
+            for k in clients
+        }
+        done = yield from world.together(sessions)
+        state.replicas |= {k: own.bare() for k, (own, _, _, _) in done.items()}
+        state.parts |= {k: own for k, (_, own, _, _) in done.items()}
+        state.holders |= done.keys()
+        stayed = {k: each for k, each in done.items() if k not in vanishing}
+        if stayed and not tuned:
+            own = [centre.weights for centre, _, _, _ in stayed.values()]
+            centre = centre.load((yield from world.server.compute(average, own, [1] * len(own))))
+        if stayed and merging:
+            uploads = [upload for _, _, upload, _ in stayed.values()]
+            state.merged = yield from world.server.compute(average, uploads, [1] * len(uploads))
+            state.holders = set()
+            state.parts = {k: part.bare() for k, part in state.parts.items()}
+        state.model = (centre,)
+        return {k: losses for k, (_, _, _, losses) in done.items()}
 
     def vanishing(self, clients: int) -> int:
         """How many of so many clients vanish after their local work."""
@@ -143,7 +150,7 @@ class PFSL:
         client: Node,
         rule: Optimizer,
         merged: Weights | None,
-        fixed: list[Part],
+        fixed: tuple[Part, ...],
         centre: Part,
         back: Part,
         tuned: bool,

@@ -84,7 +84,8 @@ class SplitLearning:
                 turn = self.turn(world, k, rule, last, held, state.parts[k], server_part)
                 done = yield from world.together({k: turn})
                 if done:
-                    state.parts[k], server_part, weights, losses[k] = done[k]
+                    part, server_part, weights, losses[k] = done[k]
+                    state.parts[k] = part if self.hand_over == "peer" else part.bare()
                     client_part = client_part.load(weights)
                     state.trained = [k, *(h for h in state.trained if h is not k)]
             state.model = client_part, server_part

@@ -67,28 +67,32 @@ class SplitFedV1:
 
     def train(self, world: World, state: State) -> Steps:
         for t in world.rounds(self.rounds, state):
-            client_part, server_part = state.model
-            rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.participants()
-            both, sessions = (client_part.weights, server_part.weights), {}
-            for k in clients:
-                own, replica = recut(both, world.stages, world.stages_of(k))
-                sessions[k] = self.session(world, k, rule, own, state.parts[k], state.replicas[k].load(replica))
-            done = yield from world.together(sessions)
-            if done:
-                shares = world.shares(done, self.weighting)
-                whole = {k: (upload, replica.weights) for k, (_, replica, upload, _) in done.items()}
-                alike = [recut(weights, world.stages_of(k), world.stages) for k, weights in whole.items()]
-                uploads, halves = zip(*alike, strict=True)
-                mean = yield from world.server.compute(average, uploads, shares)
-                if self.upload == "update":
-                    mean = yield from world.server.compute(changed, client_part.weights, mean)
-                client_part = client_part.load(mean)
-                server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
-                state.model = client_part, server_part
-                state.parts |= {k: part for k, (part, _, _, _) in done.items()}
-                state.replicas |= {k: replica for k, (_, replica, _, _) in done.items()}
-            world.close_round(state.model, {k: losses for k, (_, _, _, losses) in done.items()})
+            losses = yield from self.round(world, state, self.optimizer.at(t, self.rounds))
+            world.close_round(state.model, losses)
+
+    def round(self, world: World, state: State, rule: Optimizer) -> Steps:
+        """One round: the losses of the clients that finished."""
+        client_part, server_part = state.model
+        clients = yield from world.participants()
+        both, sessions = (client_part.weights, server_part.weights), {}
+        for k in clients:
+            own, replica = recut(both, world.stages, world.stages_of(k))
+            sessions[k] = self.session(world, k, rule, own, state.parts[k], state.replicas[k].load(replica))
+        done = yield from world.together(sessions)
+        if done:
+            shares = world.shares(done, self.weighting)
+            whole = {k: (upload, replica.weights) for k, (_, replica, upload, _) in done.items()}
+            alike = [recut(weights, world.stages_of(k), world.stages) for k, weights in whole.items()]
+            uploads, halves = zip(*alike, strict=True)
+            mean = yield from world.server.compute(average, uploads, shares)
+            if self.upload == "update":
+                mean = yield from world.server.compute(changed, client_part.weights, mean)
+            client_part = client_part.load(mean)
+            server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
+            state.model = client_part, server_part
+            state.parts |= {k: part.bare() for k, (part, _, _, _) in done.items()}
+            state.replicas |= {k: replica.bare() for k, (_, replica, _, _) in done.items()}
+        return {k: losses for k, (_, _, _, losses) in done.items()}
 
     def session(
         self, world: World, client: Node, rule: Optimizer, weights: Weights, part: Part, replica: Part

@@ -59,21 +59,24 @@ class SplitFedV3:
 
     def train(self, world: World, state: State) -> Steps:
         for t in world.rounds(self.rounds, state):
-            (server_part,) = state.model
-            rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.participants()
-            replicas = {k: state.replicas[k].load(server_part.weights) for k in clients}
-            sessions = {k: self.session(world, k, rule, state.parts[k], replicas[k]) for k in clients}
-            done = yield from world.together(sessions)
-            if done:
-                shares = world.shares(done, self.weighting)
-                halves = [replica.weights for _, replica, _ in done.values()]
-                server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
-                state.model = (server_part,)
-                state.parts |= {k: part for k, (part, _, _) in done.items()}
-                state.replicas |= {k: replica for k, (_, replica, _) in done.items()}
-            models = {k: (state.parts[k], server_part) for k in world.clients}
-            world.close_round(models, {k: losses for k, (_, _, losses) in done.items()})
+            losses = yield from self.round(world, state, self.optimizer.at(t, self.rounds))
+            world.close_round({k: (state.parts[k], *state.model) for k in world.clients}, losses)
+
+    def round(self, world: World, state: State, rule: Optimizer) -> Steps:
+        """One round: the losses of the clients that finished."""
+        (server_part,) = state.model
+        clients = yield from world.participants()
+        replicas = {k: state.replicas[k].load(server_part.weights) for k in clients}
+        sessions = {k: self.session(world, k, rule, state.parts[k], replicas[k]) for k in clients}
+        done = yield from world.together(sessions)
+        if done:
+            shares = world.shares(done, self.weighting)
+            halves = [replica.weights for _, replica, _ in done.values()]
+            server_part = server_part.load((yield from world.server.compute(average, halves, shares)))
+            state.model = (server_part,)
+            state.parts |= {k: part for k, (part, _, _) in done.items()}
+            state.replicas |= {k: replica.bare() for k, (_, replica, _) in done.items()}
+        return {k: losses for k, (_, _, losses) in done.items()}
 
     def session(self, world: World, client: Node, rule: Optimizer, part: Part, replica: Part) -> Steps:
         """One client's round: its part, the server's replica, the loss of every batch."""

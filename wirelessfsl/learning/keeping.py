@@ -173,7 +173,8 @@ class _Unpacking:
             kept = self._tensors[name]
             made = torch.empty_strided(kept.shape, *strides or [_in_rows(kept.shape)], dtype=kept.dtype).copy_(kept)
             self._made[name] = made.numpy() if kind == "array" else made
-        return self._made[name]
+        made = self._made[name]
+        return made if kind == "array" else made.detach()
 
 
 def _place(tensor: Tensor) -> tuple[Any, ...]:

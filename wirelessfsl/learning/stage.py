@@ -54,13 +54,18 @@ class Part(NamedTuple):
         return self._replace(optimizer=optimizer.init(self.params), key=key)
 
     def copy(self) -> Part:
-        """This part in tensors of its own, for somebody who has the same values without having been sent them."""
-        return self.load(tuple(tensor.clone() for tensor in self.weights))
+        """This part in tensors of its own, on the same memory, for who has the same values and was not sent them."""
+        return self.load(tuple(tensor.detach() for tensor in self.weights))
 
     def load(self, weights: Weights) -> Part:
         """This part with other parameters and buffers."""
         count = len(self.params)
         return self._replace(params=tuple(weights[:count]), buffers=tuple(weights[count:]))
+
+    def bare(self) -> Part:
+        """What is left of this part if it gets other weights before it goes on: of its own there are but the shapes."""
+        shapes = tuple(_blank(tuple(tensor.shape), tensor.dtype) for tensor in self.weights)
+        return self.load(shapes)._replace(masks=(), importance=())
 
 
 @dataclass(frozen=True)
@@ -226,6 +231,12 @@ def loaded(parts: Sequence[Part], weights: Weights) -> tuple[Part, ...]:
     """Stages with these parameters and buffers of the whole model."""
     held = iter(weights)
     return tuple(part.load(tuple(islice(held, len(part.weights)))) for part in parts)
+
+
+@cache
+def _blank(shape: Shape, dtype: torch.dtype) -> Tensor:
+    with _lasting():
+        return torch.empty(shape, dtype=dtype, device="meta")
 
 
 def _lasting() -> torch.inference_mode:
