@@ -66,6 +66,7 @@ TABLE = {
     "learning.keeping": row(TENSORS | {"learning"}, "numpy safetensors"),
     "learning.weights": row(TENSORS | {"files", "learning"}, "torch safetensors"),
     "learning.models": row(TENSORS | {"learning"}, "torch importlib"),
+    "learning.threads": row({"learning.kernels"}),
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),
@@ -135,6 +136,7 @@ TABLE = {
             "cutting",
             "economy",
             "learning.download",
+            "learning.threads",
             "progress",
             "records",
             "results",

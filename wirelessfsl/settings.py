@@ -109,9 +109,9 @@ class Kinds:
 
 
 class OrWord:
-    """Marks a list that may be one word instead: ``Annotated[tuple[str, ...] | Literal["auto"], OrWord("auto")]``.
+    """Marks a list or number that may be one word: ``Annotated[tuple[str, ...] | Literal["auto"], OrWord("auto")]``.
 
-    What is wrong with the list is told as if there were no such word.
+    What is wrong with the list or number is told as if there were no such word.
     """
 
     def __init__(self, word: str) -> None:

@@ -29,6 +29,7 @@ from wirelessfsl.learning.executors.shapes import ShapesOnly
 from wirelessfsl.learning.host import keep_freed_memory, torch_threads
 from wirelessfsl.learning.partition import deal_test, test_of_parts
 from wirelessfsl.learning.stage import Part, Stage
+from wirelessfsl.learning.threads import most_threads
 from wirelessfsl.learning.weights import save_weights
 from wirelessfsl.network.traces import TraceEnded
 from wirelessfsl.records import Log, Metric
@@ -251,7 +252,7 @@ def play(
     """
     executor = ShapesOnly() if timing_only else executor or Sequential()
     keep_freed_memory()
-    with torch_threads(scenario.host.torch_threads):
+    with torch_threads(most_threads(scenario.host.torch_threads)):
         dataset = dataset or dataset_of(scenario)
         world = build(scenario, dataset, executor, log, notice, timing_only)
         evaluator = _Accountant(log, report) if timing_only else _Evaluator(scenario, dataset, log, report, watch)

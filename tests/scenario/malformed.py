@@ -374,6 +374,11 @@ MALFORMED = [
         "1:68 data.partition.classes_per_client: got 0, must be >= 1",
     ),
     Malformed("no threads", "host: {torch_threads: 0}\n", "1:23 host.torch_threads: got 0, must be >= 1"),
+    Malformed(
+        "threads in another word",
+        "host: {torch_threads: all}\n",
+        "1:23 host.torch_threads: got 'all', must be a whole number",
+    ),
     # Choices
     Malformed(
         "unknown kind",

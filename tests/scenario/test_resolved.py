@@ -115,6 +115,11 @@ def test_what_has_no_effect_is_not_in_a_resolved_scenario(tmp_path: Path) -> Non
     assert wired["network"].keys() == {"medium", "transport", "topology", "failures"}
 
 
+def test_the_number_of_threads_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wirelessfsl.scenario.derived.most_threads", {"auto": 7}.__getitem__)
+    assert pinned(loaded(tmp_path, START, "host.torch_threads=auto")).host.torch_threads == 7
+
+
 def test_files_of_the_network_are_pinned_and_others_in_their_place_are_refused(tmp_path: Path) -> None:
     rates = tmp_path / "rates.csv"
     rates.write_text("time_s,rate_bit_s\n0,1e6\n1,2e6\n")

@@ -36,7 +36,8 @@ def _sweep(args: argparse.Namespace) -> int:
         raise ValueError("sweep: the cluster says how many points run at once; leave --jobs or --address out")
     if args.retries < 0:
         raise ValueError(f"sweep: --retries: got {args.retries}, must be at least 0")
-    from wirelessfsl.forking import cores, fork_server
+    from wirelessfsl.forking import fork_server
+    from wirelessfsl.learning.threads import cores
     from wirelessfsl.studies.local import local
     from wirelessfsl.studies.study import load_study
 

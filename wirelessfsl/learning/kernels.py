@@ -43,6 +43,7 @@ class Kernel:
     settles: whether the outline is a guess, as what comes out is decided by the numbers.
     steps: for a kernel that goes over many values: kernels with arguments, of which each takes in front of these what
         the one before returned, the first None. What they make is what ``run`` does.
+    alone: whether everybody waits for it, so that it may have all of the host (:mod:`wirelessfsl.learning.threads`).
     trains: whether it is part of training, and not of what goes on around it (batches, codecs).
     """
 
@@ -53,6 +54,7 @@ class Kernel:
     outline: Callable[..., Any] | None = None
     settles: bool = False
     steps: Callable[..., list[tuple[Kernel, tuple[Any, ...]]]] | None = None
+    alone: bool = False
     trains: bool = True
 
     def __call__(self, *args: Any) -> Any:
@@ -192,6 +194,7 @@ def _all_flops(
     "server_step",
     flops=_all_flops,
     outline=lambda stage, optimizer, part, xs, ys, loss="pooled": (_next(part), tuple(xs), tuple(_loss() for _ in xs)),
+    alone=True,
 )
 def serve_all(
     stage: Stage,
@@ -242,6 +245,7 @@ def _aggregated_flops(
         tuple(_some(x, len(x) - count) for x in xs),
         tuple(_loss() for _ in xs),
     ),
+    alone=True,
 )
 def serve_aggregated(
     stage: Stage, optimizer: Optimizer, part: Part, xs: Sequence[Tensor], ys: Sequence[Tensor], count: int
@@ -296,7 +300,7 @@ def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) 
     return _step(optimizer, part, gradients), loss
 
 
-train_there = replace(train, name="train_there", phase="server_step")
+train_there = replace(train, name="train_there", phase="server_step", alone=True)
 """One step of training a whole model, at the server."""
 
 

@@ -15,6 +15,7 @@ from wirelessfsl.learning.data import Dataset, load, set_apart
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
 from wirelessfsl.learning.text import Windows
+from wirelessfsl.learning.threads import most_threads
 from wirelessfsl.learning.weights import Pretrain, WeightsFile
 from wirelessfsl.network.cells import Hexagonal
 from wirelessfsl.network.layout import FromFile, InCells
@@ -41,7 +42,10 @@ def places_of(s: Scenario) -> Floats:
 
 
 def pinned(s: Scenario) -> Scenario:
-    """The scenario with the digests of the files that it reads beside its data: weights, places, ways and traces."""
+    """The scenario as this machine runs it: with its number of threads, and digests of the files that are read.
+
+    Those are the files beside the data: weights, places, ways and traces.
+    """
 
     def pin(model: Model) -> Model:
         start = model.pretrained
@@ -49,7 +53,8 @@ def pinned(s: Scenario) -> Scenario:
 
     groups = (each if each.model is None else replace(each, model=pin(each.model)) for each in s.devices)
     network = replace(s.network, **{name: replace(of, sha256=digest_of(of.files)) for name, of in network_files(s)})
-    return replace(s, model=pin(s.model), devices=tuple(groups), network=network)
+    host = replace(s.host, torch_threads=most_threads(s.host.torch_threads))
+    return replace(s, model=pin(s.model), devices=tuple(groups), network=network, host=host)
 
 
 def network_files(s: Scenario) -> list[tuple[str, Any]]:

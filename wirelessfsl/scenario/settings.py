@@ -262,10 +262,12 @@ class EvaluationSettings:
 class Host:
     """The machine that runs the simulation. Changes speed, never times or bytes.
 
-    torch_threads: threads of one torch operation; 1 is quickest for small models.
+    torch_threads: threads of a large kernel that everybody waits for, as a server's pass over the batches of all
+        clients is (wirelessfsl.learning.threads); every other kernel runs on one. auto: as many as there are cores,
+        written out in the run's scenario, as weights round otherwise with another number.
     """
 
-    torch_threads: Annotated[int, Ge(1), Le(256)] = 1
+    torch_threads: Annotated[Annotated[int, Ge(1), Le(256)] | Literal["auto"], OrWord("auto")] = 1
 
 
 @settings

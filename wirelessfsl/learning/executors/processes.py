@@ -24,7 +24,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary, finalize, ref
 
-from wirelessfsl.forking import cores, fork_server
+from wirelessfsl.forking import fork_server
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.executors.contract import Failed
 from wirelessfsl.learning.executors.graph import Submitted
@@ -32,6 +32,7 @@ from wirelessfsl.learning.executors.promises import Promise, Template, promised,
 from wirelessfsl.learning.executors.segments import Block, Segment, kept, new_file, packed, unpacked
 from wirelessfsl.learning.executors.worker import Held, Known, Packed, work
 from wirelessfsl.learning.kernels import Hidden, Kernel
+from wirelessfsl.learning.threads import cores
 
 if TYPE_CHECKING:
     from torch import Tensor
