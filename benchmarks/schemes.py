@@ -5,7 +5,7 @@ steps for every batch, with one that takes the batches of all clients at once, o
 in this process, in turn, on one torch thread; the medians are compared. The last column is the simulation against the
 loop that goes from client to client with one server: schemes whose server takes all clients at once are to beat it.
 
-    python benchmarks/schemes.py [--model lenet|resnet8] [--clients 10] [--repeats 5] [--schemes mtsl parallel_sl ...]
+    python benchmarks/schemes.py [--model lenet|resnet8|resnet18] [--clients 10] [--repeats 5] [--schemes mtsl ...]
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Both train N clients for some local steps on batches of 32, one client after ano
 average both halves at the end of the round. The bare loop has no clock, no network, no payloads and no log. Both run in
 this process, in turn, on one torch thread; the medians are compared.
 
-    python benchmarks/split_training.py [--model lenet|resnet8] [--clients 10 50 100] [--repeats 5] [--profile]
+    python benchmarks/split_training.py [--model lenet|resnet8|resnet18] [--clients 10 50 100] [--repeats 5] [--profile]
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -22,18 +23,21 @@ from torch import nn
 
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.learning.data import ClientData, Dataset
+from wirelessfsl.learning.executor import Executor
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Iid
 from wirelessfsl.results.store import RunWriter
-from wirelessfsl.scenario import Algorithm, Data, EvaluationSettings, Model, Scenario
+from wirelessfsl.scenario import Algorithm, Data, EvaluationSettings, Host, Model, Scenario
 from wirelessfsl.simulation import Outcome, play
 
 Half: TypeAlias = tuple[nn.Module, torch.optim.Optimizer]
 Server: TypeAlias = Literal["each", "one", "joint", "centre", "none"]
 
 BATCH, LR = 32, 0.05
-SHAPES = {"lenet": (1, 28, 28), "resnet8": (3, 32, 32)}
+SHAPES = {"lenet": (1, 28, 28), "resnet8": (3, 32, 32), "resnet18": (3, 32, 32)}
+AT_CLIENT = {"lenet": 1, "resnet8": 1, "resnet18": 5}
+"""Blocks of the client's half: the first convolution and what belongs to it, of resnet18 also layer1."""
 
 
 def dataset(shape: tuple[int, ...], clients: int) -> Dataset:
@@ -43,19 +47,49 @@ def dataset(shape: tuple[int, ...], clients: int) -> Dataset:
     return Dataset(x, y, x[:10], y[:10], classes=10)
 
 
-def simulated(model: str, data: Dataset, clients: int, algorithm: Algorithm) -> Outcome:
+def simulated(
+    model: str,
+    data: Dataset,
+    clients: int,
+    algorithm: Algorithm,
+    executor: Executor | None = None,
+    threads: int = 1,
+) -> Outcome:
     """One run of a scheme on an otherwise default scenario, without evaluation in between."""
+    last = [*dict(MODELS[model](data.shape, 10).named_children())][AT_CLIENT[model] - 1]
     scenario = Scenario(
         data=Data(name="blobs", clients=clients, partition=Iid()),
-        model=Model(name=model),
+        model=Model(name=model, cuts=(last,) if algorithm.cuts == 1 else None),
         algorithm=algorithm,
         evaluation=EvaluationSettings(every_rounds=1000),
+        host=Host(torch_threads=threads),
     )
     with tempfile.TemporaryDirectory() as folder:
         log = RunWriter(Path(folder))
-        outcome = play(scenario, log, dataset=data)
+        outcome = play(scenario, log, executor, dataset=data)
         log.close()
     return outcome
+
+
+class Mean:
+    """The weights of a module that every client begins with, and the mean of what the clients make of them."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.weights = module.state_dict()
+        self.first = {name: weight.clone() for name, weight in self.weights.items()}
+        self.total = {name: torch.zeros_like(weight, dtype=torch.float32) for name, weight in self.weights.items()}
+
+    def begin(self) -> None:
+        for name, weight in self.weights.items():
+            weight.copy_(self.first[name])
+
+    def add(self) -> None:
+        for name, weight in self.weights.items():
+            self.total[name] += weight
+
+    def end(self, clients: int) -> None:
+        for name, weight in self.weights.items():
+            weight.copy_(self.total[name] / clients)
 
 
 def bare(
@@ -65,38 +99,52 @@ def bare(
 
     server: a replica of its half for every client; one that steps for every batch; one that takes the batches of all
         clients at once; a replica of the centre, between a frozen front and a back at the client; or none, and whole
-        models at the clients. averaged: halves (of what is trained) whose mean is taken at the end.
+        models at the clients. averaged: halves (of what is trained) whose mean is taken at the end. Where clients come
+        one after the other, one module does for all of them, and its mean is summed as they go.
     """
 
     def half(blocks: list[nn.Module]) -> Half:
-        chain = nn.Sequential(*blocks)
+        chain = nn.Sequential(*deepcopy(blocks))
         return chain, torch.optim.SGD(chain.parameters(), lr=LR)
 
-    models = [list(MODELS[model](data.shape, 10).children()) for _ in range(clients)]
-    frozen = 1 if server == "centre" else 0
-    front, models = nn.Sequential(*models[0][:frozen]), [blocks[frozen:] for blocks in models]
-    bottoms = [half(blocks if server == "none" else blocks[:1]) for blocks in models]
-    shared = server in ("one", "joint")
-    tops = [half(models[0][1:])] * clients if shared else [half(blocks[1:]) for blocks in models]
+    def halves(side: int, blocks: list[nn.Module]) -> list[Half]:
+        alone = (side in averaged and server != "joint") or (side == 1 and server in ("one", "joint"))
+        return [half(blocks)] * clients if alone else [half(blocks) for _ in range(clients)]
+
+    blocks, cut = [*MODELS[model](data.shape, 10).children()], AT_CLIENT[model]
+    front = nn.Sequential()
+    if server == "centre":
+        front, blocks, cut = nn.Sequential(blocks[0]), blocks[1:], 1
+    bottoms, tops = halves(0, blocks if server == "none" else blocks[:cut]), halves(1, blocks[cut:])
     own = [ClientData(x, y, f"client-{k}", 1) for k, (x, y) in enumerate(zip(*_dealt(data, clients), strict=True))]
     begin = perf_counter()
     if server == "joint":
         for step in range(steps):
             _joint_step(bottoms, tops[0], [each.batch(step, BATCH) for each in own])
+        if averaged:
+            _average([module.state_dict() for module, _ in bottoms])
     else:
+        means = [Mean((bottoms, tops)[side][0][0]) for side in averaged]
         for bottom, top, each in zip(bottoms, tops, own, strict=True):
+            for mean in means:
+                mean.begin()
             for step in range(steps):
                 x, y = each.batch(step, BATCH)
                 with torch.no_grad():
                     x = front(x)
                 _whole_step(bottom, x, y) if server == "none" else _step(bottom, top, x, y)
-    for side in averaged:
-        halves = (bottoms, tops)[side]
-        states = [module.state_dict() for module, _ in halves]
-        mean = {name: torch.stack([s[name].float() for s in states]).mean(0) for name in states[0]}
-        for module, _ in halves:
-            module.load_state_dict(mean)
+            for mean in means:
+                mean.add()
+        for mean in means:
+            mean.end(clients)
     return clients * steps / (perf_counter() - begin)
+
+
+def _average(states: list[dict[str, torch.Tensor]]) -> None:
+    for weights in zip(*(state.values() for state in states), strict=True):
+        mean = torch.stack([weight.float() for weight in weights]).mean(0)
+        for weight in weights:
+            weight.copy_(mean)
 
 
 def _step(client: Half, server: Half, x: torch.Tensor, y: torch.Tensor) -> None:
