@@ -1,0 +1,105 @@
+"""Host speed of split training beside the loops that others have published, on the same work.
+
+Each loop of peer_loops.py stands beside the scheme of ours that is most like it, simulated with everything (clock,
+network, payloads, log), and beside the bare loop of split_training.py: the same network, cut, batch, clients, local
+steps and update rule. In turn, in one run; medians of client-steps per second, and of the ratios within a turn, with
+their range. On one core everything runs on one torch thread. On several, ours has as many worker processes too; a
+published loop has as many torch threads, as it is made, and in another row it is forked as often, with its share of the
+clients each, which its authors do not offer.
+
+    python benchmarks/peers.py [--model lenet|resnet8|resnet18] [--clients 10 50 100] [--steps 10] [--repeats 3]
+        [--cores 1] [--optimizer sgd|adam] [--ready] [--peers splitfed slperf plato]
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from functools import partial
+from statistics import median
+from time import perf_counter
+
+import torch
+from executors import ours, plain
+from peer_loops import LOOPS, Images, Job
+from schemes import algorithm
+from side_by_side import Loop, forked, in_turn, ratio
+from split_training import AT_CLIENT, BATCH, LR, SHAPES, dataset
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from wirelessfsl.learning.data import Dataset
+from wirelessfsl.learning.models import MODELS
+from wirelessfsl.learning.optim import SGD, Adam
+
+OURS = {"splitfed": "splitfed_v1", "slperf": "splitfed_v2", "plato": "split_learning"}
+"""The scheme of ours that each does."""
+RULES = {
+    "sgd": (SGD(lr=LR), partial(torch.optim.SGD, lr=LR)),
+    "adam": (Adam(lr=1e-3), partial(torch.optim.Adam, lr=1e-3)),
+}
+
+
+def job(model: str, data: Dataset, clients: int, steps: int, rule: str, ready: bool) -> Job:
+    """The work of a published loop, on images that are stored as bytes, or on tensors that are ready."""
+    blocks, cut = [*MODELS[model](data.shape, 10).children()], AT_CLIENT[model]
+    pixels = data.inputs.mul(64).add(128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    make, inputs = (TensorDataset, data.inputs) if ready else (Images, pixels)
+    own = [make(x, y) for x, y in zip(inputs.chunk(clients), data.labels.chunk(clients), strict=True)]
+    return Job(nn.Sequential(*blocks[:cut]), nn.Sequential(*blocks[cut:]), own, steps, BATCH, RULES[rule][1])
+
+
+def published(name: str, work: Job, threads: int = 1) -> float:
+    """Client-steps per second of a published loop."""
+    torch.set_num_threads(threads)
+    begin = perf_counter()
+    LOOPS[name](work)
+    return len(work.clients) * work.steps / (perf_counter() - begin)
+
+
+def contenders(args: argparse.Namespace, peer: str, clients: int, steps: int) -> dict[str, Loop]:
+    """A published loop, the scheme of ours that does the same, and its bare loop."""
+    model, kind, cores = args.model, OURS[peer], args.cores
+    data, few = dataset(SHAPES[model], clients), max(1, clients // cores)
+    scheme = replace(algorithm(kind, clients, steps), optimizer=RULES[args.optimizer][0])
+    whole = job(model, data, clients, steps, args.optimizer, args.ready)
+    loops = {
+        f"bare {kind}, 1 thread": partial(plain, model, data, clients, kind, steps),
+        f"ours {kind}, 1 thread": partial(ours, model, data, clients, scheme),
+        f"{peer}, 1 thread": partial(published, peer, whole),
+    }
+    if cores > 1:
+        part = replace(whole, clients=whole.clients[:few])
+        loops |= {
+            f"{peer}, {cores} threads": partial(published, peer, whole, cores),
+            f"{peer}, {cores} copies": partial(forked, cores, partial(published, peer, part)),
+            f"ours {kind}, {cores} processes": partial(ours, model, data, clients, scheme, "processes", cores),
+        }
+    return loops
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=SHAPES, default="lenet")
+    parser.add_argument("--clients", type=int, nargs="+", default=[10, 50, 100])
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--optimizer", choices=RULES, default="sgd", help="of all but the bare loop, which has SGD")
+    parser.add_argument("--ready", action="store_true", help="published loops read tensors, not images of bytes")
+    parser.add_argument("--peers", choices=LOOPS, nargs="+", default=[*LOOPS])
+    args = parser.parse_args()
+    print(f"{args.model}, batch {BATCH}, {args.steps} local steps, median of {args.repeats} in turn\n")
+    print("| clients | run | client-steps/s | ours to it, 1 thread | ours to it, processes |\n|---|---|---|---|---|")
+    for clients in args.clients:
+        for peer in args.peers:
+            in_turn(contenders(args, peer, clients, 1), 1)
+            speeds = in_turn(contenders(args, peer, clients, args.steps), args.repeats)
+            own = [speed for name, speed in speeds.items() if name.startswith("ours")]
+            for name, speed in speeds.items():
+                cells = [clients, name, f"{median(speed):.1f}", *(*(ratio(each, speed) for each in own), "")[:2]]
+                print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
