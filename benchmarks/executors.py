@@ -21,7 +21,7 @@ from side_by_side import Loop, forked, in_turn, ratio
 from split_training import BATCH, SHAPES, bare, dataset, simulated, splitfed
 
 from wirelessfsl.learning.data import Dataset
-from wirelessfsl.learning.executor import Executor, Sequential
+from wirelessfsl.learning.executors.contract import Executor, Sequential
 from wirelessfsl.scenario import Algorithm
 
 

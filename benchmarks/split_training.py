@@ -23,7 +23,7 @@ from torch import nn
 
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.learning.data import ClientData, Dataset
-from wirelessfsl.learning.executor import Executor
+from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.partition import Iid

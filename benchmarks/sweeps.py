@@ -23,8 +23,8 @@ from time import perf_counter
 from typing import Any
 
 from wirelessfsl.api import simulate
-from wirelessfsl.studies.cluster import cluster
 from wirelessfsl.forking import PRELOADED
+from wirelessfsl.studies.cluster import cluster
 from wirelessfsl.studies.local import local
 from wirelessfsl.studies.points import Point
 from wirelessfsl.studies.study import load_study

@@ -189,7 +189,8 @@ class _Evaluator:
         last = world.round == world.rounds_planned or (bool(world.clients) and all(k.gone for k in world.clients))
         if last or world.round % self.scenario.evaluation.every_rounds == 0:
             begin = perf_counter()
-            self.last, own = self._evaluate(world, cut)
+            with torch_threads(world.executor.threads):
+                self.last, own = self._evaluate(world, cut)
             self.watch(world, self.parts)
             self.host_s += perf_counter() - begin
             loss, accuracy = self.last
@@ -252,7 +253,8 @@ def play(
     """
     executor = ShapesOnly() if timing_only else executor or Sequential()
     keep_freed_memory()
-    with torch_threads(most_threads(scenario.host.torch_threads)):
+    executor.threads = most_threads(scenario.host.torch_threads)
+    with torch_threads(1):
         dataset = dataset or dataset_of(scenario)
         world = build(scenario, dataset, executor, log, notice, timing_only)
         evaluator = _Accountant(log, report) if timing_only else _Evaluator(scenario, dataset, log, report, watch)

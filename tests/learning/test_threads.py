@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -11,14 +12,18 @@ from wirelessfsl.learning.kernels import Kernel, serve, serve_aggregated, serve_
 from wirelessfsl.learning.threads import ENOUGH_FLOPS, most_threads, threads_of
 
 
+def of(kernel: Kernel, flops: float) -> Kernel:
+    return replace(kernel, flops=lambda: flops)
+
+
 def test_large_kernels_that_everybody_waits_for_take_all_threads() -> None:
     for kernel in serve_all, serve_aggregated, train_there:
-        assert threads_of(kernel, ENOUGH_FLOPS, 4) == 4
-        assert threads_of(kernel, 0.99 * ENOUGH_FLOPS, 4) == 1
+        assert threads_of(of(kernel, ENOUGH_FLOPS), (), 4) == 4
+        assert threads_of(of(kernel, 0.99 * ENOUGH_FLOPS), (), 4) == 1
 
 
 def test_kernels_of_one_client_take_one_thread_however_large() -> None:
-    assert threads_of(train, 1e12, 4) == threads_of(serve, 1e12, 4) == 1
+    assert threads_of(of(train, 1e12), (), 4) == threads_of(of(serve, 1e12), (), 4) == 1
     of_clients = [k for k in vars(kernels).values() if isinstance(k, Kernel) and k.phase.startswith("client")]
     assert train in of_clients
     assert not any(kernel.alone for kernel in of_clients)

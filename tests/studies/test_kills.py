@@ -13,10 +13,10 @@ from time import monotonic, sleep
 import pytest
 
 from tests.studies.files import study
+from wirelessfsl.forking import fork_server
 from wirelessfsl.results.folders import run_folders
 from wirelessfsl.results.groups import once
 from wirelessfsl.results.store import open_run
-from wirelessfsl.forking import fork_server
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def test_ctrl_c_while_the_server_of_workers_loads_shows_no_traceback() -> None:
     press = "fork_server(); os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)"
-    script = f"import os, signal; from multiprocessing import forkserver; from {start.__module__} import start; {press}"
+    found = f"from {fork_server.__module__} import fork_server"
+    script = f"import os, signal; from multiprocessing import forkserver; {found}; {press}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert not done.stderr
 

@@ -65,7 +65,7 @@ class ClientData:
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ClientData, (self.inputs, self.labels, self.name, self.seed)
+        return ClientData, (self._inputs, self._labels, self.name, self.seed, self._own)
 
     @property
     def sample(self) -> tuple[int, ...]:

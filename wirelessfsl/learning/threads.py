@@ -9,7 +9,7 @@ is doing.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from wirelessfsl.learning.kernels import Kernel
@@ -28,7 +28,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def threads_of(kernel: Kernel, flops: float, most: int) -> int:
+def threads_of(kernel: Kernel, args: tuple[Any, ...], most: int) -> int:
     """Threads that a kernel runs on: ``most`` if it is large and everybody waits for it, else 1.
 
     Four threads against one, on four idle cores of an AMD EPYC of 2023 (LeNet, ResNet-8 and ResNet-18, batches of 8 to
@@ -37,7 +37,7 @@ def threads_of(kernel: Kernel, flops: float, most: int) -> int:
     the same passes then took up to 300 times as long on four threads.
 
     kernel: what runs; whether everybody waits for it is its ``alone``.
-    flops: of this call.
+    args: of this call.
     most: threads that may be taken, >= 1.
     """
-    return most if kernel.alone and flops >= ENOUGH_FLOPS else 1
+    return most if most > 1 and kernel.alone and kernel.flops(*args) >= ENOUGH_FLOPS else 1

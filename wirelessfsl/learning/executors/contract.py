@@ -35,12 +35,14 @@ class Executor(Protocol):
     kernels: how many were run.
     widths: how many runs there were of how many kernels at once.
     spent: how often each kernel was run, by name, and in how many seconds of the host.
+    threads: of torch, that a kernel may take (:mod:`wirelessfsl.learning.threads`).
     """
 
     busy_s: float
     kernels: int
     widths: Counter[int]
     spent: dict[str, tuple[int, float]]
+    threads: int
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Work:
         """A computation begins.

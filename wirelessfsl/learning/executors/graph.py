@@ -8,7 +8,7 @@ cache, its memory is free before the next client's is needed, and an average tak
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from contextlib import nullcontext
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -17,7 +17,9 @@ from weakref import ref
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.executors.contract import Failed
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in, settled, taken_apart
+from wirelessfsl.learning.host import torch_threads
 from wirelessfsl.learning.kernels import Hidden, Kernel
+from wirelessfsl.learning.threads import threads_of
 
 MOST = 100_000
 """Kernels that may wait at a time; so many take some 200 MB of objects."""
@@ -38,6 +40,7 @@ class Task:
         "leaves",
         "needs",
         "template",
+        "threads",
     )
 
     def __init__(self, graph: Graph, kernel: Kernel, args: tuple[Any, ...], chain: object, about: object) -> None:
@@ -46,6 +49,7 @@ class Task:
         self.needs = [task for promise in promises_in(args) if isinstance(task := promise.source, Task)]
         self.leaves: list[ref[Promise]] = []
         self.template: Template = None
+        self.threads = 1
         self.done = False
         self.error: Exception | None = None
 
@@ -98,6 +102,7 @@ class Graph:
         self.kernels = 0
         self.widths: Counter[int] = Counter()
         self.spent: dict[str, tuple[int, float]] = {}
+        self.threads = 1
         self._waiting: list[ref[Task]] = []
         self._chains: defaultdict[object, deque[ref[Task]]] = defaultdict(deque)
         self._averages: deque[object] = deque()
@@ -110,6 +115,7 @@ class Graph:
             task = self._unfolded(kernel, args, chain or next(self._numbers), about)
         else:
             task = self._wait(Task(self, kernel, args, chain, about))
+            task.threads = threads_of(kernel, args, self.threads)
         known = kernel.outline is not None and not kernel.settles
         return Submitted(task.promise(kernel.outline(*args) if known else Hidden()), not known)  # type: ignore[misc]
 
@@ -191,10 +197,5 @@ class Graph:
 
 def in_this_process(task: Task) -> Any:
     """The value of a task's kernel."""
-    with torch.inference_mode():
+    with torch.inference_mode(), torch_threads(task.threads) if task.threads > 1 else nullcontext():
         return task.kernel.run(*settled(task.args))
-
-
-def all_settled(values: Iterable[Any]) -> list[Any]:
-    """Values in place of promises."""
-    return [settled(value) for value in values]

@@ -17,8 +17,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import count
 from multiprocessing import reduction
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from selectors import EVENT_READ, DefaultSelector
 from signal import Signals
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -32,15 +33,15 @@ from wirelessfsl.learning.executors.promises import Promise, Template, promised,
 from wirelessfsl.learning.executors.segments import Block, Segment, kept, new_file, packed, unpacked
 from wirelessfsl.learning.executors.worker import Held, Known, Packed, work
 from wirelessfsl.learning.kernels import Hidden, Kernel
-from wirelessfsl.learning.threads import cores
+from wirelessfsl.learning.threads import cores, threads_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MOST = 50_000
 """Kernels that may wait at a time."""
-BATCH = 8
-"""Messages that go to a worker at once, unless somebody waits."""
+BATCH, BUSY = 64, 16
+"""Messages that go at once to a worker that has so many kernels to do; one that has fewer gets what there is."""
 _PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
 _NOTHING: Any = object()
 _SENT = -1
@@ -64,6 +65,7 @@ class Remote:
         "pool",
         "sent",
         "template",
+        "threads",
         "wanting",
         "worker",
     )
@@ -79,7 +81,7 @@ class Remote:
         self.leaves: list[ref[Promise]] = []
         self.given: dict[int, Block | Packed] = {}
         self.wanting: dict[int, list[Remote]] = {}
-        self.missing = 0
+        self.missing, self.threads = 0, 1
         self.sent = False
         self.error: Exception | None = None
 
@@ -128,6 +130,7 @@ class Processes:
         self.kernels = 0
         self.widths: Counter[int] = Counter()
         self.spent: dict[str, tuple[int, float]] = {}
+        self.threads = 1
         self.numbers = count()
         self._orders = count(1)
         self._chains: dict[object, tuple[_Worker, int]] = {}
@@ -143,8 +146,15 @@ class Processes:
         self._workers = _started(files)
         for file in files:
             os.close(file)
+        self._selector = DefaultSelector()
+        for each in self._workers:
+            self._selector.register(each.connection, EVENT_READ, each)
         self.close = finalize(
-            self, _stop, [each.process for each in self._workers], [each.connection for each in self._workers]
+            self,
+            _stop,
+            self._selector,
+            [each.process for each in self._workers],
+            [each.connection for each in self._workers],
         )
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Submitted:
@@ -195,6 +205,7 @@ class Processes:
             self.settle()
         worker, order = self._chains.get(chain) or self._place(chain)
         task = Remote(self, worker, order, kernel, args, about)
+        task.threads = threads_of(kernel, args, self.threads)
         self._tasks[task.number] = task
         promise = task.promise(outline)
         self._undone += 1
@@ -214,7 +225,7 @@ class Processes:
                 task.missing += 1
         if not task.missing:
             self._send(task)
-        if not task.number % BATCH:
+        if not task.number % BUSY:
             self._listen(0.0)
         return promise
 
@@ -249,8 +260,8 @@ class Processes:
             self._fail(task, error)
             return
         worker.out[task.number] = task
-        worker.messages.append(("run", task.number, task.order, kernel, args, task.template, 1))
-        if len(worker.messages) >= BATCH:
+        worker.messages.append(("run", task.number, task.order, kernel, args, task.template, task.threads))
+        if len(worker.messages) >= (BATCH if len(worker.out) > BUSY else 1):
             self._to(worker)
 
     def _sent(self, value: Any, worker: _Worker) -> Any:
@@ -303,8 +314,8 @@ class Processes:
     def _listen(self, timeout_s: float | None = None) -> None:
         """Take what workers have answered; wait for it, by default as long as it takes."""
         heard: dict[str, Callable[..., None]] = {"done": self._done, "given": self._given, "failed": self._failure}
-        for connection in wait([worker.connection for worker in self._workers], timeout_s):
-            worker = next(each for each in self._workers if each.connection is connection)
+        for key, _ in self._selector.select(timeout_s):
+            worker = key.data
             try:
                 answers = pickle.loads(worker.connection.recv_bytes())
             except (EOFError, OSError):
@@ -403,7 +414,8 @@ def _started(files: Sequence[int]) -> list[_Worker]:
     return workers
 
 
-def _stop(processes: Sequence[ForkServerProcess], connections: Sequence[Connection]) -> None:
+def _stop(selector: DefaultSelector, processes: Sequence[ForkServerProcess], connections: Sequence[Connection]) -> None:
+    selector.close()
     for process, connection in zip(processes, connections, strict=True):
         connection.close()
         process.kill()

@@ -17,6 +17,7 @@ class ShapesOnly:
         self.kernels = 0
         self.widths: Counter[int] = Counter()
         self.spent: dict[str, tuple[int, float]] = {}
+        self.threads = 1
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> _Outlined:
         return _Outlined(self, kernel, args)
