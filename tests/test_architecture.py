@@ -51,6 +51,7 @@ TABLE = {
     "files": row(),
     "charts": row(others="numpy"),
     "lazy": row(others="torch"),
+    "forking": row(),
     # Floor 1: a room imports itself and floor 0
     "radio": row(BASE | {"radio"}, "numpy scipy"),
     "radio.sionna": row(BASE | {"radio"}, "numpy sionna"),
@@ -66,7 +67,10 @@ TABLE = {
     "learning.keeping": row(TENSORS | {"learning"}, "numpy safetensors"),
     "learning.weights": row(TENSORS | {"files", "learning"}, "torch safetensors"),
     "learning.models": row(TENSORS | {"learning"}, "torch importlib"),
+    "learning.kernels": row(TENSORS | {"learning"}, "torch importlib"),
     "learning.threads": row({"learning.kernels"}),
+    "learning.executors": row(TENSORS | {"forking", "learning"}, "torch"),
+    "learning.executors.names": row(),
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),
@@ -109,14 +113,25 @@ TABLE = {
     "trackers": row({"records", "results.store", "trackers"}),
     "trackers.tensorboard": row({"records", "results.store", "scenario", "trackers"}, "tensorboard"),
     "trackers.mlflow": row({"records", "results.store", "trackers"}, "mlflow"),
-    "provenance": row({"learning.executor"}),
+    "provenance": row(),
+    "executing": row({"learning", "scenario"}),
     "checkpoints": row({"continuing", "files", "learning.keeping", "results"}),
     "running": row(
-        {"checkpoints", "continuing", "files", "learning.executor", "provenance", "results", "scenario", "simulation"}
-        | {"trackers.following"}
+        {"checkpoints", "continuing", "files", "learning.executors", "provenance", "results", "scenario"}
+        | {"simulation", "trackers.following"}
     ),
     "api": row(
-        {"economy", "files", "learning.executor", "provenance", "results", "running", "scenario", "simulation"}
+        {
+            "economy",
+            "executing",
+            "files",
+            "learning.executors",
+            "provenance",
+            "results",
+            "running",
+            "scenario",
+            "simulation",
+        }
         | {"trackers.following"}
     ),
     "bounding": row({"api", "results", "scenario", "simulation", "survey"}),
@@ -135,7 +150,10 @@ TABLE = {
             "commands",
             "cutting",
             "economy",
+            "executing",
+            "forking",
             "learning.download",
+            "learning.executors.names",
             "learning.threads",
             "progress",
             "records",
@@ -148,7 +166,7 @@ TABLE = {
         },
         "rich",
     ),
-    "studies": row({"api", "economy", "results", "scenario", "simulation", "studies", "trackers.following"}),
+    "studies": row({"api", "economy", "forking", "results", "scenario", "simulation", "studies", "trackers.following"}),
     "studies.cluster": row({"simulation", "studies", "trackers.following"}, "ray"),
     "studies.optimising": row({"results", "studies"}, "optuna"),
     "studies.display": row({"simulation", "studies"}, "rich"),

@@ -16,10 +16,9 @@ from shutil import rmtree
 from typing import Any
 
 from wirelessfsl.economy import planned
+from wirelessfsl.executing import Wish, at_work
 from wirelessfsl.files import write
 from wirelessfsl.learning.executors.contract import Executor
-from wirelessfsl.learning.executors.sequential import Sequential
-from wirelessfsl.learning.executors.shapes import ShapesOnly
 from wirelessfsl.provenance import provenance, versions
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 from wirelessfsl.running import Job, differences
@@ -31,7 +30,7 @@ from wirelessfsl.trackers.following import Following, Tracker
 def simulate(
     scenario: Scenario,
     out: str | Path | None = None,
-    executor: Executor | None = None,
+    executor: Executor | Wish = Wish("sequential"),  # noqa: B008 (a value)
     report: Callable[[Progress], None] = lambda _: None,
     notice: Callable[[str], None] = lambda _: None,
     watch: Watch = unwatched,
@@ -43,7 +42,8 @@ def simulate(
 
     scenario: what to run.
     out: the run folder; by default runs/<name>/<time>-<digest>.
-    executor: where kernels run on the host; one after another in this thread by default.
+    executor: where kernels run on the host, by name or in person (it is left open then); one after another in this
+        thread by default.
     report: called after every round.
     notice: told in lines what is done before the run begins: where pretrained weights come from.
     watch: looks at the model before the first round and with every evaluation, outside of simulated time. What it has
@@ -71,23 +71,23 @@ def simulate(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
-    executor = ShapesOnly() if timing_only else executor or Sequential()
-    manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **provenance(executor)}
+    manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **provenance()}
     if timing_only:
         manifest["timing_only"] = True
     if watch is not unwatched:
         manifest["watched"] = True
-    job = Job(folder, scenario, manifest, executor, report, notice, watch, following, checkpoint_rounds)
-    with job.under_way():
-        log = RunWriter(folder)
-        write_json(folder / "manifest.json", manifest)
-        write(folder / "scenario.yaml", to_yaml(resolved).encode(), durable=True)
-        return job.play(log)
+    with at_work(executor, scenario, timing_only) as (at, why):
+        job = Job(folder, scenario, manifest, at, why, report, notice, watch, following, checkpoint_rounds)
+        with job.under_way():
+            log = RunWriter(folder)
+            write_json(folder / "manifest.json", manifest)
+            write(folder / "scenario.yaml", to_yaml(resolved).encode(), durable=True)
+            return job.play(log)
 
 
 def resume(
     folder: str | Path,
-    executor: Executor | None = None,
+    executor: Executor | Wish = Wish("sequential"),  # noqa: B008 (a value)
     report: Callable[[Progress], None] = lambda _: None,
     notice: Callable[[str], None] = lambda _: None,
     allow_code: bool = False,
@@ -122,11 +122,11 @@ def resume(
             f" {folder / 'scenario.yaml'} again"
         )
     scenario = _scenario_of(run, allow_code)
-    executor = ShapesOnly() if run.timing_only else executor or Sequential()
     following = Following(trackers, folder, run.scenario)
-    job = Job(folder, scenario, manifest, executor, report, notice, unwatched, following, checkpoint_rounds)
-    with job.under_way():
-        return job.go_on()
+    with at_work(executor, scenario, run.timing_only) as (at, why):
+        job = Job(folder, scenario, manifest, at, why, report, notice, unwatched, following, checkpoint_rounds)
+        with job.under_way():
+            return job.go_on()
 
 
 def _scenario_of(run: Run, allow_code: bool) -> Scenario:

@@ -12,12 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from wirelessfsl.learning.executors.contract import Executor
-
 _PACKAGES = ("wirelessfsl", "torch", "numpy", "scipy", "scikit-learn", "simpy", "pyarrow", "pydantic")
 
 
-def provenance(executor: Executor) -> dict[str, Any]:
+def provenance() -> dict[str, Any]:
     """What the run was made with: versions, commit, host."""
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -25,7 +23,6 @@ def provenance(executor: Executor) -> dict[str, Any]:
         "versions": versions(),
         "git_commit": _git_commit(),
         "host": {"system": platform.platform(), "machine": platform.machine(), "cores": os.cpu_count()},
-        "executor": type(executor).__name__.lower(),
     }
 
 

@@ -32,7 +32,7 @@ from wirelessfsl.trackers.following import Following
 class Job:
     """A run to be played into its folder.
 
-    manifest: what is known of it so far. following: its trackers. The others are arguments of
+    manifest: what is known of it so far. why: it is this executor. following: its trackers. The others are arguments of
     :func:`wirelessfsl.api.simulate`.
     """
 
@@ -40,6 +40,7 @@ class Job:
     scenario: Scenario
     manifest: dict[str, Any]
     executor: Executor
+    why: str
     report: Callable[[Progress], None]
     notice: Callable[[str], None]
     watch: Watch
@@ -70,6 +71,9 @@ class Job:
     def play(self, log: RunWriter, start: Packed | None = None) -> Run:
         """Play it to its end, from the beginning or from a checkpoint."""
         begin, folder, manifest = perf_counter(), self.folder, self.manifest
+        manifest["executor"], manifest["executor_because"] = type(self.executor).__name__.lower(), self.why
+        write_json(folder / "manifest.json", manifest)
+        widths = self.executor.widths.copy()
         every_rounds = self.checkpoint_rounds if self.watch is unwatched else 0
         boundary = Checkpoints(folder, log, self.scenario.data.clients, every_rounds)
         try:
@@ -98,7 +102,9 @@ class Job:
         manifest["status"] = outcome.status
         if outcome.pretrained is not None:
             manifest["pretrained"] = outcome.pretrained
-        manifest["batch_widths"] = {"1": outcome.kernels}
+        manifest["batch_widths"] = {
+            str(width): times for width, times in sorted((self.executor.widths - widths).items())
+        }
         self._account(begin)
         host = {
             "wall_s": outcome.wall_s,

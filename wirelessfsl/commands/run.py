@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wirelessfsl.commands.parsing import Commands, load, scenario_options, tracker_options, trackers
+from wirelessfsl.commands.parsing import Commands, count, load, scenario_options, tracker_options, trackers
+from wirelessfsl.learning.executors.names import EXECUTORS
 
 if TYPE_CHECKING:
+    from wirelessfsl.executing import Wish
     from wirelessfsl.results.store import Run
 
 
@@ -31,6 +33,13 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="play it with shapes instead of values: times, bytes and energies, for up to 100,000 devices; no accuracy",
     )
+    run.add_argument(
+        "--executor",
+        metavar="NAME",
+        choices=EXECUTORS,
+        help=f"where kernels run on this machine: {', '.join(EXECUTORS)} (default auto); changes speed alone",
+    )
+    run.add_argument("--workers", metavar="N", type=count, help="worker processes (default as many as cores)")
     tracker_options(run)
 
 
@@ -43,7 +52,8 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     if args.scenario is None:
         raise ValueError("run: give a SCENARIO, or --resume DIR")
-    print(closing(_simulated(args, partial(simulate, timing_only=args.timing_only, trackers=trackers(args)))))
+    run = partial(simulate, executor=_wish(args), timing_only=args.timing_only, trackers=trackers(args))
+    print(closing(_simulated(args, run)))
     return 0
 
 
@@ -58,7 +68,22 @@ def _resumed(args: argparse.Namespace) -> Run:
     if args.allow_code:
         sys.path.insert(0, str(Path.cwd()))
     with ProgressLine(sys.stderr.isatty()) as progress:
-        return resume(args.resume, report=progress, notice=_tell, allow_code=args.allow_code, trackers=trackers(args))
+        return resume(
+            args.resume,
+            _wish(args),
+            report=progress,
+            notice=_tell,
+            allow_code=args.allow_code,
+            trackers=trackers(args),
+        )
+
+
+def _wish(args: argparse.Namespace) -> Wish:
+    from wirelessfsl.executing import Wish
+
+    if args.timing_only and (args.executor or args.workers):
+        raise ValueError("run: with --timing-only no kernel runs; leave --executor and --workers out")
+    return Wish(args.executor or "auto", args.workers)
 
 
 def _tell(line: str) -> None:

@@ -1,0 +1,79 @@
+"""Which executor a run gets: by name, or by what there is to compute and what the host has.
+
+Results do not depend on the choice (stacked kernels round otherwise), so it is about the host's time alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.names import EXECUTORS
+from wirelessfsl.learning.executors.sequential import Sequential
+from wirelessfsl.learning.executors.shapes import ShapesOnly
+from wirelessfsl.learning.stage import Stage
+from wirelessfsl.learning.threads import cores
+from wirelessfsl.scenario import Scenario, dataset_of, model_of
+
+ENOUGH_FLOPS = 3e11
+"""Of a run's training for worker processes to pay: some ten seconds of a core, where starting them takes two."""
+
+
+class Wish(NamedTuple):
+    """What a user wants of the executor: its name, and how many workers (None for as many as there are cores)."""
+
+    name: str = "auto"
+    workers: int | None = None
+
+
+@contextmanager
+def at_work(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> Iterator[tuple[Executor, str]]:
+    """The executor of a run, and why it is this one; closed at the end, unless it was given.
+
+    Raises ValueError for a name that there is not, for workers where there are none, and for what is not installed.
+    """
+    if not isinstance(wish, Wish):
+        yield wish, "given"
+        return
+    executor, why = (ShapesOnly(), "timing only") if timing_only else _made(wish, scenario)
+    try:
+        yield executor, why
+    finally:
+        executor.close()
+
+
+def _made(wish: Wish, scenario: Scenario) -> tuple[Executor, str]:
+    name, why = chosen(scenario, wish.workers) if wish.name == "auto" else (wish.name, "asked for")
+    if name == "processes":
+        from wirelessfsl.learning.executors.processes import Processes
+
+        return Processes(wish.workers), why
+    if name != "sequential":
+        raise ValueError(f"executor: got {name!r}, allowed: {', '.join(EXECUTORS)}")
+    if wish.workers is not None and wish.name != "auto":
+        raise ValueError("executor: sequential has no workers; leave their number out")
+    return Sequential(), why
+
+
+def chosen(scenario: Scenario, workers: int | None = None) -> tuple[str, str]:
+    """The executor that suits a scenario on this host, and why.
+
+    workers: that may be used; by default as many as there are cores.
+    """
+    s, several = scenario, workers or cores()
+    if not s.has_clients or getattr(s.algorithm, "pace", "") == "in_turn":
+        return "sequential", "nothing is trained side by side"
+    if several == 1 or s.data.clients == 1:
+        return "sequential", f"{several} core{'s' * (several > 1)}, {s.data.clients} client{'s' * (s.data.clients > 1)}"
+    flops = training_flops(s)
+    told = f"{flops:.1e} FLOPs of training, {several} cores"
+    return ("processes", told) if flops >= ENOUGH_FLOPS else ("sequential", f"only {told}")
+
+
+def training_flops(s: Scenario) -> float:
+    """FLOPs of a run's training: whole passes of the model for every batch of every client."""
+    each = Stage(model_of(s, dataset_of(s))).flops(getattr(s.algorithm, "batch_size", 16))
+    batches = s.algorithm.rounds * getattr(s.algorithm, "local_steps", 1) * s.data.clients
+    return batches * (each.forward + each.backward)
