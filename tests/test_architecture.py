@@ -114,10 +114,11 @@ TABLE = {
     "trackers.tensorboard": row({"records", "results.store", "scenario", "trackers"}, "tensorboard"),
     "trackers.mlflow": row({"records", "results.store", "trackers"}, "mlflow"),
     "provenance": row(),
+    "profiling": row({"learning.executors", "records", "simulation"}),
     "executing": row({"learning", "scenario"}),
     "checkpoints": row({"continuing", "files", "learning.keeping", "results"}),
     "running": row(
-        {"checkpoints", "continuing", "files", "learning.executors", "provenance", "results", "scenario"}
+        {"checkpoints", "continuing", "files", "learning.executors", "profiling", "provenance", "results", "scenario"}
         | {"simulation", "trackers.following"}
     ),
     "api": row(
@@ -155,6 +156,7 @@ TABLE = {
             "learning.download",
             "learning.executors.names",
             "learning.threads",
+            "profiling",
             "progress",
             "records",
             "results",

@@ -37,6 +37,7 @@ def simulate(
     timing_only: bool = False,
     trackers: Sequence[Tracker] = (),
     checkpoint_rounds: int | None = None,
+    profile: bool = False,
 ) -> Run:
     """Run a scenario into a run folder and open it.
 
@@ -53,6 +54,7 @@ def simulate(
     trackers: are told the scenario, the evaluations as they come and the end: see wirelessfsl.trackers.following.
     checkpoint_rounds: after how many rounds a checkpoint is written, 0 for never; by default as often as a twentieth
         of the host's time allows.
+    profile: whether profile.json in the run folder says where the host's time went.
 
     Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made, or if a
     tracker cannot begin, SimulationError if the run fails, NoSpace if the disk is full, RuntimeError if its folder is
@@ -77,7 +79,7 @@ def simulate(
     if watch is not unwatched:
         manifest["watched"] = True
     with at_work(executor, scenario, timing_only) as (at, why):
-        job = Job(folder, scenario, manifest, at, why, report, notice, watch, following, checkpoint_rounds)
+        job = Job(folder, scenario, manifest, at, why, report, notice, watch, following, checkpoint_rounds, profile)
         with job.under_way():
             log = RunWriter(folder)
             write_json(folder / "manifest.json", manifest)

@@ -20,6 +20,7 @@ from wirelessfsl.checkpoints import Checkpoints, newest
 from wirelessfsl.continuing import Packed
 from wirelessfsl.files import NoSpace, is_full, settle
 from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.profiling import Profile
 from wirelessfsl.provenance import peak_rss_bytes
 from wirelessfsl.results.locks import locked
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
@@ -46,6 +47,7 @@ class Job:
     watch: Watch
     following: Following
     checkpoint_rounds: int | None
+    profiled: bool = False
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -75,11 +77,13 @@ class Job:
         write_json(folder / "manifest.json", manifest)
         widths = self.executor.widths.copy()
         every_rounds = self.checkpoint_rounds if self.watch is unwatched else 0
+        followed = self.following.log(log, log.kept)
+        profile = Profile(self.executor, followed) if self.profiled else None
         boundary = Checkpoints(folder, log, self.scenario.data.clients, every_rounds)
         try:
             outcome = play(
                 self.scenario,
-                self.following.log(log, log.kept),
+                profile.log if profile else followed,
                 self.executor,
                 self.report,
                 notice=self.notice,
@@ -99,6 +103,8 @@ class Job:
                 self._account(begin)
                 write_json(folder / "manifest.json", manifest)
             raise
+        if profile is not None:
+            write_json(folder / "profile.json", profile.of(outcome))
         manifest["status"] = outcome.status
         if outcome.pretrained is not None:
             manifest["pretrained"] = outcome.pretrained

@@ -77,7 +77,8 @@ class Outcome:
     stages: of which the parts are values. own_stages: of which a client's are, by name.
     pretrained: where the initial values are from; None if they were drawn.
     overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run. client_steps: batches
-        that clients began, also those of clients that dropped out later in the round.
+        that clients began, also those of clients that dropped out later in the round. busy_s, evaluation_s: seconds of the
+    host in which this process ran kernels or waited for them, and evaluated.
     """
 
     status: str
@@ -91,6 +92,8 @@ class Outcome:
     overhead_fraction: float
     kernels: int
     client_steps: int
+    busy_s: float
+    evaluation_s: float
 
     def save(self, folder: Path) -> None:
         """Write the final weights as safetensors, under the names of the uncut model.
@@ -273,7 +276,6 @@ def play(
                 world.env.run(main)
             except Exhausted:
                 status = "exhausted"
-                executor.settle()
             except Failed as error:
                 raise SimulationError(f"{scenario.algorithm.kind}: {error}") from error
             except (Stalled, TraceEnded) as error:
@@ -298,4 +300,6 @@ def play(
         overhead_fraction=max(0.0, 1.0 - spent.busy_s / spent.wall_s),
         kernels=spent.kernels,
         client_steps=sum(each.client_steps for each in (world, *world.edges)),
+        busy_s=spent.busy_s - evaluator.host_s,
+        evaluation_s=evaluator.host_s,
     )

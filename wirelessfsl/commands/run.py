@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def add(commands: Commands) -> None:
         help=f"where kernels run on this machine: {', '.join(EXECUTORS)} (default auto); changes speed alone",
     )
     run.add_argument("--workers", metavar="N", type=count, help="worker processes (default as many as cores)")
+    run.add_argument("--profile", action="store_true", help="say where the host's time went, and in profile.json")
     tracker_options(run)
 
 
@@ -52,8 +54,13 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     if args.scenario is None:
         raise ValueError("run: give a SCENARIO, or --resume DIR")
-    run = partial(simulate, executor=_wish(args), timing_only=args.timing_only, trackers=trackers(args))
-    print(closing(_simulated(args, run)))
+    how = {"timing_only": args.timing_only, "profile": args.profile, "trackers": trackers(args)}
+    run = _simulated(args, partial(simulate, executor=_wish(args), **how))
+    print(closing(run))
+    if args.profile:
+        from wirelessfsl.profiling import said
+
+        print(said(loads((run.path / "profile.json").read_text(encoding="utf-8"))))
     return 0
 
 
@@ -62,7 +69,7 @@ def _resumed(args: argparse.Namespace) -> Run:
     from wirelessfsl.progress import ProgressLine
 
     given = {"SCENARIO": args.scenario, "--set": args.set, "--seed": args.seed, "--out": args.out}
-    given["--timing-only"] = args.timing_only
+    given["--timing-only"], given["--profile"] = args.timing_only, args.profile
     if wrong := [name for name, value in given.items() if value not in (None, [], False)]:
         raise ValueError(f"run --resume: got {', '.join(wrong)}, but a run goes on as it began; leave that out")
     if args.allow_code:

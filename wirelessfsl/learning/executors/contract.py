@@ -35,6 +35,7 @@ class Executor(Protocol):
     kernels: how many were run.
     widths: how many runs there were of how many kernels at once.
     spent: how often each kernel was run, by name, and in how many seconds of the host.
+    remote: whether kernels run elsewhere, while this process goes on.
     threads: of torch, that a kernel may take (:mod:`wirelessfsl.learning.threads`).
     """
 
@@ -42,6 +43,7 @@ class Executor(Protocol):
     kernels: int
     widths: Counter[int]
     spent: dict[str, tuple[int, float]]
+    remote: bool
     threads: int
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Work:

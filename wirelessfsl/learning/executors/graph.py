@@ -103,6 +103,7 @@ class Graph:
         self.widths: Counter[int] = Counter()
         self.spent: dict[str, tuple[int, float]] = {}
         self.threads = 1
+        self.remote = False
         self._waiting: list[ref[Task]] = []
         self._chains: defaultdict[object, deque[ref[Task]]] = defaultdict(deque)
         self._averages: deque[object] = deque()

@@ -131,6 +131,7 @@ class Processes:
         self.widths: Counter[int] = Counter()
         self.spent: dict[str, tuple[int, float]] = {}
         self.threads = 1
+        self.remote = True
         self.numbers = count()
         self._orders = count(1)
         self._chains: dict[object, tuple[_Worker, int]] = {}

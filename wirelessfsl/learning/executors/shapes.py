@@ -18,6 +18,7 @@ class ShapesOnly:
         self.widths: Counter[int] = Counter()
         self.spent: dict[str, tuple[int, float]] = {}
         self.threads = 1
+        self.remote = False
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> _Outlined:
         return _Outlined(self, kernel, args)
