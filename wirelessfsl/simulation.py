@@ -77,8 +77,8 @@ class Outcome:
     stages: of which the parts are values. own_stages: of which a client's are, by name.
     pretrained: where the initial values are from; None if they were drawn.
     overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run. client_steps: batches
-        that clients began, also those of clients that dropped out later in the round. busy_s, evaluation_s: seconds of the
-    host in which this process ran kernels or waited for them, and evaluated.
+        that clients began, also those of clients that dropped out later in the round.
+    busy_s, evaluation_s: seconds of the host in which this process ran kernels or waited for them, and evaluated.
     """
 
     status: str

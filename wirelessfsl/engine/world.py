@@ -30,7 +30,7 @@ from wirelessfsl.engine.transport import Lost, Skipped
 from wirelessfsl.learning.data import BlankData, ClientData
 from wirelessfsl.learning.evaluate import Mixture
 from wirelessfsl.learning.executors.contract import Executor
-from wirelessfsl.learning.executors.promises import settled
+from wirelessfsl.learning.executors.promises import gathered
 from wirelessfsl.learning.kernels import Kernel, batch
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.records import IDLE, Log
@@ -288,8 +288,7 @@ class World:
 def _settled(model: Model) -> Model:
     """A model with its numbers."""
     if not isinstance(model, Mapping):
-        return tuple(settled(tuple(model)))
-    return {
-        k: replace(own, models=settled(own.models)) if isinstance(own, Mixture) else settled(tuple(own))
-        for k, own in model.items()
-    }
+        parts: Sequence[Part] = gathered(tuple(model))
+        return parts
+    own = gathered({k: each.models if isinstance(each, Mixture) else tuple(each) for k, each in model.items()})
+    return {k: replace(each, models=own[k]) if isinstance(each, Mixture) else own[k] for k, each in model.items()}

@@ -63,6 +63,8 @@ class Task:
     def fulfil(self, promise: Promise) -> None:
         self.graph.compute(self)
 
+    def ask(self, promise: Promise) -> None: ...
+
     def end(self, value: Any) -> None:
         """It is computed: give everybody who still wants it a part of the value."""
         for leaf, own in zip(self.leaves, taken_apart(value, self.template, []), strict=True):

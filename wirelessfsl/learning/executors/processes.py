@@ -98,6 +98,10 @@ class Remote:
         if promise.value is _NOTHING:
             self.pool.fetch(self, promise)
 
+    def ask(self, promise: Promise) -> None:
+        if promise.value is _NOTHING and self.error is None:
+            self.pool.want(self, promise.number)
+
 
 class _Worker:
     """A worker process, as it is seen from here."""
@@ -185,7 +189,7 @@ class Processes:
     def fetch(self, task: Remote, promise: Promise) -> None:
         """Bring a value here. Raises what its kernel raised."""
         begin = perf_counter()
-        self._want(task, promise.number)
+        self.want(task, promise.number)
         self._flush()
         while promise.value is _NOTHING:
             if task.error is not None:
@@ -222,7 +226,7 @@ class Processes:
                     source.wanting.setdefault(_SENT, []).append(task)
                     task.missing += 1
             elif each.number not in source.given:
-                self._want(source, each.number).append(task)
+                self.want(source, each.number).append(task)
                 task.missing += 1
         if not task.missing:
             self._send(task)
@@ -237,7 +241,7 @@ class Processes:
         self._chains[chain] = worker, next(self._orders) if chain else 0
         return self._chains[chain]
 
-    def _want(self, task: Remote, leaf: int) -> list[Remote]:
+    def want(self, task: Remote, leaf: int) -> list[Remote]:
         """Let a worker give a value as soon as it is there; those who wait for it."""
         if leaf not in task.wanting:
             task.wanting[leaf] = []

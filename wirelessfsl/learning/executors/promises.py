@@ -28,6 +28,10 @@ class Source(Protocol):
         """Give one of them its value, or raise why that failed."""
         ...
 
+    def ask(self, promise: Promise) -> None:
+        """One of them will be read: its value may set out."""
+        ...
+
 
 class Promise:
     """A tensor to come, or something that only kernels look into (its shape and dtype are None then).
@@ -108,10 +112,20 @@ def settled(value: Any) -> Any:
     return value
 
 
+def gathered(value: Any) -> Any:
+    """As :func:`settled`, of much that may be far away: all is asked for before the first is waited for."""
+    for promise in promises_in(value):
+        if promise.source is not None:
+            promise.source.ask(promise)
+    return settled(value)
+
+
 def promises_in(value: Any) -> Iterator[Promise]:
-    """The promises in tuples and lists."""
+    """The promises in tuples, lists and dicts."""
     if type(value) is Promise:
         yield value
+    elif isinstance(value, Mapping):
+        yield from promises_in([*value.values()])
     elif isinstance(value, tuple | list):
         for each in value:
             yield from promises_in(each)
