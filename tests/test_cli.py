@@ -139,7 +139,7 @@ def test_a_run_that_fails_says_where_in_simulated_time(tmp_path: Path, capsys: p
     diverging = ["--set", "algorithm.optimizer.lr=1e30", "--out", str(out)]
     assert main(["run", QUICK, *SHORT, *diverging]) == 1
     err = capsys.readouterr().err
-    assert "encoding activations at client-" in err
+    assert "encoding activations, labels at client-" in err
     assert "simulated time" in err
     assert "Traceback" not in err
     assert json.loads((out / "manifest.json").read_text())["status"] == "failed"

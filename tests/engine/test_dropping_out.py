@@ -398,5 +398,5 @@ def test_a_value_that_a_codec_cannot_carry_says_where_and_when() -> None:
     def session() -> Generator[Any, Any, Any]:
         yield from world.transfer(client, world.server, activations=torch.full((BATCH, 64), float("nan")))
 
-    with pytest.raises(SimulationError, match=r"encoding activations at client-0.*simulated time 0 s"):
+    with pytest.raises(SimulationError, match=r"encoding activations, labels at client-0.*simulated time 0 s"):
         one_round(world, {client: session()})

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
@@ -42,29 +43,33 @@ class Facts(NamedTuple):
     back_flops: float
 
 
-def _seal(
-    chain: Chain, tensors: tuple[Tensor, ...], memory: Memory, way: WayBack | None, size_bytes: int | None
-) -> tuple[Payload, Memory, WayBack, Facts]:
-    """A payload, memory for the next, and what its sender does to gradients that come back.
+def _seal(*pieces: tuple[Chain, tuple[Tensor, ...], Memory, WayBack | None, int | None]) -> tuple[Any, ...]:
+    """Of every kind in a message: payload, memory for the next, what its sender does to gradients, facts.
 
-    way: what the sender does to these tensors, being gradients. size_bytes: what the payload must have.
+    pieces: of every kind the chain, tensors and memory, what the sender does to these tensors, being gradients, and the
+    bytes that the payload must have.
     """
-    flown = way(tensors) if way else tensors
-    payload, memory, back = chain.send(flown, memory)
-    if size_bytes not in (None, len(payload)):
-        raise AssertionError(f"a payload of {len(payload)} bytes, {size_bytes} by its closed form")
-    return payload, memory, back, Facts(len(payload), _spec(flown), back.flops)
+    sealed = []
+    for chain, tensors, memory, way, size_bytes in pieces:
+        flown = way(tensors) if way else tensors
+        payload, memory, back = chain.send(flown, memory)
+        if size_bytes not in (None, len(payload)):
+            raise AssertionError(f"a payload of {len(payload)} bytes, {size_bytes} by its closed form")
+        sealed.append((payload, memory, back, Facts(len(payload), _spec(flown), back.flops)))
+    return tuple(sealed)
 
 
-def _unseal(
-    chain: Chain, payload: Payload, lost: NDArray[Any] | None, way: WayBack | None, given: Spec
-) -> tuple[tuple[Tensor, ...], WayBack, Facts]:
-    """A payload's tensors, and what its receiver does to gradients before they go back.
+def _unseal(*pieces: tuple[Chain, Payload, NDArray[Any] | None, WayBack | None, Spec]) -> tuple[Any, ...]:
+    """Of every kind in a message: its tensors, what its receiver does to gradients before they go back, and facts.
 
-    way: what the receiver does to these tensors, being gradients. given: what the sender gave.
+    pieces: of every kind the chain, the payload, what of it is lost, what the receiver does to these tensors, being
+    gradients, and what the sender gave.
     """
-    tensors, back = chain.receive(payload, lost)
-    return way(tensors) if way else tensors, back, Facts(len(payload), _spec(tensors), back.flops)
+    unsealed = []
+    for chain, payload, lost, way, _ in pieces:
+        tensors, back = chain.receive(payload, lost)
+        unsealed.append((way(tensors) if way else tensors, back, Facts(len(payload), _spec(tensors), back.flops)))
+    return tuple(unsealed)
 
 
 def _lead_back(tensors: tuple[Tensor, ...], *ways: WayBack) -> tuple[Tensor, ...]:
@@ -78,13 +83,13 @@ def _free(*_: Any) -> float:
     return 0.0
 
 
-SEAL = Kernel("encode", "encode", _seal, _free, lambda *_: (Hidden(),) * 4, trains=False)
+SEAL = Kernel("encode", "encode", _seal, _free, lambda *pieces: ((Hidden(),) * 4,) * len(pieces), trains=False)
 UNSEAL = Kernel(
     "decode",
     "decode",
     _unseal,
     _free,
-    lambda chain, payload, lost, way, given: (tuple(map(blank, *given)), Hidden(), Hidden()),
+    lambda *pieces: tuple((tuple(map(blank, *given)), Hidden(), Hidden()) for *_, given in pieces),
     trains=False,
 )
 LEAD_BACK = Kernel("decode", "decode", _lead_back, _free, lambda tensors, *_: tensors, trains=False)
@@ -145,56 +150,62 @@ class Coding:
         self,
         sender: str,
         receiver: str,
-        kind: str,
-        tensors: tuple[Tensor, ...],
+        message: Mapping[str, tuple[Tensor, ...]],
         whose: str = "",
         about: object = None,
-    ) -> Sealed:
-        """Encode a message of one kind.
+    ) -> dict[str, Sealed]:
+        """Encode the tensors of a message, by kind.
 
-        whose: the client whose work it is. about: what is said of it if it fails, for a value that the chain cannot
-        carry or gradients that are not of the activations that came last.
+        whose: the client whose work it is. about: what is said of it if it fails, for a value that a chain cannot carry
+        or gradients that are not of the activations that came last.
         """
-        chain, given, link = self._chains[kind], _spec(tensors), (sender, receiver, kind)
-        way, facts = self._far.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), (None, None))
-        size_bytes, flops, _ = self._cost(kind, given)
-        if chain and link not in self._memory:
-            self._memory[link] = key(self._seed, "codec", *link)
-        if way is not None:
-            size_bytes, flops = None, facts.read().back_flops
-        work = self._executor.submit(
-            SEAL, chain, tensors, self._memory.get(link), way, size_bytes, chain=whose, about=about
-        )
-        payload, memory, back, coded = work.result()
-        if chain:
-            self._memory[link] = memory
-        if kind in GRADIENTS_OF and not chain.straight:
-            self._near[link] = back, coded
-        letter = Letter(payload, size_bytes, given, coded, way is not None)
-        if way is not None and chain:
-            flops += chain.encode_flops(*letter.flown)
-        return Sealed(letter, flops)
+        ways = {kind: self._far.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None) for kind in message}
+        pieces = []
+        for kind, tensors in message.items():
+            chain, link, way = self._chains[kind], (sender, receiver, kind), ways[kind]
+            if chain and link not in self._memory:
+                self._memory[link] = key(self._seed, "codec", *link)
+            size_bytes = self._cost(kind, _spec(tensors))[0] if way is None else None
+            pieces.append((chain, tensors, self._memory.get(link), way and way[0], size_bytes))
+        sealed = {}
+        work = self._executor.submit(SEAL, *pieces, chain=whose, about=about)
+        for (kind, way), piece, made in zip(ways.items(), pieces, work.result(), strict=True):
+            (chain, tensors, _, _, size_bytes), (payload, memory, back, facts) = piece, made
+            link = sender, receiver, kind
+            if chain:
+                self._memory[link] = memory
+            if kind in GRADIENTS_OF and not chain.straight:
+                self._near[link] = back, facts
+            letter = Letter(payload, size_bytes, _spec(tensors), facts, way is not None)
+            flops = self._cost(kind, letter.flown)[1]
+            sealed[kind] = Sealed(letter, flops if way is None else flops + way[1].read().back_flops)
+        return sealed
 
     def unseal(
         self,
         sender: str,
         receiver: str,
-        kind: str,
-        letter: Letter,
-        lost: NDArray[Any] | None = None,
+        message: Mapping[str, Letter],
+        lost: Mapping[str, NDArray[Any]] = MappingProxyType({}),
         whose: str = "",
         about: object = None,
-    ) -> Unsealed:
-        """Decode a message of one kind, of whose bytes some may be lost; the others are as for :meth:`seal`."""
-        chain = self._chains[kind]
-        way, facts = self._near.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), (None, None))
-        work = self._executor.submit(UNSEAL, chain, letter.payload, lost, way, letter.given, chain=whose, about=about)
-        tensors, back, read = work.result()
-        self._far.pop((sender, receiver, kind), None)
-        if kind in GRADIENTS_OF and (lost is not None or not chain.straight):
-            self._far[sender, receiver, kind] = back, read
-        _, _, flops = self._cost(kind, letter.flown)
-        return Unsealed(tensors, flops if facts is None else flops + facts.read().back_flops)
+    ) -> dict[str, Unsealed]:
+        """Decode a message, of whose bytes some may be lost, by kind; the other arguments are as for :meth:`seal`."""
+        ways = {kind: self._near.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None) for kind in message}
+        pieces = [
+            (self._chains[kind], letter.payload, lost.get(kind), (way := ways[kind]) and way[0], letter.given)
+            for kind, letter in message.items()
+        ]
+        unsealed = {}
+        work = self._executor.submit(UNSEAL, *pieces, chain=whose, about=about)
+        for (kind, letter), (tensors, back, facts) in zip(message.items(), work.result(), strict=True):
+            link, way = (sender, receiver, kind), ways[kind]
+            self._far.pop(link, None)
+            if kind in GRADIENTS_OF and (kind in lost or not self._chains[kind].straight):
+                self._far[link] = back, facts
+            flops = self._cost(kind, letter.flown)[2]
+            unsealed[kind] = Unsealed(tensors, flops if way is None else flops + way[1].read().back_flops)
+        return unsealed
 
     def way_back(
         self, sender: str, receiver: str, whose: str

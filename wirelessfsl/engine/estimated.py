@@ -30,8 +30,27 @@ class EstimatedCoding:
         raise NotImplementedError
 
     def seal(
-        self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...], whose: str = "", about: object = None
-    ) -> Sealed:
+        self,
+        sender: str,
+        receiver: str,
+        message: Mapping[str, tuple[Tensor, ...]],
+        whose: str = "",
+        about: object = None,
+    ) -> dict[str, Sealed]:
+        return {kind: self._sealed(sender, receiver, kind, tensors) for kind, tensors in message.items()}
+
+    def unseal(
+        self,
+        sender: str,
+        receiver: str,
+        message: Mapping[str, Envelope],
+        lost: object = None,
+        whose: str = "",
+        about: object = None,
+    ) -> dict[str, Unsealed]:
+        return {kind: self._unsealed(sender, receiver, kind, payload) for kind, payload in message.items()}
+
+    def _sealed(self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...]) -> Sealed:
         answered = self._far.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None)
         spec = tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors)
         made = self._estimates.get((kind, spec, answered))
@@ -42,16 +61,7 @@ class EstimatedCoding:
             self._near[sender, receiver, kind] = made
         return Sealed(Envelope(made, tensors), made.encode_flops)
 
-    def unseal(
-        self,
-        sender: str,
-        receiver: str,
-        kind: str,
-        payload: Envelope,
-        lost: object = None,
-        whose: str = "",
-        about: object = None,
-    ) -> Unsealed:
+    def _unsealed(self, sender: str, receiver: str, kind: str, payload: Envelope) -> Unsealed:
         made, flops = payload.estimate, payload.estimate.decode_flops
         if made.chain and kind in GRADIENTS_OF:
             self._far[sender, receiver, kind] = made

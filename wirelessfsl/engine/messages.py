@@ -80,11 +80,11 @@ class Messages:
         arrive, the scenario's case of outage (by its first kind) is met: raises Lost or Skipped, or returns what came
         last. ``until_delivery`` holds while the sender has a part in it.
         """
-        sealed, journal = {}, self.journal
+        ends, journal, kinds = (sender.name, receiver.name), self.journal, ", ".join(messages)
         for kind, value in messages.items():
             check(sender.name, f"{kind} sent", value)
-            about = journal.place(sender, f"encoding {kind}")
-            sealed[kind] = self.coding.seal(sender.name, receiver.name, kind, _tensors(value), journal.chain, about)
+        given = {kind: _tensors(value) for kind, value in messages.items()}
+        sealed = self.coding.seal(*ends, given, journal.chain, journal.place(sender, f"encoding {kinds}"))
         case = self.transport.outage.of(next(iter(messages)))
         links = [(sender.name, receiver.name, kind) for kind in messages]
         try:
@@ -101,18 +101,9 @@ class Messages:
             if case == "skip" or (case == "reuse" and MODEL_DOWNLOAD not in messages):
                 raise Skipped from None
             raise
-        unsealed = [
-            self.coding.unseal(
-                sender.name,
-                receiver.name,
-                kind,
-                each.payload,
-                holes.get(kind),
-                journal.chain,
-                journal.place(receiver, f"decoding {kind}"),
-            )
-            for kind, each in sealed.items()
-        ]
+        letters = {kind: each.payload for kind, each in sealed.items()}
+        about = journal.place(receiver, f"decoding {kinds}")
+        unsealed = self.coding.unseal(*ends, letters, holes, journal.chain, about).values()
         if flops := sum(each.flops for each in unsealed):
             yield from receiver.spend("decode", flops)
         received = [tensors for tensors, _ in unsealed]
@@ -131,7 +122,7 @@ class Messages:
         ((kind, value),) = message.items()
         check(sender.name, f"{kind} sent", value)
         about = self.journal.place(sender, f"encoding {kind}")
-        sealed = self.coding.seal(sender.name, "", kind, _tensors(value), self.journal.chain, about)
+        sealed = self.coding.seal(sender.name, "", {kind: _tensors(value)}, self.journal.chain, about)[kind]
         if sealed.flops:
             yield from sender.spend("encode", sealed.flops)
         return Broadcast(sender, kind, sealed.payload, not isinstance(value, tuple))
@@ -160,9 +151,8 @@ class Messages:
                 raise Skipped from None
             raise
         about = self.journal.place(receiver, f"decoding {kind}")
-        tensors, flops = self.coding.unseal(
-            sender.name, "", kind, message.payload, holes.get(kind), self.journal.chain, about
-        )
+        letters = {kind: message.payload}
+        tensors, flops = self.coding.unseal(sender.name, "", letters, holes, self.journal.chain, about)[kind]
         if flops:
             yield from receiver.spend("decode", flops)
         claim(receiver.name, tensors)
