@@ -41,7 +41,8 @@ from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
-from wirelessfsl.engine.world import SimulationError, World
+from wirelessfsl.engine.world import World
+from wirelessfsl.learning.executors.contract import Failed
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.radio.fading import NoFading
@@ -386,7 +387,7 @@ def test_a_kernel_that_fails_says_where_and_when() -> None:
             yield from client.compute(broken, x)
 
     with pytest.raises(
-        SimulationError, match=r"burst at client-0, session of client-0, step 0, round 1, simulated time 1 s: overflow"
+        Failed, match=r"burst at client-0, session of client-0, step 0, round 1, simulated time 0 s: overflow"
     ):
         one_round(world, {client: session()})
 
@@ -398,5 +399,5 @@ def test_a_value_that_a_codec_cannot_carry_says_where_and_when() -> None:
     def session() -> Generator[Any, Any, Any]:
         yield from world.transfer(client, world.server, activations=torch.full((BATCH, 64), float("nan")))
 
-    with pytest.raises(SimulationError, match=r"encoding activations, labels at client-0.*simulated time 0 s"):
+    with pytest.raises(Failed, match=r"encoding activations at client-0.*simulated time 0 s"):
         one_round(world, {client: session()})

@@ -1,7 +1,7 @@
 """The journal: every fact goes to the log with the round, the batch and the client that it is about.
 
 A process is about a session, one client's part in a round; what a server computes is put down to the client whose
-session it is done in. An error is told with the same particulars.
+session it is done in. What fails is told with the same particulars.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from simpy import Environment, Process
 
@@ -118,7 +118,3 @@ class Journal:
         session = self.sessions.get(self.env.active_process)
         client, step = ("", -1) if session is None else (session.client.name, session.step)
         return Place(what, node.name, client, step, self.round, self.env.now)
-
-    def fail(self, node: Node, what: str, error: Exception) -> NoReturn:
-        """Raise SimulationError: what a node did, when, in which session, and the error that it ended with."""
-        raise SimulationError(f"{self.place(node, what)}: {error}") from error

@@ -16,10 +16,6 @@ from wirelessfsl.learning.kernels import Kernel
 class Failed(RuntimeError):
     """A kernel that raised; the message says about what it was and what it raised."""
 
-    def __init__(self, about: object, error: BaseException | str) -> None:
-        super().__init__(f"{about}: {error}")
-        self.error = error
-
 
 class Work(Protocol):
     """A computation under way."""

@@ -74,7 +74,7 @@ class Task:
 
     def fail(self, error: Exception) -> None:
         if self.about is not None and not isinstance(error, Failed):
-            failed = Failed(self.about, error)
+            failed = Failed(f"{self.about}: {error}")
             failed.__cause__ = error
             error = failed
         self.error = error

@@ -377,7 +377,7 @@ class Processes:
         killed = f"was killed by {Signals(-how).name}" if how is not None and how < 0 else f"ended with status {how}"
         first = min(worker.out.values(), key=lambda task: task.order, default=None)
         where = "before it had work" if first is None else first.about or first.kernel.name
-        self._lost = Failed(where, f"worker process {process.pid} {killed}, and what it had made is lost")
+        self._lost = Failed(f"{where}: worker process {process.pid} {killed}, and what it had made is lost")
         raise self._lost
 
     def _view(self, block: Block) -> Tensor:
@@ -392,7 +392,7 @@ def _arrived(waiters: Sequence[Remote]) -> list[Remote]:
 
 
 def _told(about: object, error: Exception) -> Failed:
-    failed = Failed(about, error)
+    failed = Failed(f"{about}: {error}")
     failed.__cause__ = error
     return failed
 
