@@ -74,9 +74,6 @@ class Promise:
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self.read())
 
-    def __float__(self) -> float:
-        return float(self.read())
-
     def __repr__(self) -> str:
         return f"Promise({None if self.shape is None else tuple(self.shape)}, {self.dtype})"
 
@@ -92,7 +89,11 @@ def _operator(name: str) -> Any:
     return run
 
 
-_OPERATORS = "add radd sub rsub mul rmul truediv rtruediv matmul neg pow abs getitem lt le gt ge"
+_OPERATORS = """
+    add sub mul truediv floordiv mod pow matmul and or xor
+    radd rsub rmul rtruediv rfloordiv rmod rpow rmatmul rand ror rxor
+    neg pos abs invert lt le gt ge eq ne getitem contains bool int float index complex format
+"""
 for _name in _OPERATORS.split():
     setattr(Promise, f"__{_name}__", _operator(f"__{_name}__"))
 
