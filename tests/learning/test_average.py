@@ -65,7 +65,8 @@ def test_models_stay_as_they_were() -> None:
     assert same(three, before)
 
 
-def test_models_of_different_depth_are_refused() -> None:
+def test_models_of_different_depth_or_shape_are_refused() -> None:
     first, second = models(2)
-    with pytest.raises(ValueError, match="argument 2 is"):
-        average([first, second[:1]], [1, 1])
+    for other in (second[:1], (*second, second[0]), (second[0], second[2], second[2])):  # the last can be broadcast
+        with pytest.raises(ValueError, match="different shapes"):
+            average([first, other], [1, 1])

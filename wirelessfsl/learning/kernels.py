@@ -405,6 +405,8 @@ def step(optimizer: Optimizer, part: Part, update: tuple[Tensor, ...]) -> Part:
 def _take(so_far: Weights | None, weights: Weights, share: float) -> Weights:
     """One more term of a weighted sum of models; integers (batch counts) are added as float64."""
     wide = [w if w.is_floating_point() else w.double() for w in weights]
+    if so_far is not None and [w.shape for w in so_far] != [w.shape for w in wide]:
+        raise ValueError("models of different shapes have no average")
     made = torch._foreach_mul(wide, share) if so_far is None else torch._foreach_add(so_far, wide, alpha=share)
     return tuple(made)
 
