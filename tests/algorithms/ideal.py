@@ -21,44 +21,45 @@ IDEAL = Network(medium=ConstantLink(uplink_bit_s=1e13, downlink_bit_s=1e13, late
 
 INPUT = {"forward": -1, "infer": -1, "train": -2, "train_there": -2, "train_near": -2, "train_mixture": -3}
 """Where the inputs of a model stand among a kernel's arguments."""
-
-
-class Watching(Sequential):
-    """Runs kernels as :class:`Sequential` does; remembers the inputs that models were fed with, and all losses."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inputs: list[Tensor] = []
-        self.losses: list[float] = []
-
-    def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
-        def run(*args: Any) -> Any:
-            value = kernel.run(*args)
-            if kernel.name in INPUT:
-                self.inputs.append(args[INPUT[kernel.name]])
-            if kernel.name in ("serve", "finish", "train", "train_there", "train_near", "train_mixture"):
-                self.losses.append(float(value[-1]))
-            if kernel.name in ("serve_all", "serve_aggregated"):
-                self.losses.extend(map(float, value[-1]))
-            return value
-
-        return super().submit(replace(kernel, run=run), *args, **how)
+LOSS = {"serve", "finish", "train", "train_there", "train_near", "train_mixture"}
+LOSSES = {"serve_all", "serve_aggregated"}
+"""Kernels whose last result is a loss, or one for each client."""
 
 
 class Calls(Sequential):
-    """Remembers what kernels were given and what came out, in order."""
+    """Remembers what kernels were given and what came out, in the order in which nodes began to compute them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.of: dict[str, list[tuple[tuple[Any, ...], Any]]] = {}
+        self._begun: list[list[tuple[str, tuple[Any, ...], Any]]] = []
 
     def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
+        self._begun.append(call := [])
+
         def run(*args: Any) -> Any:
             value = kernel.run(*args)
-            self.of.setdefault(kernel.name, []).append((args, value))
+            call.append((kernel.name, args, value))
             return value
 
-        return super().submit(replace(kernel, run=run), *args, **how)
+        return super().submit(replace(kernel, run=run, steps=None), *args, **how)
+
+    @property
+    def all(self) -> list[tuple[str, tuple[Any, ...], Any]]:
+        """Names, arguments and results of kernels whose results somebody wanted."""
+        return [call for calls in self._begun for call in calls]
+
+    def of(self, name: str) -> list[tuple[tuple[Any, ...], Any]]:
+        return [(args, value) for own, args, value in self.all if own == name]
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """What models were fed with."""
+        return [args[INPUT[name]] for name, args, _ in self.all if name in INPUT]
+
+    @property
+    def losses(self) -> list[float]:
+        found = [(name, value[-1]) for name, _, value in self.all if name in LOSS | LOSSES]
+        return [float(loss) for name, own in found for loss in (own if name in LOSSES else [own])]
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ def ideal(
         codecs=codecs,
         network=IDEAL,
     )
-    log, watching = ListLog(), Watching()
-    outcome = play(scenario, log, watching)
-    return Played(log, outcome, watching.inputs, watching.losses)
+    log, calls = ListLog(), Calls()
+    outcome = play(scenario, log, calls)
+    return Played(log, outcome, calls.inputs, calls.losses)
 
 
 def apart(left: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> float:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from wirelessfsl.learning.executor import Sequential
 
 from tests.algorithms.test_state import AIR, CNN, SPLIT, U_SHAPE, WHOLE
 from tests.worlds import BATCH, ListLog, dataset, tell, tiny, world_of
@@ -21,6 +20,7 @@ from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.build import build
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.pruning import OneShot, WeightPruning
 from wirelessfsl.learning.stage import Part

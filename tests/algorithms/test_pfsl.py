@@ -216,10 +216,10 @@ def test_averages_are_unweighted() -> None:
     world, _ = world_of(scenario)
     submit = world.executor.submit
 
-    def watch(kernel: Any, *args: Any) -> Any:
+    def watch(kernel: Any, *args: Any, **how: Any) -> Any:
         if kernel.name == "average":
             seen.append(args)
-        return submit(kernel, *args)
+        return submit(kernel, *args, **how)
 
     world.executor.submit = watch  # type: ignore[method-assign]
     world.env.run(world.env.process(one.train(world, one.begin(world))))
@@ -283,7 +283,7 @@ def test_a_large_and_a_small_client_do_the_same_and_walk_on_from_round_to_round(
         data = world.data[client]
         own = {tuple(x.flatten().tolist()) for x in data.batch(0, len(data))[0]}
         assert len(log.rows(node=client.name, phase="client_step", activity="compute")) == 12
-        fed = [tuple(x.flatten().tolist()) for args, _ in calls.of["infer"] for x in args[-1]]
+        fed = [tuple(x.flatten().tolist()) for args, _ in calls.of("infer") for x in args[-1]]
         counts = Counter(x for x in fed if x in own)
         assert set(counts.values()) == {times}
         assert len(counts) == min(180, len(own))

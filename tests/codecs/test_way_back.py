@@ -14,6 +14,7 @@ from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.wire import frame_bytes
 from wirelessfsl.engine.coding import Coding
+from wirelessfsl.learning.executors.sequential import Sequential
 
 X = torch.randn(20, 30, generator=torch.Generator().manual_seed(3))
 G = torch.randn(20, 30, generator=torch.Generator().manual_seed(4))
@@ -85,7 +86,9 @@ def sealed_bytes(coding: Coding, sender: str, receiver: str, kind: str, x: torch
 
 @pytest.mark.parametrize(("gradient", "flown"), [("kept", 60), ("full", 600)])
 def test_on_a_link_a_gradient_of_32_k_bits_answers_top_k(gradient: Returned, flown: int) -> None:
-    coding = Coding(1, {"activations": Chain((TopK(fraction=0.1, gradient=gradient),)), "gradients": Chain()})
+    coding = Coding(
+        1, {"activations": Chain((TopK(fraction=0.1, gradient=gradient),)), "gradients": Chain()}, Sequential()
+    )
     size, decoded = sealed_bytes(coding, "client-0", "server", "activations", X)
     assert size == frame_bytes([(20, 30)]) + 60 * 4 + 75  # 600 flags are as short as 60 numbers of 10 bits
     size, back = sealed_bytes(coding, "server", "client-0", "gradients", G)
@@ -94,7 +97,7 @@ def test_on_a_link_a_gradient_of_32_k_bits_answers_top_k(gradient: Returned, flo
 
 
 def test_links_do_not_mix_and_a_gradient_without_activations_flies_as_it_is() -> None:
-    coding = Coding(1, {"activations": Chain((Dropout(p=0.5),)), "gradients": Chain()})
+    coding = Coding(1, {"activations": Chain((Dropout(p=0.5),)), "gradients": Chain()}, Sequential())
     for name in "client-0", "client-1":
         _, decoded = sealed_bytes(coding, name, "server", "activations", X)
         if name == "client-0":
@@ -106,7 +109,7 @@ def test_links_do_not_mix_and_a_gradient_without_activations_flies_as_it_is() ->
 
 
 def test_the_way_back_is_paid_for() -> None:
-    coding = Coding(1, {"activations": Chain((Dropout(p=0.5),)), "gradients": Chain()})
+    coding = Coding(1, {"activations": Chain((Dropout(p=0.5),)), "gradients": Chain()}, Sequential())
     sealed = coding.seal("client-0", "server", "activations", (X,))
     coding.unseal("client-0", "server", "activations", sealed.payload)
     returned = coding.seal("server", "client-0", "gradients", (G,))

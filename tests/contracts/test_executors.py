@@ -11,6 +11,7 @@ import torch
 
 from tests.learning.plain import batches, same, values
 from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.promises import settled
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.kernels import Kernel, average, backward, forward, serve, train
 from wirelessfsl.learning.models import ModelSpec
@@ -72,7 +73,8 @@ def three_steps(run: Callable[..., Any]) -> list[torch.Tensor]:
 @every_executor
 def test_values_equal_calling_the_kernels(make: Callable[[], Executor]) -> None:
     executor = make()
-    assert same(three_steps(lambda kernel, *args: executor.submit(kernel, *args).result()), three_steps(call))
+    promised = three_steps(lambda kernel, *args: executor.submit(kernel, *args).result())
+    assert same(settled(promised), three_steps(call))
 
 
 @every_executor
@@ -84,7 +86,7 @@ def test_work_under_way_at_once_does_not_mix(make: Callable[[], Executor], optim
     jobs = batches(MODEL, 6)
     works = [executor.submit(train, stage, optimizer, start, x, y) for x, y in jobs]
     for at in (3, 0, 5, 1, 4, 2):  # demanded in another order than submitted
-        part, loss = works[at].result()
+        part, loss = settled(works[at].result())
         expected, expected_loss = train(stage, optimizer, start, *jobs[at])
         assert same(loss, expected_loss)
         assert same(values(part), values(expected))
@@ -95,7 +97,7 @@ def test_arguments_stay_as_they_were(make: Callable[[], Executor]) -> None:
     (stage,), (part,) = stages_and_parts()
     ((x, y),) = batches(MODEL, 1)
     before = [t.clone() for t in (x, y, *values(part))]
-    make().submit(train, stage, OPTIMIZER, part, x, y).result()
+    settled(make().submit(train, stage, OPTIMIZER, part, x, y).result())
     assert same([x, y, *values(part)], before)
 
 
@@ -107,10 +109,10 @@ def test_cancelling_before_the_result_is_harmless(make: Callable[[], Executor]) 
     dropped, kept, idle = (executor.submit(train, stage, OPTIMIZER, part, x, y) for x, y in jobs)
     dropped.cancel()
     dropped.cancel()
-    got, _ = kept.result()
+    got, _ = settled(kept.result())
     idle.cancel()
     assert same(values(got), values(train(stage, OPTIMIZER, part, *jobs[1])[0]))
-    again, _ = executor.submit(train, stage, OPTIMIZER, part, *jobs[0]).result()
+    again, _ = settled(executor.submit(train, stage, OPTIMIZER, part, *jobs[0]).result())
     assert same(values(again), values(train(stage, OPTIMIZER, part, *jobs[0])[0]))
 
 
@@ -119,8 +121,9 @@ def test_cancelling_after_the_result_changes_nothing(make: Callable[[], Executor
     (stage,), (part,) = stages_and_parts()
     ((x, y),) = batches(MODEL, 1)
     work = make().submit(train, stage, OPTIMIZER, part, x, y)
-    got, loss = work.result()
+    promised = work.result()
     work.cancel()
+    got, loss = settled(promised)
     expected, expected_loss = train(stage, OPTIMIZER, part, x, y)
     assert same(loss, expected_loss)
     assert same(values(got), values(expected))

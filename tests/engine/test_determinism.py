@@ -19,6 +19,7 @@ from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.engine.access import Fdma
 from wirelessfsl.learning.executors.contract import Executor, Work
+from wirelessfsl.learning.executors.promises import settled
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.network.layout import Disc
@@ -112,21 +113,6 @@ def test_adding_clients_changes_nobodys_channel() -> None:
 # The host
 
 
-class Wrapped:
-    """An executor around the sequential one; ``busy_s`` and ``kernels`` are its."""
-
-    def __init__(self) -> None:
-        self.inner = Sequential()
-
-    @property
-    def busy_s(self) -> float:
-        return self.inner.busy_s
-
-    @property
-    def kernels(self) -> int:
-        return self.inner.kernels
-
-
 class Done:
     """Work whose value is there already."""
 
@@ -140,49 +126,41 @@ class Done:
         pass
 
 
-class Eager(Wrapped):
-    """Runs every kernel when it is submitted."""
+class Eager(Sequential):
+    """Runs every kernel when it is submitted, and promises nothing."""
 
     def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
-        return Done(self.inner.submit(kernel, *args, **how).result())
+        return Done(settled(super().submit(kernel, *args, **how).result()))
 
 
-class Slow(Wrapped):
+class Slow(Sequential):
     """A host whose speed varies at random."""
 
     def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
         time.sleep(np.random.default_rng().uniform(0.0, 0.002))
-        return self.inner.submit(kernel, *args, **how)
+        return super().submit(kernel, *args, **how)
 
 
-class Backwards(Wrapped):
-    """Runs all that is pending, last first, when the first result is asked for."""
+class Shuffled(Sequential):
+    """Runs all that waits in random order, and what nobody wants any more, too."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.pending: list[Later] = []
+        self.kept: list[Any] = []
 
     def submit(self, kernel: Kernel, *args: Any, **how: Any) -> Work:
-        self.pending.append(Later(self, self.inner.submit(kernel, *args, **how)))
-        return self.pending[-1]
+        work = super().submit(kernel, *args, **how)
+        self.kept.append(work.result())
+        return work
+
+    def settle(self) -> None:
+        for each in np.random.default_rng().permutation(len(self.kept)):
+            settled(self.kept[each])
+        self.kept.clear()
+        super().settle()
 
 
-class Later:
-    def __init__(self, executor: Backwards, work: Work) -> None:
-        self.executor, self.work, self.value = executor, work, None
-
-    def result(self) -> Any:
-        while self.executor.pending:
-            work = self.executor.pending.pop()
-            work.value = work.work.result()
-        return self.value
-
-    def cancel(self) -> None:
-        if self in self.executor.pending:
-            self.executor.pending.remove(self)
-
-
-@pytest.mark.parametrize("executor", [Eager, Slow, Backwards])
+@pytest.mark.parametrize("executor", [Eager, Slow, Shuffled])
 @pytest.mark.parametrize("scheme", [SPLITFED, FEDAVG], ids=lambda scheme: scheme.kind)
 def test_where_and_when_kernels_run_on_the_host_changes_nothing(executor: Callable[[], Executor], scheme: Any) -> None:
     reference, _ = run(stormy("fdma", scheme))
