@@ -5,29 +5,32 @@ as there are workers, and as so many forked copies with their share of the clien
 Schemes whose server takes all clients at once: with as many torch threads, against their bare loop on one. In turn, in
 one run; medians of client-steps per second, and of the ratios within a turn, with their range.
 
-    python benchmarks/executors.py [--models lenet resnet18] [--clients 10 50 100] [--steps 10] [--repeats 3]
+    python benchmarks/executors.py [--models lenet resnet18] [--clients 10 50 100] [--steps N] [--repeats 3]
         [--cores 4]
 """
 
 from __future__ import annotations
 
 import argparse
-from functools import partial
+from functools import cache, partial
 from statistics import median
 
 import torch
 from schemes import LOOPS, algorithm
 from side_by_side import Loop, forked, in_turn, ratio
-from split_training import BATCH, SHAPES, bare, dataset, simulated, splitfed
+from split_training import BATCH, SHAPES, STEPS, bare, dataset, simulated, splitfed
 
 from wirelessfsl.learning.data import Dataset
-from wirelessfsl.learning.executors.contract import Executor, Sequential
+from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.processes import Processes
+from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.scenario import Algorithm
 
 
+@cache
 def executor(name: str, workers: int) -> Executor:
-    """An executor by its name."""
-    return Sequential()
+    """An executor by its name; one for all runs, so that its workers start and trace their kernels once."""
+    return Processes(workers) if name == "processes" else Sequential()
 
 
 def ours(model: str, data: Dataset, clients: int, scheme: Algorithm, name: str = "sequential", cores: int = 1) -> float:
@@ -70,18 +73,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", choices=SHAPES, nargs="+", default=["lenet", "resnet18"])
     parser.add_argument("--clients", type=int, nargs="+", default=[10, 50, 100])
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, help="by default as many as take some seconds for 50 clients")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cores", type=int, default=4)
     args = parser.parse_args()
     for model in args.models:
-        print(f"\n{model}, batch {BATCH}, {args.steps} local steps, median of {args.repeats} in turn\n")
+        steps = args.steps or STEPS[model]
+        print(f"\n{model}, batch {BATCH}, {steps} local steps, median of {args.repeats} in turn\n")
         print("| clients | run | client-steps/s | to the bare loop | to it on all threads | to its copies |")
         print("|---|---|---|---|---|---|")
         for clients in args.clients:
             for make in (client_by_client, partial(all_at_once, kind="parallel_sl"), partial(all_at_once, kind="mtsl")):
                 in_turn(make(model, clients, steps=1, cores=args.cores), 1)
-                speeds = in_turn(make(model, clients, steps=args.steps, cores=args.cores), args.repeats)
+                speeds = in_turn(make(model, clients, steps=steps, cores=args.cores), args.repeats)
                 loops = [speed for name, speed in speeds.items() if name.startswith("bare")]
                 for name, speed in speeds.items():
                     ratios = [ratio(speed, loop) for loop in loops[: 1 if name.startswith("bare") else None]]

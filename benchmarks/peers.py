@@ -7,7 +7,7 @@ their range. On one core everything runs on one torch thread. On several, ours h
 published loop has as many torch threads, as it is made, and in another row it is forked as often, with its share of the
 clients each, which its authors do not offer.
 
-    python benchmarks/peers.py [--model lenet|resnet8|resnet18] [--clients 10 50 100] [--steps 10] [--repeats 3]
+    python benchmarks/peers.py [--model lenet|resnet8|resnet18] [--clients 10 50 100] [--steps N] [--repeats 3]
         [--cores 1] [--optimizer sgd|adam] [--ready] [--peers splitfed slperf plato]
 """
 
@@ -24,7 +24,7 @@ from executors import ours, plain
 from peer_loops import LOOPS, Images, Job
 from schemes import algorithm
 from side_by_side import Loop, forked, in_turn, ratio
-from split_training import AT_CLIENT, BATCH, LR, SHAPES, dataset
+from split_training import AT_CLIENT, BATCH, LR, SHAPES, STEPS, dataset
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -82,19 +82,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=SHAPES, default="lenet")
     parser.add_argument("--clients", type=int, nargs="+", default=[10, 50, 100])
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, help="by default as many as take some seconds for 50 clients")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--optimizer", choices=RULES, default="sgd", help="of all but the bare loop, which has SGD")
     parser.add_argument("--ready", action="store_true", help="published loops read tensors, not images of bytes")
     parser.add_argument("--peers", choices=LOOPS, nargs="+", default=[*LOOPS])
     args = parser.parse_args()
-    print(f"{args.model}, batch {BATCH}, {args.steps} local steps, median of {args.repeats} in turn\n")
+    steps = args.steps or STEPS[args.model]
+    print(f"{args.model}, batch {BATCH}, {steps} local steps, median of {args.repeats} in turn\n")
     print("| clients | run | client-steps/s | ours to it, 1 thread | ours to it, processes |\n|---|---|---|---|---|")
     for clients in args.clients:
         for peer in args.peers:
             in_turn(contenders(args, peer, clients, 1), 1)
-            speeds = in_turn(contenders(args, peer, clients, args.steps), args.repeats)
+            speeds = in_turn(contenders(args, peer, clients, steps), args.repeats)
             own = [speed for name, speed in speeds.items() if name.startswith("ours")]
             for name, speed in speeds.items():
                 cells = [clients, name, f"{median(speed):.1f}", *(*(ratio(each, speed) for each in own), "")[:2]]

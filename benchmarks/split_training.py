@@ -38,6 +38,8 @@ BATCH, LR = 32, 0.05
 SHAPES = {"lenet": (1, 28, 28), "resnet8": (3, 32, 32), "resnet18": (3, 32, 32)}
 AT_CLIENT = {"lenet": 1, "resnet8": 1, "resnet18": 5}
 """Blocks of the client's half: the first convolution and what belongs to it, of resnet18 also layer1."""
+STEPS = {"lenet": 10, "resnet8": 5, "resnet18": 2}
+"""Local steps that take some seconds for 50 clients."""
 
 
 def dataset(shape: tuple[int, ...], clients: int) -> Dataset:
@@ -199,23 +201,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=SHAPES, default="lenet")
     parser.add_argument("--clients", type=int, nargs="+", default=[10, 50, 100])
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, help="by default as many as take some seconds for 50 clients")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--profile", action="store_true", help="print where the host time of one simulation goes")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{args.model}, batch {BATCH}, {args.steps} local steps, one torch thread, median of {args.repeats} in turn")
+    steps = args.steps or STEPS[args.model]
+    print(f"{args.model}, batch {BATCH}, {steps} local steps, one torch thread, median of {args.repeats} in turn")
     print("clients  simulated/s  bare/s  ratio  overhead_fraction")
     for clients in args.clients:
         data = dataset(SHAPES[args.model], clients)
         simulated(args.model, data, clients, splitfed(1))
         bare(args.model, data, clients, 1)
         if args.profile:
-            _profile(args.model, data, clients, args.steps)
+            _profile(args.model, data, clients, steps)
         runs, loops = [], []
         for _ in range(args.repeats):
-            runs.append(simulated(args.model, data, clients, splitfed(args.steps)))
-            loops.append(bare(args.model, data, clients, args.steps))
+            runs.append(simulated(args.model, data, clients, splitfed(steps)))
+            loops.append(bare(args.model, data, clients, steps))
         speed = [run.client_steps / run.wall_s for run in runs]
         ratio = median(a / b for a, b in zip(speed, loops, strict=True))
         overhead = median(run.overhead_fraction for run in runs)
