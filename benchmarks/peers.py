@@ -1,11 +1,12 @@
 """Host speed of split training beside the loops that others have published, on the same work.
 
-Each loop of peer_loops.py stands beside the scheme of ours that is most like it, simulated with everything (clock,
-network, payloads, log), and beside the bare loop of split_training.py: the same network, cut, batch, clients, local
-steps and update rule. In turn, in one run; medians of client-steps per second, and of the ratios within a turn, with
-their range. On one core everything runs on one torch thread. On several, ours has as many worker processes too; a
-published loop has as many torch threads, as it is made, and in another row it is forked as often, with its share of the
-clients each, which its authors do not offer.
+The loops of peer_loops.py beside SplitFed V1 of ours, simulated with everything (clock, network, payloads, log), and
+beside the bare loop of split_training.py: the same network, cut, batch, clients, local steps and update rule. Two of
+the loops keep one server half for all clients, which changes nothing in what a client's step costs. In turn, in one
+run; medians of client-steps per second, and of the ratios within a turn, with their range. On one core everything runs
+on one torch thread. On several, ours has as many worker processes too; a published loop has as many torch threads, as
+it is made, and in another row it is forked as often, with its share of the clients each, which its authors do not
+offer.
 
     python benchmarks/peers.py [--model lenet|resnet8|resnet18] [--clients 10 50 100] [--steps N] [--repeats 3]
         [--cores 1] [--optimizer sgd|adam] [--ready] [--peers splitfed slperf plato]
@@ -22,9 +23,8 @@ from time import perf_counter
 import torch
 from executors import ours, plain
 from peer_loops import LOOPS, Images, Job
-from schemes import algorithm
 from side_by_side import Loop, forked, in_turn, ratio
-from split_training import AT_CLIENT, BATCH, LR, SHAPES, STEPS, dataset
+from split_training import AT_CLIENT, BATCH, LR, SHAPES, STEPS, dataset, splitfed
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -32,8 +32,6 @@ from wirelessfsl.learning.data import Dataset
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import SGD, Adam
 
-OURS = {"splitfed": "splitfed_v1", "slperf": "splitfed_v2", "plato": "split_learning"}
-"""The scheme of ours that each does."""
 RULES = {
     "sgd": (SGD(lr=LR), partial(torch.optim.SGD, lr=LR)),
     "adam": (Adam(lr=1e-3), partial(torch.optim.Adam, lr=1e-3)),
@@ -57,24 +55,23 @@ def published(name: str, work: Job, threads: int = 1) -> float:
     return len(work.clients) * work.steps / (perf_counter() - begin)
 
 
-def contenders(args: argparse.Namespace, peer: str, clients: int, steps: int) -> dict[str, Loop]:
-    """A published loop, the scheme of ours that does the same, and its bare loop."""
-    model, kind, cores = args.model, OURS[peer], args.cores
-    data, few = dataset(SHAPES[model], clients), max(1, clients // cores)
-    scheme = replace(algorithm(kind, clients, steps), optimizer=RULES[args.optimizer][0])
-    whole = job(model, data, clients, steps, args.optimizer, args.ready)
+def contenders(args: argparse.Namespace, clients: int, steps: int) -> dict[str, Loop]:
+    """The bare loop, ours and the published loops."""
+    cores, few = args.cores, max(1, clients // args.cores)
+    work = (args.model, dataset(SHAPES[args.model], clients), clients)
+    scheme = replace(splitfed(steps), optimizer=RULES[args.optimizer][0])
+    whole = job(*work, steps, args.optimizer, args.ready)
+    part = replace(whole, clients=whole.clients[:few])
     loops = {
-        f"bare {kind}, 1 thread": partial(plain, model, data, clients, kind, steps),
-        f"ours {kind}, 1 thread": partial(ours, model, data, clients, scheme),
-        f"{peer}, 1 thread": partial(published, peer, whole),
+        "bare, 1 thread": partial(plain, *work, "splitfed_v1", steps),
+        "ours, 1 thread": partial(ours, *work, scheme),
+        **{f"{peer}, 1 thread": partial(published, peer, whole) for peer in args.peers},
     }
     if cores > 1:
-        part = replace(whole, clients=whole.clients[:few])
-        loops |= {
-            f"{peer}, {cores} threads": partial(published, peer, whole, cores),
-            f"{peer}, {cores} copies": partial(forked, cores, partial(published, peer, part)),
-            f"ours {kind}, {cores} processes": partial(ours, model, data, clients, scheme, "processes", cores),
-        }
+        loops[f"ours, {cores} processes"] = partial(ours, *work, scheme, "processes", cores)
+        for peer in args.peers:
+            loops[f"{peer}, {cores} threads"] = partial(published, peer, whole, cores)
+            loops[f"{peer}, {cores} copies"] = partial(forked, cores, partial(published, peer, part))
     return loops
 
 
@@ -93,13 +90,12 @@ def main() -> None:
     print(f"{args.model}, batch {BATCH}, {steps} local steps, median of {args.repeats} in turn\n")
     print("| clients | run | client-steps/s | ours to it, 1 thread | ours to it, processes |\n|---|---|---|---|---|")
     for clients in args.clients:
-        for peer in args.peers:
-            in_turn(contenders(args, peer, clients, 1), 1)
-            speeds = in_turn(contenders(args, peer, clients, steps), args.repeats)
-            own = [speed for name, speed in speeds.items() if name.startswith("ours")]
-            for name, speed in speeds.items():
-                cells = [clients, name, f"{median(speed):.1f}", *(*(ratio(each, speed) for each in own), "")[:2]]
-                print(f"| {' | '.join(map(str, cells))} |", flush=True)
+        in_turn(contenders(args, clients, 1), 1)
+        speeds = in_turn(contenders(args, clients, steps), args.repeats)
+        own = [speed for name, speed in speeds.items() if name.startswith("ours")]
+        for name, speed in speeds.items():
+            cells = [clients, name, f"{median(speed):.1f}", *(*(ratio(each, speed) for each in own), "")[:2]]
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 if __name__ == "__main__":
