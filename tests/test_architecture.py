@@ -68,6 +68,7 @@ TABLE = {
     "learning.weights": row(TENSORS | {"files", "learning"}, "torch safetensors"),
     "learning.models": row(TENSORS | {"learning"}, "torch importlib"),
     "learning.kernels": row(TENSORS | {"learning"}, "torch importlib"),
+    "learning.compiling": row(TENSORS | {"learning"}, "torch"),
     "learning.threads": row({"learning.kernels"}),
     "learning.executors": row(TENSORS | {"forking", "learning"}, "torch"),
     "learning.executors.names": row(),

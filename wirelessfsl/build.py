@@ -98,7 +98,7 @@ def build(
         world.messages = Messages(world.env, world.journal, world.medium, coding, s.network.transport, s.seed)
     pieces, cuts = pieces_of(s, dataset), cuts_of(s, dataset)
     kinds = dict(zip(cuts, GRADIENTS_OF, strict=False))
-    world.stages = split(model_of(s, dataset), pieces)
+    world.stages = split(model_of(s, dataset), pieces, s.host.compile)
     world.crossings = tuple(kinds.get(name, "") for name in pieces)
 
     def initial(s: Scenario, stages: tuple[Stage, ...]) -> tuple[tuple[Part, ...], dict[str, Any] | None]:
@@ -123,7 +123,7 @@ def _own(
     """Stages and initial values of clients with a model of their own: of all of it, or of the piece before the cut."""
     other_cuts = getattr(s.algorithm, "own", "") == "cuts"
     own = replace(s, model=replace(s.model, cuts=model.cuts) if other_cuts else model)
-    stages = split(model_of(own, dataset), cuts_of(own, dataset))
+    stages = split(model_of(own, dataset), cuts_of(own, dataset), s.host.compile)
     parts, _ = initial(own, stages)
     if other_cuts:
         return stages, parts

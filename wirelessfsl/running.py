@@ -108,6 +108,8 @@ class Job:
         manifest["status"] = outcome.status
         if outcome.pretrained is not None:
             manifest["pretrained"] = outcome.pretrained
+        if self.scenario.host.compile:
+            manifest["compiled"] = self.executor.compiled._asdict()
         manifest["batch_widths"] = {
             str(width): times for width, times in sorted((self.executor.widths - widths).items())
         }

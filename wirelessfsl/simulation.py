@@ -21,6 +21,7 @@ from wirelessfsl.continuing import Going, Packed
 from wirelessfsl.engine.band import Stalled
 from wirelessfsl.engine.world import Cut, Exhausted, Model, Node, SimulationError, World
 from wirelessfsl.files import write
+from wirelessfsl.learning.compiling import Compiled
 from wirelessfsl.learning.data import ClientData, Dataset
 from wirelessfsl.learning.evaluate import Mixture, evaluate
 from wirelessfsl.learning.executors.contract import Executor, Failed
@@ -245,8 +246,8 @@ def play(
     """Run a scenario to its end.
 
     log: receives every event and metric. executor: where kernels run; one after another by default. report: called
-    after every round. dataset: samples to use instead of those that the scenario names. notice:
-    told in lines where pretrained weights come from. watch: called before the first round and with every evaluation.
+    after every round. dataset: samples to use instead of those that the scenario names. notice: told in lines where
+    pretrained weights come from, and what is compiled. watch: called before the first round and with every evaluation.
     timing_only: whether nothing is learnt, and times, bytes and energies are all that there is to know; executor and
     watch have no part in it. boundary: called after every round with its number, and with a function that
     says what it takes to go on from there, where the scheme can. start: to go on from that, in place of the beginning;
@@ -256,7 +257,9 @@ def play(
     """
     executor = ShapesOnly() if timing_only else executor or Sequential()
     keep_freed_memory()
-    executor.threads = most_threads(scenario.host.torch_threads)
+    executor.threads, executor.compiled = most_threads(scenario.host.torch_threads), Compiled()
+    if scenario.host.compile:
+        notice("passes are compiled when they first run: seconds to a minute each, less if an earlier run did so")
     with torch_threads(1):
         dataset = dataset or dataset_of(scenario)
         world = build(scenario, dataset, executor, log, notice, timing_only)

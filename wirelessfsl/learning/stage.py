@@ -82,6 +82,7 @@ class Stage:
 
     filters: flags of the filters that are left, group by group (:mod:`wirelessfsl.learning.pruning`); empty for all.
     detached: whether nothing before this stage is trained. frozen: whether this stage is not.
+    compiled: whether its passes are compiled (:mod:`wirelessfsl.learning.compiling`).
     """
 
     model: ModelSpec
@@ -90,6 +91,7 @@ class Stage:
     filters: bytes = b""
     detached: bool = False
     frozen: bool = False
+    compiled: bool = False
 
     @property
     def takes_data(self) -> bool:
@@ -122,8 +124,10 @@ class Stage:
         return 0 if self.takes_data else _random_operations(replace(self, index=self.index - 1))
 
 
-def split(model: ModelSpec, cuts: tuple[str, ...]) -> tuple[Stage, ...]:
+def split(model: ModelSpec, cuts: tuple[str, ...], compiled: bool = False) -> tuple[Stage, ...]:
     """Stages of a model cut after the named modules, in order; one more stage than cuts.
+
+    compiled: whether their passes are.
 
     Raises ValueError if a cut does not exist (the message lists those that do), if the cuts are not in order, or if
     both sides of a cut would share a parameter.
@@ -139,7 +143,7 @@ def split(model: ModelSpec, cuts: tuple[str, ...]) -> tuple[Stage, ...]:
                 f"got {list(cuts)}, must be different and in the model's order: {', '.join(outermost(points))}"
             )
         _pieces(model, cuts, True)
-    return tuple(Stage(model, cuts, index) for index in range(len(cuts) + 1))
+    return tuple(Stage(model, cuts, index, compiled=compiled) for index in range(len(cuts) + 1))
 
 
 @cache

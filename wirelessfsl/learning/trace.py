@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.compiling import Compiled, compiled, tell
 from wirelessfsl.learning.graph import random_operations
 from wirelessfsl.learning.stage import Stage
 from wirelessfsl.streams import subkey
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
 class Pass:
     """A traced pass: ``run(key, *tensors)``; the key names its random numbers and is of no account if it has none."""
 
-    def __init__(self, graph: fx.Graph, first_draw: int) -> None:
+    def __init__(self, graph: fx.Graph, stage: Stage, first_draw: int = 0) -> None:
         from torch.fx import GraphModule
 
         self._draws = tuple(first_draw + i for i in range(_seed(graph)))
-        self._function = GraphModule({}, graph).forward
+        function = GraphModule({}, graph)
+        if stage.compiled and self._draws:
+            tell(Compiled(left=1))
+        self._function = compiled(function) if stage.compiled and not self._draws else function.forward
 
     def __call__(self, key: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         generators = [torch.Generator().manual_seed(subkey(key, draw)) for draw in self._draws]
@@ -58,7 +62,7 @@ def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, P
         output, buffers, _ = _forward(stage, example)
         graph = _trace(joint, [*example, torch.ones_like(output)])
     forward, backward = _cut(graph, gradients=1, outputs=1 + len(buffers))
-    return Pass(forward, stage.first_draw()), Pass(backward, 0)
+    return Pass(forward, stage, stage.first_draw()), Pass(backward, stage)
 
 
 @cache
@@ -78,7 +82,7 @@ def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
     with torch.inference_mode(False), torch.enable_grad():
         labels = torch.zeros(shape[0], dtype=torch.int64)
         graph = _trace(joint, [*_example(stage, shape, dtype), labels])
-    return Pass(graph.graph, stage.first_draw())
+    return Pass(graph.graph, stage, stage.first_draw())
 
 
 @cache
@@ -97,7 +101,7 @@ def weighted(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
     with torch.inference_mode(False), torch.enable_grad():
         labels, weights = torch.zeros(shape[0], dtype=torch.int64), torch.zeros(shape[0], dtype=dtype)
         graph = _trace(joint, [*_example(stage, shape, dtype), labels, weights])
-    return Pass(graph.graph, stage.first_draw())
+    return Pass(graph.graph, stage, stage.first_draw())
 
 
 def _forward(stage: Stage, tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:

@@ -46,6 +46,10 @@ def closing(run: Run) -> str:
     drops = dropped(facts)
     if drops.left:
         lines.append(f"  dropped         {drops.left} of {drops.client_rounds} client-rounds were dropped")
+    if made := run.manifest.get("compiled"):
+        kept = f"{made['cached']} from the cache of earlier runs"
+        left = f", {made['left']} with random numbers left as they are" if made["left"] else ""
+        lines.append(f"  compiled        {made['passes']} passes in {made['seconds']:.0f} s ({kept}){left}")
     if not run.timing_only and diverged(run.evaluations):
         lines.append("the loss is not a number: the training failed; a smaller learning rate may help")
     lines.append(f"run folder: {run.path}")

@@ -11,6 +11,7 @@ from wirelessfsl.algorithms.fedsl import FedSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.engine.access import Fdma, Pipes, Tdma, TraceLinks
+from wirelessfsl.learning.compiling import check_compiler
 from wirelessfsl.learning.data import Dataset, load, set_apart
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
@@ -45,7 +46,11 @@ def pinned(s: Scenario) -> Scenario:
     """The scenario as this machine runs it: with its number of threads, and digests of the files that are read.
 
     Those are the files beside the data: weights, places, ways and traces.
+
+    Raises ValueError if this machine lacks a compiler that the scenario needs.
     """
+    if s.host.compile:
+        check_compiler()
 
     def pin(model: Model) -> Model:
         start = model.pretrained

@@ -265,9 +265,13 @@ class Host:
     torch_threads: threads of a large kernel that everybody waits for, as a server's pass over the batches of all
         clients is (wirelessfsl.learning.threads); every other kernel runs on one. auto: as many as there are cores,
         written out in the run's scenario, as weights round otherwise with another number.
+    compile: whether the passes of training are compiled by torch.compile when they first run, which takes seconds to a
+        minute each, and is kept for later runs. Compiled passes round otherwise: losses and weights differ in the last
+        digits, times and bytes of fixed-size codecs do not. Passes with dropout stay as they are.
     """
 
     torch_threads: Annotated[Annotated[int, Ge(1), Le(256)] | Literal["auto"], OrWord("auto")] = 1
+    compile: bool = False
 
 
 @settings

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Protocol
 
+from wirelessfsl.learning.compiling import Compiled
 from wirelessfsl.learning.kernels import Kernel
 
 
@@ -33,6 +34,7 @@ class Executor(Protocol):
     spent: how often each kernel was run, by name, and in how many seconds of the host.
     remote: whether kernels run elsewhere, while this process goes on.
     threads: of torch, that a kernel may take (:mod:`wirelessfsl.learning.threads`).
+    compiled: what was compiled for its kernels.
     """
 
     busy_s: float
@@ -41,6 +43,7 @@ class Executor(Protocol):
     spent: dict[str, tuple[int, float]]
     remote: bool
     threads: int
+    compiled: Compiled
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Work:
         """A computation begins.

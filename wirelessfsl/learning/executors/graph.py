@@ -15,6 +15,7 @@ from typing import Any
 from weakref import ref
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.compiling import Compiled, told
 from wirelessfsl.learning.executors.contract import Failed
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in, settled, taken_apart
 from wirelessfsl.learning.host import torch_threads
@@ -106,6 +107,7 @@ class Graph:
         self.spent: dict[str, tuple[int, float]] = {}
         self.threads = 1
         self.remote = False
+        self.compiled = Compiled()
         self._waiting: list[ref[Task]] = []
         self._chains: defaultdict[object, deque[ref[Task]]] = defaultdict(deque)
         self._averages: deque[object] = deque()
@@ -160,6 +162,8 @@ class Graph:
         seconds = perf_counter() - begin
         calls, before = self.spent.get(kernel.name, (0, 0.0))
         self.spent[kernel.name] = calls + 1, before + seconds
+        if more := told():
+            self.compiled = self.compiled.and_also(more)
         if kernel.trains:
             self.busy_s += seconds
             self.kernels += 1

@@ -27,6 +27,7 @@ from weakref import WeakValueDictionary, finalize, ref
 
 from wirelessfsl.forking import fork_server
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.compiling import Compiled
 from wirelessfsl.learning.executors.contract import Failed
 from wirelessfsl.learning.executors.graph import Submitted
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
@@ -136,6 +137,7 @@ class Processes:
         self.spent: dict[str, tuple[int, float]] = {}
         self.threads = 1
         self.remote = True
+        self.compiled = Compiled()
         self.numbers = count()
         self._orders = count(1)
         self._chains: dict[object, tuple[_Worker, int]] = {}
@@ -319,6 +321,7 @@ class Processes:
     def _listen(self, timeout_s: float | None = None) -> None:
         """Take what workers have answered; wait for it, by default as long as it takes."""
         heard: dict[str, Callable[..., None]] = {"done": self._done, "given": self._given, "failed": self._failure}
+        heard["compiled"] = self._compiled
         for key, _ in self._selector.select(timeout_s):
             worker = key.data
             try:
@@ -343,6 +346,9 @@ class Processes:
             if task.kernel.trains:
                 self.kernels += 1
                 self.widths[1] += 1
+
+    def _compiled(self, worker: _Worker, *more: Any) -> None:
+        self.compiled = self.compiled.and_also(Compiled(*more))
 
     def _given(self, worker: _Worker, number: int, leaf: int, where: Block | Packed) -> None:
         task = self._tasks.get(number)

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.compiling import Compiled
 from wirelessfsl.learning.kernels import Kernel
 
 
@@ -19,6 +20,7 @@ class ShapesOnly:
         self.spent: dict[str, tuple[int, float]] = {}
         self.threads = 1
         self.remote = False
+        self.compiled = Compiled()
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> _Outlined:
         return _Outlined(self, kernel, args)

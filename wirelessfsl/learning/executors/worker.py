@@ -12,6 +12,7 @@ Answers are batches of (what, ...):
     done    number, seconds (none if it was not run, as nobody wanted it), and the leaves that are single numbers
     failed  number of the kernel that failed, number of the one that it failed with, and the error
     given   number, leaf, and the block of its tensor or the packed value
+    compiled  what was compiled for a kernel (:class:`wirelessfsl.learning.compiling.Compiled`)
 
 Of what waits the least order is run first: one client's kernels before the next client's.
 """
@@ -29,6 +30,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.compiling import told
 from wirelessfsl.learning.executors.promises import Template, taken_apart
 from wirelessfsl.learning.executors.segments import Block, Segment, kept, packed, unpacked
 from wirelessfsl.learning.host import keep_freed_memory
@@ -201,6 +203,8 @@ class _Worker:
         finally:
             if job.threads > 1:
                 torch.set_num_threads(1)
+        if more := told():
+            self.answers.append(("compiled", *more))
         numbers = {}
         for leaf, own in enumerate(leaves):
             if isinstance(own, torch.Tensor) and own.ndim == 0 and own.is_floating_point():
