@@ -277,6 +277,26 @@ def test_on_a_full_disk_a_run_stops_with_one_line_and_goes_on_when_there_is_room
         assert facts(folder) == whole, first
 
 
+def test_a_disk_that_fills_up_while_a_part_is_written_stops_the_run_likewise(
+    tmp_path: Path, full: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("api", "running"):
+        monkeypatch.setattr(f"wirelessfsl.{module}.RunWriter", partial(RunWriter, most_rows=20))
+    quiet = partial(simulate, SHORT, checkpoint_rounds=2)
+    whole = facts(quiet(tmp_path / "whole").path)
+    parts = [name for name in whole if name.startswith("events")]
+    assert len(parts) > 3
+    for first in range(2, 2 + len(parts)):  # after the manifest and the scenario
+        folder = tmp_path / f"run {first}"
+        full(first, ENOSPC)
+        with pytest.raises(NoSpace, match=r"no space left .*; free some, then: wirelessfsl run --resume"):
+            quiet(folder)
+        monkeypatch.setattr(files.os, "replace", os.rename)
+        assert not list(folder.rglob(".*.half"))
+        resume(folder)
+        assert facts(folder) == whole, first
+
+
 def test_a_real_full_disk(tmp_path: Path, whole: dict[str, Any]) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import timeit
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.results import scripted
-from wirelessfsl.files import NoSpace
+from wirelessfsl.files import NoSpace, write
 from wirelessfsl.records import Event, Log, Metric
 from wirelessfsl.results import store
 from wirelessfsl.results.store import Held, RunWriter, open_run, write_json, write_text
@@ -44,12 +46,90 @@ def test_columns_are_those_of_the_interface_with_plain_types(tmp_path: Path) -> 
 
 
 def test_a_part_is_written_at_the_first_quiet_instant_with_enough_rows(tmp_path: Path) -> None:
-    log: Log = RunWriter(tmp_path, part_rows=3)
+    log = RunWriter(tmp_path, part_rows=3)
     for logged, parts in ((2, 0), (0, 0), (1, 1), (2, 1), (5, 2)):
         for _ in range(logged):
             log.event(EVENT)
         log.flush()
+        log.held()  # waits for the part
         assert len(list((tmp_path / "events").iterdir())) == parts
+
+
+def numbered(log: Log, count: int, first: int = 0) -> None:
+    """Log rows whose step is their number."""
+    for number in range(first, first + count):
+        log.event(EVENT._replace(step=number))
+
+
+def steps(folder: Path) -> list[list[int]]:
+    """What :func:`numbered` has logged, part by part."""
+    return [pq.read_table(part)["step"].to_pylist() for part in sorted((folder / "events").iterdir())]
+
+
+def test_a_round_of_many_rows_leaves_in_parts_of_a_bounded_size_in_order(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path, part_rows=5, most_rows=4)
+    numbered(log, 11)
+    log.close()
+    assert steps(tmp_path) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
+
+
+def test_a_slow_disk_holds_the_run_up_when_a_second_part_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, room = threading.Event(), threading.Event()
+
+    def slow(path: Path, content: bytes, durable: bool = False) -> None:
+        begun.set()
+        room.wait()
+        write(path, content, durable)
+
+    log = RunWriter(tmp_path, most_rows=4)
+    logged: list[int] = []
+    monkeypatch.setattr(store, "write", slow)
+    run = threading.Thread(target=lambda: [logged.append(step) or numbered(log, 1, step) for step in range(11)])  # type: ignore[func-returns-value]
+    run.start()
+    begun.wait()
+    run.join(0.05)
+    assert len(logged) <= 8
+    room.set()
+    run.join()
+    log.close()
+    assert steps(tmp_path) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
+
+
+def test_what_goes_wrong_with_a_part_is_raised_at_a_quiet_instant_and_its_rows_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: Any, **__: Any) -> None:
+        raise NoSpace(f"{path}: no space left")
+
+    log = RunWriter(tmp_path, part_rows=5, most_rows=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", full)
+        numbered(log, 11)
+        for told in (log.flush, log.close):
+            with pytest.raises(NoSpace, match=r"part-00000.parquet: no space left"):
+                told()
+        numbered(log, 2, first=11)
+    log.close()
+    assert [*chain(*steps(tmp_path))] == [*range(13)]
+
+
+def test_a_folder_that_is_taken_away_is_told_as_what_it_is(tmp_path: Path) -> None:
+    log = RunWriter(tmp_path, most_rows=4)
+    (tmp_path / "events").rmdir()
+    numbered(log, 4)
+    with pytest.raises(FileNotFoundError, match=r"part-00000.parquet"):
+        log.held()
+
+
+def test_no_thread_outlives_its_part(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    log = RunWriter(tmp_path, most_rows=4)
+    numbered(log, 11)
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    assert len(steps(tmp_path)) == 2
 
 
 def test_a_thousand_rows_cost_less_than_a_millisecond_to_log(tmp_path: Path) -> None:
@@ -96,16 +176,18 @@ def rounds(log: RunWriter, first: int, last: int) -> Held:
     return log.held()
 
 
-@pytest.mark.parametrize("part_rows", [1, 5, 50_000])
-def test_a_resumed_run_equals_an_uninterrupted_one_in_every_file(tmp_path: Path, part_rows: int) -> None:
-    whole = RunWriter(tmp_path / "whole", part_rows)
+@pytest.mark.parametrize(("part_rows", "most_rows"), [(1, 200_000), (5, 200_000), (50_000, 200_000), (3, 2)])
+def test_a_resumed_run_equals_an_uninterrupted_one_in_every_file(
+    tmp_path: Path, part_rows: int, most_rows: int
+) -> None:
+    whole = RunWriter(tmp_path / "whole", part_rows, most_rows)
     rounds(whole, 1, 4)
     whole.close()
-    broken = RunWriter(tmp_path / "broken", part_rows)
+    broken = RunWriter(tmp_path / "broken", part_rows, most_rows)
     held = rounds(broken, 1, 2)
     rounds(broken, 3, 3)
     broken.close()  # goes on, and is lost
-    resumed = RunWriter(tmp_path / "broken", part_rows, keep=held)
+    resumed = RunWriter(tmp_path / "broken", part_rows, most_rows, keep=held)
     assert resumed.held() == held
     rounds(resumed, 3, 4)
     resumed.close()

@@ -1,19 +1,22 @@
 """The run folder: facts written as they come, read back as tables.
 
-``RunWriter`` is the simulator's log. Rows wait in a list and leave as numbered Parquet parts at quiet instants; a part
-or a file appears complete under its name or not at all, so whatever a killed run leaves can be read and resumed. Equal
-rows give equal files: nothing of the host or the hour is written here. ``open_run`` is the way back: pages of Parquet
-have checksums, so that damage is an error and never another number. The resolved scenario stands in ``manifest.json``
-too, under "scenario", so that reading a run needs no YAML.
+``RunWriter`` is the simulator's log. Rows wait in a list and leave as numbered Parquet parts at quiet instants, or when
+they are too many; a part or a file appears complete under its name or not at all, so whatever a killed run leaves can
+be read and resumed. Parts are made in a thread while the run goes on, one after the other, so that no more than two of
+them are in memory. Equal rows give equal files: nothing of the host or the hour is written here. ``open_run`` is the
+way back: pages of Parquet have checksums, so that damage is an error and never another number. The resolved scenario
+stands in ``manifest.json`` too, under "scenario", so that reading a run needs no YAML.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple, get_args, get_type_hints
@@ -64,6 +67,7 @@ class RunWriter:
 
     folder: the run folder; made where it is missing.
     part_rows: rows that must be pending before ``flush`` writes a part.
+    most_rows: so many are written as a part without waiting for ``flush``.
     keep: what a resumed run keeps of an earlier one, as ``held`` returned it; what is later is deleted.
 
     Raises ValueError if the folder already holds facts and nothing says to keep, or what is to be kept is missing or
@@ -78,15 +82,17 @@ class RunWriter:
     1
     """
 
-    event: Callable[[Event], None]
     metric: Callable[[Metric], None]
 
-    def __init__(self, folder: Path, part_rows: int = 50_000, *, keep: Held | None = None) -> None:
-        self.folder, self.part_rows = folder, part_rows
-        self._events: list[Event] = []
-        self._new_metrics: list[Metric] = []
-        # Bound once: an event costs a list append and no Python frame.
-        self.event, self.metric = self._events.append, self._new_metrics.append
+    def __init__(
+        self, folder: Path, part_rows: int = 50_000, most_rows: int = 200_000, *, keep: Held | None = None
+    ) -> None:
+        self.folder, self.part_rows, self.most_rows = folder, part_rows, most_rows
+        # Field after field: a row then leaves no object of its own behind.
+        self._events: list[Any] = []
+        self._new_metrics: list[Any] = []
+        self.metric = self._new_metrics.extend
+        self._writing: tuple[Future[str], list[Any]] | None = None
         (folder / "events").mkdir(parents=True, exist_ok=True)
         parts = sorted((folder / "events").glob("part-*.parquet"))
         if keep is None and parts:
@@ -99,33 +105,61 @@ class RunWriter:
             for late in parts[len(keep.parts) :]:
                 late.unlink()
             self._parts += keep.parts
-            self._events += map(Event._make, zip(*_rows(keep.events, EVENTS), strict=True))
+            self._events += chain.from_iterable(zip(*_rows(keep.events, EVENTS), strict=True))
             self._metrics = _table_of(keep.metrics, METRICS)
             self.kept = [Metric(**row) for row in self._metrics.to_pylist()]
             self._write_metrics()
 
+    def event(self, event: Event) -> None:
+        """Append a fact. Raises nothing: what goes wrong with a part is told by the methods below."""
+        self._events += event
+        if len(self._events) >= self.most_rows * len(EVENTS) and not (self._writing and self._writing[0].exception()):
+            self._begin_part()
+
     def flush(self) -> None:
-        """A quiet instant: write new evaluations, and a part if enough rows are pending."""
-        if len(self._events) >= self.part_rows:
-            self._write_part()
+        """A quiet instant: write new evaluations, and a part if enough rows are pending.
+
+        Raises NoSpace or OSError if that is not possible, or was not for the part before.
+        """
+        if len(self._events) >= self.part_rows * len(EVENTS):
+            self._begin_part()
+        elif self._writing and self._writing[0].done():
+            self._end_part()
         if self._new_metrics:
             self._write_metrics()
 
     def held(self) -> Held:
-        """What a run that is resumed with ``keep`` set to it continues from: everything so far."""
+        """What a run that is resumed with ``keep`` set to it continues from: everything so far. Raises as flush."""
+        self._end_part()
         return Held(tuple(self._parts), _parquet(_table(self._events, EVENTS)), _parquet(self._evaluations()))
 
     def close(self) -> None:
-        """Write down the rest."""
+        """Write down the rest. Raises as flush; may be called again."""
+        self._end_part()
         if self._events:
-            self._write_part()
+            self._begin_part()
+            self._end_part()
         self._write_metrics()
 
-    def _write_part(self) -> None:
-        content = _parquet(_table(self._events, EVENTS))
-        write(_part(self.folder, len(self._parts)), content, durable=True)
-        self._events.clear()
-        self._parts.append(_digest(content))
+    def _begin_part(self) -> None:
+        """Let a thread write what is pending; it ends with that, so that no other is there between two parts."""
+        self._end_part()
+        thread = ThreadPoolExecutor(1)
+        self._writing = thread.submit(_write_part, _part(self.folder, len(self._parts)), self._events), self._events
+        self._events = []
+        thread.shutdown(wait=False)
+
+    def _end_part(self) -> None:
+        """Wait for the part that is being written, if any. If that fails, its rows are pending again."""
+        if self._writing is None:
+            return
+        done, rows = self._writing
+        error = done.exception()
+        self._writing = None
+        if error is not None:
+            self._events = rows + self._events
+            raise error
+        self._parts.append(done.result())
 
     def _write_metrics(self) -> None:
         metrics = self._evaluations()
@@ -298,9 +332,16 @@ def _digest(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def _table(rows: Sequence[Event] | Sequence[Metric], schema: pa.Schema) -> pa.Table:
-    columns: Iterable[tuple[Any, ...]] = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)]
+def _write_part(path: Path, rows: list[Any]) -> str:
+    """Write a part; returns its digest."""
+    content = _parquet(_table(rows, EVENTS))
+    write(path, content, durable=True)
+    return _digest(content)
+
+
+def _table(rows: list[Any], schema: pa.Schema) -> pa.Table:
+    """A table of rows that are given field after field."""
+    arrays = [pa.array(rows[at :: len(schema)], type=field.type) for at, field in enumerate(schema)]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

@@ -61,6 +61,8 @@ class Following:
 
     def log(self, log: Log, kept: Sequence[Metric] = ()) -> Log:
         """A log whose evaluations go to the followers, too; first those that a resumed run has kept."""
+        if not self._followers:
+            return log
         if kept:
             self._metrics(kept)
         return _Followed(log, self._metrics)
@@ -79,12 +81,12 @@ class Following:
 
 
 class _Followed:
+    event: Callable[[Event], None]
+
     def __init__(self, log: Log, tell: Callable[[Sequence[Metric]], None]) -> None:
         self._log, self._tell = log, tell
+        self.event = log.event
         self._new: list[Metric] = []
-
-    def event(self, event: Event) -> None:
-        self._log.event(event)
 
     def metric(self, metric: Metric) -> None:
         self._log.metric(metric)
