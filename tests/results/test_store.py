@@ -153,6 +153,19 @@ def test_evaluations_for_which_there_was_no_room_are_written_once_when_there_is(
     assert len(pq.read_table(tmp_path / "metrics.parquet")) == 1
 
 
+def test_many_evaluations_are_written_again_whenever_there_are_a_tenth_more(tmp_path: Path) -> None:
+    log, written = RunWriter(tmp_path, part_rows=20), []
+    for _ in range(30):
+        log.metric(scripted.metrics(1)[0])
+        log.flush()
+        written.append(len(pq.read_table(tmp_path / "metrics.parquet")))
+    assert written == [*range(1, 21), 20, 22, 22, 22, 25, 25, 25, 28, 28, 28]
+    log.metric(scripted.metrics(1)[0])
+    assert len(store._table_of(log.held().metrics, store.METRICS)) == 31
+    log.close()
+    assert len(pq.read_table(tmp_path / "metrics.parquet")) == 31
+
+
 def test_equal_rows_give_equal_files(tmp_path: Path) -> None:
     scripted.write_run(tmp_path / "a")
     scripted.write_run(tmp_path / "b")

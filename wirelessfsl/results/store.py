@@ -117,7 +117,10 @@ class RunWriter:
             self._begin_part()
 
     def flush(self) -> None:
-        """A quiet instant: write new evaluations, and a part if enough rows are pending.
+        """A quiet instant: write the evaluations, and a part if enough rows are pending.
+
+        Evaluations are written as a whole. Where they are many they are not before there are a tenth more of them, so
+        that it takes a time that grows as their number, and not as its square.
 
         Raises NoSpace or OSError if that is not possible, or was not for the part before.
         """
@@ -125,7 +128,8 @@ class RunWriter:
             self._begin_part()
         elif self._writing and self._writing[0].done():
             self._end_part()
-        if self._new_metrics:
+        new, old = len(self._new_metrics) // len(METRICS), self._metrics.num_rows
+        if new and (old < self.part_rows or 10 * new >= old):
             self._write_metrics()
 
     def held(self) -> Held:
