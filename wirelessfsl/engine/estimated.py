@@ -51,8 +51,8 @@ class EstimatedCoding:
         return {kind: self._unsealed(sender, receiver, kind, payload) for kind, payload in message.items()}
 
     def _sealed(self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...]) -> Sealed:
-        answered = self._far.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None)
-        spec = tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors)
+        answered = self._far.pop((receiver, sender, ACTIVATIONS_OF[kind]), None) if kind in ACTIVATIONS_OF else None
+        spec = tuple([(tensor.shape, tensor.dtype) for tensor in tensors])
         made = self._estimates.get((kind, spec, answered))
         if made is None:
             made = Estimate(self._chains[kind], kind, self._seed, spec, answered)
@@ -65,7 +65,7 @@ class EstimatedCoding:
         made, flops = payload.estimate, payload.estimate.decode_flops
         if made.chain and kind in GRADIENTS_OF:
             self._far[sender, receiver, kind] = made
-        if answered := self._near.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None):
+        if kind in ACTIVATIONS_OF and (answered := self._near.pop((receiver, sender, ACTIVATIONS_OF[kind]), None)):
             flops += answered.near.flops
         return Unsealed(tuple(tensor.detach() for tensor in payload.tensors), flops)
 

@@ -97,24 +97,20 @@ class Journal:
 
         Its round is the one in which it ended, which may be over by now. Whoever waits for its turn does so for nobody.
         """
-        session = self.sessions.get(self.env.active_process)
-        step = -1 if session is None else session.step
-        peer = peer or (None if session is None or session.client is node or phase == IDLE else session.client)
-        name = "" if peer is None else peer.name
-        number = self.round
+        session, step = self.sessions.get(self.env.active_process), -1
+        if session is not None:
+            step = session.step
+            if peer is None and session.client is not node and phase != IDLE:
+                peer = session.client
+        number = len(self.began_s) - 1
         while end_s < self.began_s[number]:
             number -= 1
-        at = (start_s, end_s, node.name, name, activity, phase, number, step)
-        self.log.event(Event._make((*at, size_bytes, flops, energy_j, attempts, delivered)))
-
-    @property
-    def chain(self) -> str:
-        """Whose work the process does that runs now: the client of its session."""
-        session = self.sessions.get(self.env.active_process)
-        return "" if session is None else session.client.name
+        name = "" if peer is None else peer.name
+        at = start_s, end_s, node.name, name, activity, phase, number, step
+        self.log.event(Event(*at, size_bytes, flops, energy_j, attempts, delivered))
 
     def place(self, node: Node, what: str) -> Place:
         """What a node does now, and where in the simulation that is."""
         session = self.sessions.get(self.env.active_process)
         client, step = ("", -1) if session is None else (session.client.name, session.step)
-        return Place(what, node.name, client, step, self.round, self.env.now)
+        return Place(what, node.name, client, step, len(self.began_s) - 1, self.env.now)

@@ -80,11 +80,12 @@ class Messages:
         arrive, the scenario's case of outage (by its first kind) is met: raises Lost or Skipped, or returns what came
         last. ``until_delivery`` holds while the sender has a part in it.
         """
-        ends, journal, kinds = (sender.name, receiver.name), self.journal, ", ".join(messages)
+        ends, kinds = (sender.name, receiver.name), ", ".join(messages)
         for kind, value in messages.items():
             check(sender.name, f"{kind} sent", value)
         given = {kind: _tensors(value) for kind, value in messages.items()}
-        sealed = self.coding.seal(*ends, given, journal.chain, journal.place(sender, f"encoding {kinds}"))
+        about = self.journal.place(sender, f"encoding {kinds}")
+        sealed = self.coding.seal(*ends, given, about.client, about)
         case = self.transport.outage.of(next(iter(messages)))
         links = [(sender.name, receiver.name, kind) for kind in messages]
         try:
@@ -102,8 +103,8 @@ class Messages:
                 raise Skipped from None
             raise
         letters = {kind: each.payload for kind, each in sealed.items()}
-        about = journal.place(receiver, f"decoding {kinds}")
-        unsealed = self.coding.unseal(*ends, letters, holes, journal.chain, about).values()
+        about = self.journal.place(receiver, f"decoding {kinds}")
+        unsealed = self.coding.unseal(*ends, letters, holes, about.client, about).values()
         if flops := sum(each.flops for each in unsealed):
             yield from receiver.spend("decode", flops)
         received = [tensors for tensors, _ in unsealed]
@@ -122,7 +123,7 @@ class Messages:
         ((kind, value),) = message.items()
         check(sender.name, f"{kind} sent", value)
         about = self.journal.place(sender, f"encoding {kind}")
-        sealed = self.coding.seal(sender.name, "", {kind: _tensors(value)}, self.journal.chain, about)[kind]
+        sealed = self.coding.seal(sender.name, "", {kind: _tensors(value)}, about.client, about)[kind]
         if sealed.flops:
             yield from sender.spend("encode", sealed.flops)
         return Broadcast(sender, kind, sealed.payload, not isinstance(value, tuple))
@@ -152,7 +153,7 @@ class Messages:
             raise
         about = self.journal.place(receiver, f"decoding {kind}")
         letters = {kind: message.payload}
-        tensors, flops = self.coding.unseal(sender.name, "", letters, holes, self.journal.chain, about)[kind]
+        tensors, flops = self.coding.unseal(sender.name, "", letters, holes, about.client, about)[kind]
         if flops:
             yield from receiver.spend("decode", flops)
         claim(receiver.name, tensors)

@@ -80,8 +80,8 @@ class Node:
         check(self.name, kernel.name, args)
         if not self._free_slot():
             yield from self._turn(kernel.phase)
-        journal = self.journal
-        work = self.world.executor.submit(kernel, *args, chain=journal.chain, about=journal.place(self, kernel.name))
+        about = self.journal.place(self, kernel.name)
+        work = self.world.executor.submit(kernel, *args, chain=about.client, about=about)
         try:
             yield from self._busy(kernel.phase, kernel.flops(*args))
             value = work.result()
@@ -137,56 +137,59 @@ class Node:
         power_w = self.processor.energy_j(flops) / nominal_s
         begin, share = self.env.now, 0.0
         self._running_w.append(power_w)
-        self._power_changed()
+        self._power_changed(begin)
         try:
             yield self.env.timeout(seconds)
             share = 1.0
         finally:
-            elapsed = self.env.now - begin
+            now = self.env.now
+            elapsed = now - begin
             self._running_w.remove(power_w)
-            self._power_changed()
+            self._power_changed(now)
             done = flops * (share or elapsed / seconds)
-            self.journal.write(begin, self.env.now, self, COMPUTE, phase, flops=done, energy_j=power_w * elapsed)
+            self.journal.write(begin, now, self, COMPUTE, phase, None, 0, done, power_w * elapsed)
 
     # Radio
 
     def begin(self, chain: Chain) -> float:
         """A transfer begins on one of the radio's chains; returns what :meth:`end` wants back."""
-        begun = chain.begin(self.env.now)
-        self._radio_changed()
+        now = self.env.now
+        begun = chain.begin(now)
+        self._radio_changed(now)
         return begun
 
     def end(self, chain: Chain, begun_j: float) -> float:
         """The transfer's energy (J) on that chain."""
-        energy_j = chain.end(self.env.now, begun_j)
-        self._radio_changed()
+        now = self.env.now
+        energy_j = chain.end(now, begun_j)
+        self._radio_changed(now)
         return energy_j
 
     def flow(self, chain: Chain, change_bit_s: float) -> None:
         """The rate of a transfer on that chain changes; some radios draw more the quicker it is."""
         if chain.j_per_bit and change_bit_s:
             chain.flow_bit_s += change_bit_s
-            self._radio_changed()
+            self._radio_changed(self.env.now)
 
     def contend(self, airtime: float) -> None:
         """Transmit for a share of the time, and listen in the rest of it."""
         self.radio.airtime = airtime
-        self._radio_changed()
+        self._radio_changed(self.env.now)
 
     def radiate(self, duty: float, level: float) -> None:
         """Send for a share of the time, at a part of the power, what there is to send."""
         before_w = self.radio.sending_w
         self.radio.radiate(duty, level)
         if self.radio.sending_w != before_w:
-            self._radio_changed()
+            self._radio_changed(self.env.now)
 
     # Power
 
     def switch(self, up: bool) -> None:
         """Turn the node off (failure, empty battery) or on again."""
         self.up = up
-        self._power_changed()
-        self._radio_changed()
+        self._power_changed(self.env.now)
+        self._radio_changed(self.env.now)
 
     def settle(self) -> None:
         """Bring both meters up to now."""
@@ -210,18 +213,18 @@ class Node:
         new, self._idle_reported_j = total - self._idle_reported_j, total
         return new
 
-    def _power_changed(self) -> None:
+    def _power_changed(self, now: float) -> None:
         if not self.up:
-            self.meter.change(self.env.now, OFF, 0.0)
+            self.meter.change(now, OFF, 0.0)
         elif self._running_w:
-            self.meter.change(self.env.now, BUSY, self.processor.idle_w + sum(self._running_w))
+            self.meter.change(now, BUSY, self.processor.idle_w + sum(self._running_w))
         else:
-            self.meter.change(self.env.now, IDLE, self.processor.idle_w)
+            self.meter.change(now, IDLE, self.processor.idle_w)
         if self._capacity_j < inf:
             self._watch()
 
-    def _radio_changed(self) -> None:
-        self.radio.update(self.env.now, self.up)
+    def _radio_changed(self, now: float) -> None:
+        self.radio.update(now, self.up)
         if self._capacity_j < inf:
             self._watch()
 

@@ -38,10 +38,10 @@ class Meter:
 
     def settle(self, now: float) -> None:
         """Book the time since the last change."""
-        elapsed = now - self.since_s
+        elapsed, state = now - self.since_s, self.state
         if elapsed:
-            self.time_s[self.state] += elapsed * (1.0 - self.airtime)
-            self.energy_j[self.state] += elapsed * (self.power_w - self.airtime_w)
+            self.time_s[state] += elapsed * (1.0 - self.airtime)
+            self.energy_j[state] += elapsed * (self.power_w - self.airtime_w)
             if self.airtime:
                 self.time_s[TRANSMIT] += elapsed * self.airtime
                 self.energy_j[TRANSMIT] += elapsed * self.airtime_w
@@ -149,22 +149,22 @@ class Radio:
         """Enter the state that the chains (or a switched-off node) demand."""
         if now >= self.next_change_s:
             self.settle(now)
-        sending, receiving = self.transmitter.active > 0, self.receiver.active > 0
-        once_w = self.states.shared_w / 2 if sending and receiving else 0.0
-        if not sending:
-            self.sending_w = self.states.transmit_w
-        self.transmitter.change(now, self.sending_w - once_w)
-        self.receiver.change(now, self.states.receive_w * (1.0 - self.airtime) - once_w)
+        states, transmitter, receiver = self.states, self.transmitter, self.receiver
+        once_w = states.shared_w / 2 if transmitter.active and receiver.active else 0.0
+        if not transmitter.active:
+            self.sending_w = states.transmit_w
+        transmitter.change(now, self.sending_w - once_w)
+        receiver.change(now, states.receive_w * (1.0 - self.airtime) - once_w)
         self.next_change_s = inf
         if not up:
             self.meter.change(now, OFF, 0.0)
-        elif sending and receiving:
-            self.meter.change(now, DUPLEX, self.transmitter.drawn_w() + self.receiver.drawn_w())
-        elif sending:
-            self.meter.change(now, TRANSMIT, self.transmitter.drawn_w())
-        elif receiving:
-            sent_w = self.transmitter.drawn_w(self.airtime)
-            self.meter.change(now, RECEIVE, self.receiver.drawn_w() + sent_w, self.airtime, sent_w)
+        elif transmitter.active and receiver.active:
+            self.meter.change(now, DUPLEX, transmitter.drawn_w() + receiver.drawn_w())
+        elif transmitter.active:
+            self.meter.change(now, TRANSMIT, transmitter.drawn_w())
+        elif receiver.active:
+            sent_w = transmitter.drawn_w(self.airtime)
+            self.meter.change(now, RECEIVE, receiver.drawn_w() + sent_w, self.airtime, sent_w)
         else:
             self._fall_silent(now)
 
