@@ -12,6 +12,7 @@ from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import PROFILES
 from wirelessfsl.devices.economy import FullSpeed
 from wirelessfsl.engine.coding import Coding
+from wirelessfsl.engine.custody import Custody, NoCustody
 from wirelessfsl.engine.edges import Edge
 from wirelessfsl.engine.estimated import EstimatedCoding
 from wirelessfsl.engine.messages import Messages
@@ -64,7 +65,8 @@ def build(
     if s.has_clients and not all(isinstance(group.economy, FullSpeed) for group in s.groups):
         raise ValueError("devices.economy: clocks and powers are not chosen yet; see wirelessfsl.economy.planned")
     hierarchy = s.hierarchy if isinstance(s.hierarchy, EdgeCloud) else None
-    world = World(s.seed, executor, log, s.participation if hierarchy is None else Participation())
+    participation = s.participation if hierarchy is None else Participation()
+    world = World(s.seed, executor, log, participation, NoCustody() if timing_only else Custody())
     networked = bool(algorithm.messages)
     world.server = _node(s, world, SERVER, -1, s.server if s.has_server else NO_SERVER, networked and hierarchy is None)
     if hierarchy is not None:

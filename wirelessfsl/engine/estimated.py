@@ -67,11 +67,11 @@ class EstimatedCoding:
             self._far[sender, receiver, kind] = made
         if kind in ACTIVATIONS_OF and (answered := self._near.pop((receiver, sender, ACTIVATIONS_OF[kind]), None)):
             flops += answered.near.flops
-        return Unsealed(tuple(tensor.detach() for tensor in payload.tensors), flops)
+        return Unsealed(payload.tensors, flops)
 
     def way_back(
         self, sender: str, receiver: str, whose: str = ""
     ) -> tuple[Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]], float]:
         near, far = (way.pop((sender, receiver, ACTIVATIONS), None) for way in (self._near, self._far))
         flops = (far.far.flops if far else 0.0) + (near.near.flops if near else 0.0)
-        return lambda tensors: tuple(tensor.detach() for tensor in tensors), flops
+        return lambda tensors: tensors, flops

@@ -20,7 +20,6 @@ import numpy as np
 from simpy import Environment, Interrupt
 
 from wirelessfsl.engine.coding import Coding
-from wirelessfsl.engine.custody import check, claim
 from wirelessfsl.engine.estimated import EstimatedCoding
 from wirelessfsl.engine.flight import Delivery, Flight, Relayed
 from wirelessfsl.engine.journal import Journal
@@ -82,7 +81,7 @@ class Messages:
         """
         ends, kinds = (sender.name, receiver.name), ", ".join(messages)
         for kind, value in messages.items():
-            check(sender.name, f"{kind} sent", value)
+            sender.custody.check(sender.name, f"{kind} sent", value)
         given = {kind: _tensors(value) for kind, value in messages.items()}
         about = self.journal.place(sender, f"encoding {kinds}")
         sealed = self.coding.seal(*ends, given, about.client, about)
@@ -108,7 +107,7 @@ class Messages:
         if flops := sum(each.flops for each in unsealed):
             yield from receiver.spend("decode", flops)
         received = [tensors for tensors, _ in unsealed]
-        claim(receiver.name, received)
+        receiver.custody.claim(receiver.name, received)
         if case == "reuse":
             self._last |= zip(links, received, strict=True)
         return _as_sent(messages, received)
@@ -121,7 +120,7 @@ class Messages:
         :meth:`way_back`.
         """
         ((kind, value),) = message.items()
-        check(sender.name, f"{kind} sent", value)
+        sender.custody.check(sender.name, f"{kind} sent", value)
         about = self.journal.place(sender, f"encoding {kind}")
         sealed = self.coding.seal(sender.name, "", {kind: _tensors(value)}, about.client, about)[kind]
         if sealed.flops:
@@ -156,7 +155,7 @@ class Messages:
         tensors, flops = self.coding.unseal(sender.name, "", letters, holes, about.client, about)[kind]
         if flops:
             yield from receiver.spend("decode", flops)
-        claim(receiver.name, tensors)
+        receiver.custody.claim(receiver.name, tensors)
         if case == "reuse":
             self._last[link] = tensors
         return tensors[0] if message.single else tensors
@@ -172,7 +171,7 @@ class Messages:
             if flops:
                 yield from client.spend("decode", flops)
             (own,) = steps((gradient,))
-            claim(client.name, own)
+            client.custody.claim(client.name, own)
             return own
 
         return back

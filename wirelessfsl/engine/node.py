@@ -17,7 +17,6 @@ from simpy import Environment, Event
 from wirelessfsl.devices.battery import BatteryModel
 from wirelessfsl.devices.compute import Processor
 from wirelessfsl.devices.power_states import Powered
-from wirelessfsl.engine.custody import check, claim
 from wirelessfsl.engine.power import BUSY, IDLE, OFF, Chain, Meter, Radio
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.records import COMPUTE, WAIT
@@ -52,7 +51,7 @@ class Node:
     ) -> None:
         self.world, self.name, self.link = world, name, link
         self.env: Environment = world.env
-        self.journal = world.journal
+        self.journal, self.custody = world.journal, world.custody
         self.processor = processor
         self.up, self.gone = True, False
         self.falls = 0
@@ -77,7 +76,7 @@ class Node:
 
     def compute(self, kernel: Kernel, *args: Any) -> Steps:
         """Run a kernel here: wait for a slot, stay busy for its simulated seconds, return its result."""
-        check(self.name, kernel.name, args)
+        self.custody.check(self.name, kernel.name, args)
         if not self._free_slot():
             yield from self._turn(kernel.phase)
         about = self.journal.place(self, kernel.name)
@@ -88,7 +87,7 @@ class Node:
         finally:
             work.cancel()
             self._release()
-        claim(self.name, value)
+        self.custody.claim(self.name, value)
         return value
 
     def spend(self, phase: str, flops: float) -> Steps:

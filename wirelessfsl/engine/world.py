@@ -18,7 +18,7 @@ from simpy import Environment, Event
 
 from wirelessfsl.devices.compute import Jitter, NoJitter
 from wirelessfsl.devices.failures import Failures
-from wirelessfsl.engine.custody import claim
+from wirelessfsl.engine.custody import Custody, NoCustody
 from wirelessfsl.engine.journal import Journal, SimulationError
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.messages import Broadcast, Messages
@@ -66,10 +66,11 @@ class World:
         executor: Executor,
         log: Log,
         participation: Participation = Participation(),  # noqa: B008 (a frozen value)
+        custody: Custody | NoCustody = Custody(),  # noqa: B008 (has no state)
     ) -> None:
         self.env = Environment(initial_time=0.0)
         self.seed, self.executor, self.log, self.participation = seed, executor, log, participation
-        self.journal = Journal(self.env, log)
+        self.journal, self.custody = Journal(self.env, log), custody
         self.sessions = Sessions(self.env, self.journal, participation)
         self.messages: Messages
         self.medium: Medium
@@ -191,7 +192,7 @@ class World:
 
     def _batch(self, client: Node, number: int, batch_size: int) -> tuple[Tensor, Tensor]:
         drawn = self.executor.submit(batch, self.data[client], number, batch_size, chain=client.name).result()
-        claim(client.name, drawn)
+        self.custody.claim(client.name, drawn)
         self.client_steps += 1
         x, y = drawn
         return x, y

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled
 from wirelessfsl.learning.kernels import Kernel
 
@@ -39,17 +38,7 @@ class _Outlined:
         if self.kernel.outline is None:
             raise ValueError(f"kernel {self.kernel.name} has no outline, which a timing-only run needs; give it one")
         self.executor.kernels += 1
-        return _anew(self.kernel.outline(*self.args))
+        return self.kernel.outline(*self.args)
 
     def cancel(self) -> None:
         self.args = ()
-
-
-def _anew(value: Any) -> Any:
-    """The same with tensors of its own, as a computation returns them: who holds a tensor is marked on it."""
-    if isinstance(value, torch.Tensor):
-        return value.detach()
-    if isinstance(value, tuple):
-        items = [_anew(item) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    return value
