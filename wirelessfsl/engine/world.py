@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from simpy import Environment, Event
 
 from wirelessfsl.devices.compute import Jitter, NoJitter
-from wirelessfsl.devices.failures import Failures
+from wirelessfsl.devices.failures import Failures, NoFailures
 from wirelessfsl.engine.custody import Custody, NoCustody
 from wirelessfsl.engine.journal import Journal, SimulationError
 from wirelessfsl.engine.medium import Medium
@@ -90,7 +90,7 @@ class World:
         self.data: Mapping[Node, ClientData | BlankData] = {}
         self.on_round: Callable[[World, Model, Mapping[Node, Sequence[float]], Cut], None] = lambda *_: None
         self.on_boundary: Callable[[World, Any], None] = lambda *_: None
-        self.outages: tuple[Outages, ...] = ()
+        self.outages: list[Outages] = []
         self._jitter: dict[Node, Jitter] = {}
         self._back: Event | None = None
         self._batches: Counter[Node] = Counter()
@@ -276,7 +276,8 @@ class World:
         """Let a client's speed vary and its failures happen."""
         if not isinstance(jitter, NoJitter):
             self._jitter[node] = jitter
-        self.outages += (Outages(node, failures.outages(self.seed, node.name)),)
+        if not isinstance(failures, NoFailures):
+            self.outages.append(Outages(node, failures.outages(self.seed, node.name)))
 
     def back(self, node: Node) -> None:
         """A client is on again, and whoever waits for one goes on."""
