@@ -160,4 +160,4 @@ def test_a_long_line_is_not_looked_through_for_every_message(medium: Any, monkey
         looks = 0
         events(tiny(clients, medium=medium), True)
         each.append(looks / clients)
-    assert each[1] < 1.2 * each[0]
+    assert each[1] <= 1.2 * each[0]

@@ -22,8 +22,10 @@ from wirelessfsl.engine.cellular import Association, CellularAir
 from wirelessfsl.engine.failing import FailingAir, failing
 from wirelessfsl.engine.journey import Hop
 from wirelessfsl.engine.kept import Made
+from wirelessfsl.engine.line import Line
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.node import Node
+from wirelessfsl.engine.pipe import Pipe
 from wirelessfsl.engine.world import World
 from wirelessfsl.network.cells import Hexagonal, Sector
 from wirelessfsl.network.failures import NoBlockage, downtimes
@@ -47,9 +49,9 @@ NO_RADIO = RadioPower(circuit_w=0.0, receive_w=0.0, idle_w=0.0, sleep_w=0.0)
 """Of nodes without a network, and of the ends of wires: draws nothing."""
 NOBODY = MeasuredProcessor(idle_w=0.0)
 """Of nodes that compute nothing."""
-Choice = Callable[[Node, "Node | None"], Band]
+Choice = Callable[[Node, "Node | None"], Line]
 """The band from a node to another, or to many."""
-Some = tuple[Made[Band], ...]
+Some = tuple[Made[Line], ...]
 """All bands there are behind it."""
 
 
@@ -176,7 +178,7 @@ def _shared(s: Scenario, world: World) -> tuple[Choice, Some]:
     radios = [client.radio.power for client in world.clients]
     air = contended_air(s, settings, radios, equipment(s.server)[1], ways_of(s))
     links = [(client.name, *_at_site(s)) for client in world.clients]
-    only = Made(lambda: Band(world.env, _failing(s, air, links), inf, settings.latency_s))
+    only: Made[Line] = Made(lambda: Band(world.env, _failing(s, air, links), inf, settings.latency_s))
     return lambda sender, receiver: only[()], (only,)
 
 
@@ -194,10 +196,10 @@ def _bands(s: Scenario, world: World) -> tuple[Choice, Some]:
     if isinstance(settings, Ofdma) and settings.mode == "slots":
         both = slotted_airs(s, settings, both, names)
     up, down = (_failing(s, air, links) for air in both)
-    main = Made(lambda uplink: Band(world.env, up if uplink else down, settings.width, settings.latency_s))
-    between = Made(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
+    main: Made[Line] = Made(lambda uplink: Band(world.env, up if uplink else down, settings.width, settings.latency_s))
+    between: Made[Line] = Made(lambda sender, receiver: _sidelink(s, settings, world, clients, sender, receiver))
 
-    def band(sender: Node, receiver: Node | None) -> Band:
+    def band(sender: Node, receiver: Node | None) -> Line:
         if receiver is not None and _peers(sender, receiver):
             return between[sender, receiver]
         return main[sender.link >= 0,]
@@ -238,13 +240,20 @@ def _pipes(s: Scenario, world: World) -> tuple[Choice, Some]:
     settings = s.network.medium
     assert isinstance(settings, ConstantLink)
 
-    def made(sender: Node, receiver: Node | None) -> Band:
+    def made(sender: Node, receiver: Node | None) -> Line:
         rate = settings.uplink_bit_s if sender.link >= 0 else settings.downlink_bit_s
         air = _failing(s, ConstantAir(rate), _ends(s, world, sender, receiver), radio=False)
-        return Band(world.env, air, 1.0, settings.latency_s)
+        return _pipe(world, air, settings.latency_s)
 
-    pipes = Made(made)
+    pipes: Made[Line] = Made(made)
     return lambda sender, receiver: pipes[sender, receiver], (pipes,)
+
+
+def _pipe(world: World, air: Air, latency_s: float, queue_bytes: float = inf) -> Line:
+    """Carries one message at a time; over a link that fails as a band does."""
+    if isinstance(air, ConstantAir):
+        return Pipe(world.env, air, latency_s, queue_bytes)
+    return Band(world.env, air, 1.0, latency_s, queue_bytes)
 
 
 def _played(s: Scenario, world: World) -> tuple[Choice, Some]:
@@ -263,7 +272,7 @@ def _played(s: Scenario, world: World) -> tuple[Choice, Some]:
         air = _failing(s, TraceAir(rates[way][own]), _ends(s, world, sender, receiver), radio=False)
         return Band(world.env, air, 1.0, lambda now: max(each.value(now) for each in latest))
 
-    pipes = Made(made)
+    pipes: Made[Line] = Made(made)
     return lambda sender, receiver: pipes[sender, receiver], (pipes,)
 
 
@@ -280,14 +289,14 @@ def _hops(s: Scenario, world: World, band: Choice) -> tuple[Callable[[Node, Node
     places = cache(lambda name: Node(world, name, 0, NOBODY, NO_RADIO, NoBattery()))
     paths, at_m = ways_of(s), relays_m(s)
 
-    def wire_band(start: str, end: str) -> Band:
+    def wire_band(start: str, end: str) -> Line:
         it = topology.wire(start, end)
         queue_bytes = inf if it.queue_bytes is None else it.queue_bytes
         needs = " ".join(sorted((start, end))), *((SERVER,) if topology.server in (start, end) else ())
         air = _failing(s, ConstantAir(it.rate_bit_s), [needs], radio=False)
-        return Band(world.env, air, 1.0, it.delay_s, queue_bytes)
+        return _pipe(world, air, it.delay_s, queue_bytes)
 
-    def relay_band(i: int, way: int) -> Band:
+    def relay_band(i: int, way: int) -> Line:
         settings, relay = s.network.medium, world.relays[i]
         assert not isinstance(settings, Pipes)
         assert isinstance(settings, Bands)
@@ -330,7 +339,7 @@ def _peers(sender: Node, receiver: Node) -> bool:
     return min(sender.link, receiver.link) >= 0
 
 
-def _site(s: Scenario, uplink: Band, client: Node, time_s: float) -> str:
+def _site(s: Scenario, uplink: Line, client: Node, time_s: float) -> str:
     """Name of the site that serves a client now."""
     cells, air = s.network.cells, uplink.air
     air = air.air if isinstance(air, FailingAir) else air

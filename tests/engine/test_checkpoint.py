@@ -270,7 +270,8 @@ def differing(a: Any, b: Any, at: str, met: set[tuple[int, int]]) -> Iterator[st
 
 
 IN_FLIGHT = {
-    *(f"Band.{name}" for name in ["_bits", "_links", "_uplink", "_sizes", "_numbers", "_used", "_using", "_residual"]),
+    *(f"Band.{name}" for name in ["_bits", "_links", "_quality", "_uplink", "_sizes", "_numbers", "_used", "_using"]),
+    *("Band._residual", "Pipe._bits", "Pipe._planned_s", "Pipe._ends_s"),
     *("Coding._near", "Coding._far"),
     *("RadioAir._share", "CellularAir._sinr", "FailingAir._up", "OfdmaAir._sinr", "OfdmaAir._use"),
     *(f"SlottedAir.{name}" for name in ["_queues", "_arriving", "_sent", "_use"]),
@@ -285,7 +286,7 @@ OF_AN_INSTANT = {
 """What was asked for last: functions of time, which are asked for anew before they are used."""
 ASKED_BEFORE = {"Coding._costs"}
 """Values of functions of what they are asked for alone."""
-AGENDA = {"Band.timer", "Outages.next"}
+AGENDA = {"Band.timer", "Pipe.timer", "Outages.next"}
 OF_THE_HOST = {
     *(f"Sequential.{name}" for name in ["busy_s", "kernels", "widths", "spent", "_waiting", "_chains", "_numbers"]),
     *("_Evaluator.host_s", "Going._begun", "Going._before"),

@@ -142,7 +142,8 @@ class RadioAir(SharedAir):
         self._links, self._phy, self._spread, self._allocation = links, phy, spread, allocation
         self._bandwidth_hz = phy.occupied_hz(bandwidth_hz)
         self._per_gain = transmit_w / (noise_w_hz * self._bandwidth_hz)
-        self._loses, self._snr, self._share = loses, np.empty(0), np.empty(0)
+        self._loses, self._snr = loses, np.empty(0)
+        self._share: float | Floats = 1.0
 
     def snr(self, time_s: float) -> Floats:
         """SNR of every link over the whole band, linear, shape (n,)."""
@@ -164,7 +165,7 @@ class RadioAir(SharedAir):
 
     def rates_bit_s(self, flying: Flying) -> Floats:
         if isinstance(self._allocation, Equal):
-            self._share = np.full(len(flying.bits), 1.0 / len(flying.bits))
+            self._share = 1.0 / len(flying.bits)
             return self.rate_bit_s(flying.quality, len(flying.bits))
         requests = self.requests(flying.bits, flying.quality)
         self._share = checked(self._allocation.shares(requests), requests, self._allocation)
@@ -197,7 +198,7 @@ class ConstantAir(SharedAir):
     """A pipe of constant rate, shared equally; the same for every link."""
 
     def __init__(self, bit_s: float) -> None:
-        self._bit_s = bit_s
+        self.bit_s = bit_s
         self._quality = np.broadcast_to(1.0, 2**59)  # takes no memory
 
     def quality(self, time_s: float) -> Floats:
@@ -207,7 +208,7 @@ class ConstantAir(SharedAir):
         return self.rate_bit_s(flying.quality, len(flying.bits))
 
     def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
-        return quality * (self._bit_s / sharing)
+        return quality * (self.bit_s / sharing)
 
     def next_change_s(self, time_s: float) -> float:
         return inf

@@ -14,8 +14,8 @@ from typing import Any
 
 from simpy import Event
 
-from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.kept import keep_on, kept
+from wirelessfsl.engine.line import Line
 from wirelessfsl.engine.world import World
 
 
@@ -87,7 +87,7 @@ def _timers(world: World) -> Iterator[tuple[Event, tuple[str, Any]]]:
             yield band.timer, ("plan", where)
 
 
-def _bands(world: World) -> Iterator[tuple[tuple[int, tuple[Any, ...]], Band]]:
+def _bands(world: World) -> Iterator[tuple[tuple[int, tuple[Any, ...]], Line]]:
     """The bands that have been used, and where they are."""
     if world.networked:
         for kind, bands in enumerate(world.medium.bands):
@@ -95,6 +95,6 @@ def _bands(world: World) -> Iterator[tuple[tuple[int, tuple[Any, ...]], Band]]:
                 yield (kind, made_of), band
 
 
-def _band(world: World, where: tuple[int, tuple[Any, ...]]) -> Band:
+def _band(world: World, where: tuple[int, tuple[Any, ...]]) -> Line:
     kind, made_of = where
     return world.medium.bands[kind][made_of]

@@ -13,7 +13,7 @@ from wirelessfsl.engine.node import Node
 from wirelessfsl.streams import Floats
 
 if TYPE_CHECKING:
-    from wirelessfsl.engine.band import Band
+    from wirelessfsl.engine.line import Line
 
 
 class Delivery(NamedTuple):
@@ -49,7 +49,7 @@ class Flight(Event):
     and ``uplink`` whether it goes towards the server, if they are not those of the client at an end. Where messages
     contend for the channel, sender and receivers all listen, and what the sender transmits in between is entered at
     the landing. ``by_rate`` says whether a radio in it has a power that depends on the rate: the band tells such a
-    flight of every :meth:`flow`.
+    flight of every :meth:`flow`. ``number`` is that of its take-off.
     """
 
     relayed: Sequence[Relayed] = ()
@@ -57,7 +57,7 @@ class Flight(Event):
     def __init__(
         self,
         env: Environment,
-        band: Band,
+        band: Line,
         sender: Node,
         receivers: Sequence[Node],
         size_bytes: int,
@@ -67,7 +67,7 @@ class Flight(Event):
         super().__init__(env)
         self.band, self.sender, self.receivers, self.size_bytes = band, sender, list(receivers), size_bytes
         self._via, self.uplink = via, sender.link >= 0 if uplink is None else uplink
-        self.start_s = inf
+        self.start_s, self.number = inf, -1
         self.delivery: Delivery | None = None
         self.heard_j: dict[Node, float] = {}
         self.by_rate = False
@@ -80,17 +80,22 @@ class Flight(Event):
         """The link that its rate depends on: the worst of the receivers'."""
         if self._via is not None:
             return self._via
-        links = [max(self.sender.link, receiver.link) for receiver in self.receivers]
-        return links[0] if len(links) == 1 else min(links, key=qualities.__getitem__)
+        own = self.sender.link
+        if len(self.receivers) == 1:
+            return max(own, self.receivers[0].link)
+        return min((max(own, receiver.link) for receiver in self.receivers), key=qualities.__getitem__)
 
     def take_off(self, contends: bool) -> None:
         """The first bit goes on the air, or begins to contend for it."""
         self.start_s = self._since_s = self.env.now
-        self._own = self.sender.radio.receiver if contends else self.sender.radio.transmitter
+        radio = self.sender.radio
+        self._own = radio.receiver if contends else radio.transmitter
         self._transmit = self.sender.begin(self._own)
-        self._hearing = {node: node.begin(node.radio.receiver) for node in self.receivers}
-        chains = self.sender.radio.transmitter, *(node.radio.receiver for node in self.receivers)
-        self.by_rate = any(chain.j_per_bit for chain in chains)
+        self.by_rate = radio.transmitter.j_per_bit > 0.0
+        for node in self.receivers:
+            chain = node.radio.receiver
+            self._hearing[node] = node.begin(chain)
+            self.by_rate |= chain.j_per_bit > 0.0
 
     def flow(self, rate_bit_s: float) -> None:
         """Its rate from now on."""
@@ -103,11 +108,12 @@ class Flight(Event):
 
     def end(self, receiver: Node) -> None:
         """A receiver stops listening."""
-        chain = receiver.radio.receiver
-        receiver.flow(chain, -self._rate_bit_s)
-        flown_bits = self._flown_bits + self._rate_bit_s * (self.env.now - self._since_s)
-        shared_j = receiver.end(chain, self._hearing.pop(receiver))
-        self.heard_j[receiver] = shared_j + chain.j_per_bit * flown_bits
+        chain, bits_j = receiver.radio.receiver, 0.0
+        if self.by_rate:
+            receiver.flow(chain, -self._rate_bit_s)
+            flown_bits = self._flown_bits + self._rate_bit_s * (self.env.now - self._since_s)
+            bits_j = chain.j_per_bit * flown_bits
+        self.heard_j[receiver] = receiver.end(chain, self._hearing.pop(receiver)) + bits_j
 
     def land(
         self, latency_s: float, sent_bytes: int, arrived: bool, airtime_s: float = 0.0, attempts: float = 1.0
@@ -133,7 +139,10 @@ class Flight(Event):
     def part(self, receiver: Node) -> Delivery:
         """What became of it for one of the receivers that were there at the landing, which share bytes and energy."""
         assert self.delivery is not None
-        whole, count, at = self.delivery, len(self.receivers), self.receivers.index(receiver)
+        whole, count = self.delivery, len(self.receivers)
+        if count == 1:
+            return whole
+        at = self.receivers.index(receiver)
         sent_bytes = whole.sent_bytes * (at + 1) // count - whole.sent_bytes * at // count
         return whole._replace(
             sent_bytes=sent_bytes, transmit_j=whole.transmit_j / count, receive_j=self.heard_j[receiver]

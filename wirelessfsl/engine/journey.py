@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from simpy import Environment, Event
 
-from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.flight import Delivery, Flight, Relayed
+from wirelessfsl.engine.line import Line
 from wirelessfsl.engine.node import Node
 from wirelessfsl.streams import Floats
 
@@ -24,7 +24,7 @@ class Hop(NamedTuple):
     wired: whether its ends have no account.
     """
 
-    band: Band
+    band: Line
     sender: Node
     receiver: Node
     via: int | None = None

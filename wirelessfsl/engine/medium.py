@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from simpy import Environment
 
-from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.flight import Delivery, Flight
 from wirelessfsl.engine.journey import Hop, Journey
 from wirelessfsl.engine.kept import Made
+from wirelessfsl.engine.line import Line
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.packets import Repeated
 
@@ -25,8 +25,8 @@ class Medium:
     def __init__(
         self,
         env: Environment,
-        band: Callable[[Node, Node | None], Band],
-        bands: Sequence[Made[Band]] = (),
+        band: Callable[[Node, Node | None], Line],
+        bands: Sequence[Made[Line]] = (),
         hops: Callable[[Node, Node], Sequence[Hop]] | None = None,
     ) -> None:
         self.env, self._band, self.bands = env, band, bands

@@ -143,6 +143,8 @@ def filled(phy: OneWay, snr: Floats) -> Floats:
     >>> filled(TruncatedShannon().one_way("uplink"), np.array([0.01, 0.02])).round(4)
     array([0.0055, 0.011 ])
     """
+    if not table(cast(Hashable, phy)).knee:
+        return phy.efficiency(snr)
     there = in_part(phy, snr)
     return phy.efficiency(there) * np.divide(snr, there, out=np.ones_like(there), where=there > snr)
 
