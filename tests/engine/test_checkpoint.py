@@ -271,14 +271,30 @@ def differing(a: Any, b: Any, at: str, met: set[tuple[int, int]]) -> Iterator[st
 
 IN_FLIGHT = {
     *(f"Band.{name}" for name in ["_bits", "_links", "_quality", "_uplink", "_sizes", "_numbers", "_used", "_using"]),
+    *("Band._rows", "Duties._columns", "Duties._free", "Duties._owner"),
     *("Band._residual", "Pipe._bits", "Pipe._planned_s", "Pipe._ends_s"),
     *("Coding._near", "Coding._far"),
-    *("RadioAir._share", "CellularAir._sinr", "FailingAir._up", "OfdmaAir._sinr", "OfdmaAir._use"),
+    *(
+        "RadioAir._share",
+        "CellularAir._sinr",
+        "FailingAir._up",
+        "OfdmaAir._sinr",
+        "OfdmaAir._whole_bit_s",
+        "OfdmaAir._use",
+    ),
     *(f"SlottedAir.{name}" for name in ["_queues", "_arriving", "_sent", "_use"]),
 }
 """About messages on their way, of which there are none."""
 OF_AN_INSTANT = {
-    *("Band._qualities", "RadioAir._snr", "OfdmaAir._limit", "OfdmaAir._until_s", "FailingAir._none_up"),
+    *(
+        "Medium._asked",
+        "Medium._qualities",
+        "Band._qualities",
+        "RadioAir._snr",
+        "OfdmaAir._limit",
+        "OfdmaAir._until_s",
+        "FailingAir._none_up",
+    ),
     *("CellularAir._now_s", "CellularAir._snr", "CellularAir._serving", "Downtimes._begin_s", "Downtimes._end_s"),
     *("SlottedAir._qualities", "SlottedAir._from_s", "SlottedAir._until_s"),
     *("Links.mean_gain", "Links._placed_s", "Links._moves_s"),

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from simpy import Environment, Event
 
-from wirelessfsl.engine.airs import Air, Contended, ContendedAir, Flying, Use
+from wirelessfsl.engine.airs import Air, Contended, ContendedAir, Flying
+from wirelessfsl.engine.duties import Duties
 from wirelessfsl.engine.flight import Flight
 from wirelessfsl.engine.line import Line
 from wirelessfsl.engine.node import Node
@@ -68,9 +69,9 @@ class Band(Line):
         self._contended = air if isinstance(air, ContendedAir) else None
         self._flying: list[Flight] = []
         self._bits, self._quality, self._sizes = np.empty((3, 8))
-        self._links, self._numbers = np.empty((2, 8), np.intp)
+        self._links, self._numbers, self._rows = np.zeros((3, 8), np.intp)
         self._uplink, self._used = np.empty(8, np.bool_), np.zeros((8, 2))
-        self._using = np.empty((0, 2))
+        self._using, self._duties = np.empty((0, 2)), Duties()
         self._rate = self._qualities = np.empty(0)
         self._residual: Floats | None = None
         self._planned_s, self._ends_s = 0.0, inf
@@ -104,17 +105,18 @@ class Band(Line):
             self._take_off(ready)
         self._ends_s = inf
         if count := len(self._flying):
-            bits, links, quality, uplink, sizes, numbers = (column[:count] for column in self._columns[:6])
+            bits, links, quality, uplink, sizes, numbers, rows = (column[:count] for column in self._columns[:7])
             flying = Flying(links, quality, bits, uplink, sizes, numbers, now)
             if self._contended is None:
                 self._rate = self.air.rates_bit_s(flying)
                 self._residual = self.air.residual(flying)
                 if (use := self.air.use()) is not None:
-                    self._radiate(use)
+                    self._duties.radiate(self._flying, numbers, rows, use, now)
             else:
                 self._contend(self._contended.contended(flying, now))
                 self._changes_s = self.air.next_change_s(now)
-            self._ends_s = now + (bits / self._rate).min().item()
+            left_s = bits / self._rate
+            self._ends_s = now + left_s[left_s.argmin()].item()
             if self._by_rate:
                 for flight, rate in zip(self._flying, self._rate.tolist(), strict=True):
                     flight.flow(rate)
@@ -133,16 +135,6 @@ class Band(Line):
             self._rejoin(flight)
         count = len(self._flying)
         self._quality[:count] = self._qualities[self._links[:count]]
-
-    def _radiate(self, use: Use) -> None:
-        """Let every sender be on the air for its share of the time, with its part of the power."""
-        duties: dict[Node, float] = {}
-        levels: dict[Node, float] = {}
-        for flight, duty, level in zip(self._flying, use.duty.tolist(), use.level.tolist(), strict=True):
-            duties[flight.sender] = min(1.0, duties.get(flight.sender, 0.0) + duty)
-            levels[flight.sender] = max(level, levels.get(flight.sender, 0.0))
-        for node, duty in duties.items():
-            node.radiate(duty, levels[node])
 
     def _contend(self, contended: Contended) -> None:
         """Take over the rates, and let every node be on the air for as long as its messages are."""
@@ -220,7 +212,7 @@ class Band(Line):
     def _take_off(self, flight: Flight) -> None:
         at = len(self._flying)
         if at == len(self._bits):
-            self._bits, self._links, self._quality, self._uplink, self._sizes, self._numbers, self._used = (
+            self._bits, self._links, self._quality, self._uplink, self._sizes, self._numbers, self._rows, self._used = (
                 np.resize(own, (2 * at, *own.shape[1:])) for own in self._columns
             )
         self._bits[at] = self._sizes[at] = flight.size_bytes * BITS_PER_BYTE
@@ -258,8 +250,9 @@ class Band(Line):
     def _remove(self, at: int) -> None:
         """Close the gap that a flight leaves."""
         count = len(self._flying)
-        for column in self._columns:
-            column[at : count - 1] = column[at + 1 : count]
+        if at < count - 1:
+            for column in self._columns:
+                column[at : count - 1] = column[at + 1 : count]
         self._gone(self._flying.pop(at))
 
     def _remove_all(self, gone: NDArray[np.bool_]) -> None:
@@ -278,4 +271,4 @@ class Band(Line):
 
     @property
     def _columns(self) -> tuple[NDArray[Any], ...]:
-        return self._bits, self._links, self._quality, self._uplink, self._sizes, self._numbers, self._used
+        return self._bits, self._links, self._quality, self._uplink, self._sizes, self._numbers, self._rows, self._used

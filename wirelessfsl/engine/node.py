@@ -8,7 +8,7 @@ and of the radio (while it is silent). Together they are the exact integral of t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,7 +30,8 @@ Steps = Generator[Event, Any, Any]
 class Node:
     """A device or a server. ``link`` is its row in the radio's arrays of links (devices only).
 
-    ``alarm`` is when its battery runs empty, or has to be looked at anew, if nothing happens before.
+    ``alarm`` is when its battery runs empty, or has to be looked at anew, if nothing happens before. ``put_off`` tells
+    the radio what it has drawn, where that is booked for many at once, and is called before anything is done with it.
     """
 
     KEPT: ClassVar = (
@@ -62,6 +63,7 @@ class Node:
         self.meter = Meter(processor.idle_w)
         self._capacity_j = battery.energy_j
         self.alarm: Event | None = None
+        self.put_off: Callable[[], None] | None = None
         self._running_w: list[float] = []
         self._taken = 0
         self._queue: deque[Event] = deque()
@@ -152,6 +154,8 @@ class Node:
 
     def begin(self, chain: Chain) -> float:
         """A transfer begins on one of the radio's chains; returns what :meth:`end` wants back."""
+        if self.put_off is not None:
+            self.put_off()
         now = self.env.now
         begun = chain.begin(now)
         self._radio_changed(now)
@@ -159,6 +163,8 @@ class Node:
 
     def end(self, chain: Chain, begun_j: float) -> float:
         """The transfer's energy (J) on that chain."""
+        if self.put_off is not None:
+            self.put_off()
         now = self.env.now
         energy_j = chain.end(now, begun_j)
         self._radio_changed(now)
@@ -192,6 +198,8 @@ class Node:
 
     def settle(self) -> None:
         """Bring both meters up to now."""
+        if self.put_off is not None:
+            self.put_off()
         self.meter.settle(self.env.now)
         self.radio.settle(self.env.now)
 
@@ -199,6 +207,11 @@ class Node:
     def energy_j(self) -> float:
         """Energy drawn until the last settling: the integral of both meters."""
         return sum(self.meter.energy_j.values()) + sum(self.radio.meter.energy_j.values())
+
+    @property
+    def on_battery(self) -> bool:
+        """Whether its energy can run out."""
+        return self._capacity_j < inf
 
     @property
     def left_j(self) -> float:
@@ -223,6 +236,8 @@ class Node:
             self._watch()
 
     def _radio_changed(self, now: float) -> None:
+        if self.put_off is not None:
+            self.put_off()
         self.radio.update(now, self.up)
         if self._capacity_j < inf:
             self._watch()

@@ -28,7 +28,10 @@ from wirelessfsl.streams import Floats
 
 
 class Averages:
-    """What every link has had of late, bit/s: t_c dT/dt = r - T while it has messages, from an equal share on."""
+    """What every link has had of late, bit/s: t_c dT/dt = r - T while it has messages, from an equal share on.
+
+    Not kept where t_c is infinite, for schedulers that do not ask.
+    """
 
     KEPT: ClassVar = ("_mean", "_links", "_bit_s", "_since_s", "_until_s")
 
@@ -39,6 +42,8 @@ class Averages:
 
     def at(self, time_s: float, links: Index, whole_bit_s: Floats) -> Floats:
         """Averages of some links at an instant; one that is new has the n-th part of its rate on the whole band."""
+        if self._time_constant_s == inf:
+            return np.maximum(whole_bit_s, 1.0) / len(links)
         left = np.exp(min(0.0, self._since_s - min(time_s, self._until_s)) / self._time_constant_s)
         had = np.bincount(self._links, self._bit_s, len(self._mean))[self._links]
         self._mean[self._links] = left * self._mean[self._links] + (1.0 - left) * had
@@ -80,6 +85,7 @@ class OfdmaAir(RadioAir):
         self._control, self._density_w_hz, self.access_s = control, transmit_w / self._bandwidth_hz, access_s
         self.averages = Averages(len(transmit_w), getattr(scheduler, "time_constant_s", inf))
         self._limit, self._sinr = np.ones(len(transmit_w)), np.ones(len(transmit_w))
+        self._whole_bit_s = self.whole_bit_s(self._sinr)
         self._time_share, self._until_s = time_share, inf
         self._use = Use(np.empty(0), np.empty(0))
 
@@ -103,8 +109,11 @@ class OfdmaAir(RadioAir):
     def rates_bit_s(self, flying: Flying) -> Floats:
         links, now = flying.links, flying.time_s
         part = self._part(len(links))
-        sinr = self._sinr[links] = self.sinr(links, flying.quality, part)
-        whole = self.whole_bit_s(sinr)
+        sinr = self.sinr(links, flying.quality, part)
+        new = sinr != self._sinr[links]  # while there are more messages than blocks, nobody's changes with their number
+        self._whole_bit_s[links[new]] = self.whole_bit_s(sinr[new])
+        self._sinr[links] = sinr
+        whole = self._whole_bit_s[links]
         shares = self.scheduler.shares(Users(whole, self.averages.at(now, links, whole)), self._until_s - now)
         rates = whole * shares
         with np.errstate(divide="ignore"):

@@ -140,10 +140,15 @@ class Radio:
 
     def radiate(self, duty: float, level: float) -> None:
         """Send for a share of the time, at a part of the power; to be followed by :meth:`update`."""
+        self.sending_w = duty * self.sent_w(level) + (1.0 - duty) * self.states.silent[0].power_w
+
+    def sent_w(self, level: float) -> float:
+        """What it draws while it sends at a part of its power."""
         radio: Any = self.power.radio if isinstance(self.power, InTurns) else self.power
         if level < 1.0:
             radio = replace(radio, tx_power_dbm=max(LEAST_DBM, radio.tx_power_dbm + linear_to_db(level)))
-        self.sending_w = duty * radio.states.transmit_w + (1.0 - duty) * self.states.silent[0].power_w
+        sent_w: float = radio.states.transmit_w
+        return sent_w
 
     def update(self, now: float, up: bool) -> None:
         """Enter the state that the chains (or a switched-off node) demand."""
