@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from math import inf
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -13,7 +14,7 @@ from wirelessfsl.network.traces import Steps
 from wirelessfsl.radio.allocation import Allocation, Equal, checked
 from wirelessfsl.radio.link import Links
 from wirelessfsl.radio.phy import OneWay
-from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower, filled, in_part
+from wirelessfsl.radio.sharing import OwnPower, Requests, SpreadPower, filling, in_part
 from wirelessfsl.streams import Floats
 
 Index = NDArray[np.intp]
@@ -178,8 +179,12 @@ class RadioAir(SharedAir):
         return self._phy.residual(snr if self._spread else in_part(self._phy, snr / np.maximum(self._share, LEAST)))
 
     def rate_bit_s(self, quality: Floats, sharing: float | Floats) -> Floats:
-        efficiency = quality if self._spread else filled(self._phy, quality * sharing)
+        efficiency = quality if self._spread else self._filled(quality * sharing)
         return efficiency * (self._bandwidth_hz / sharing)
+
+    @cached_property
+    def _filled(self) -> Callable[[Floats], Floats]:
+        return filling(self._phy)
 
     def next_change_s(self, time_s: float) -> float:
         return self._links.next_change_s(time_s)

@@ -14,9 +14,9 @@ steps of 0.02 dB: e(x) / x = R / (B s) has the same left side for all links. Lef
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import log
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -143,8 +143,18 @@ def filled(phy: OneWay, snr: Floats) -> Floats:
     >>> filled(TruncatedShannon().one_way("uplink"), np.array([0.01, 0.02])).round(4)
     array([0.0055, 0.011 ])
     """
-    if not table(cast(Hashable, phy)).knee:
-        return phy.efficiency(snr)
+    return filling(phy)(snr)
+
+
+def filling(phy: OneWay) -> Callable[[Floats], Floats]:
+    """:func:`filled` of a physical layer, which for one without such an SNR is its efficiency.
+
+    phy: the physical layer, e.
+    """
+    return partial(_filled, phy) if table(cast(Hashable, phy)).knee else phy.efficiency
+
+
+def _filled(phy: OneWay, snr: Floats) -> Floats:
     there = in_part(phy, snr)
     return phy.efficiency(there) * np.divide(snr, there, out=np.ones_like(there), where=there > snr)
 
