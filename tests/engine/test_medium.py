@@ -14,7 +14,7 @@ import pytest
 
 from tests.worlds import DEVICE, STATION, ListLog, one_round, run, tell, tiny, world_of
 from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
-from wirelessfsl.engine.airs import ConstantAir
+from wirelessfsl.engine.airs import ConstantAir, RadioAir
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.flight import Delivery
 from wirelessfsl.engine.medium import Medium
@@ -282,3 +282,20 @@ def test_patience_is_counted_anew_whenever_a_message_begins_or_ends(monkeypatch:
     outcome = play(near_by, log := ListLog())
     assert outcome.rounds == 20
     assert max(event.end_s for event in log.events) > 2 * 300 * 1e-4
+
+
+def test_the_qualities_of_all_links_of_a_band_are_looked_at_once_an_instant(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, _ = world_of(tiny(5, medium=Tdma()))
+    looks, quality = 0, RadioAir.quality
+
+    def counted(air: RadioAir, time_s: float) -> Any:
+        nonlocal looks
+        looks += 1
+        return quality(air, time_s)
+
+    monkeypatch.setattr(RadioAir, "quality", counted)
+    for instant in 1, 2:
+        world.env.run(instant)
+        for client in world.clients:
+            world.medium.quality(client, world.server)
+    assert looks == 2

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from simpy import Environment
 
+from wirelessfsl.engine.airs import Air
 from wirelessfsl.engine.flight import Delivery, Flight
 from wirelessfsl.engine.journey import Hop, Journey
 from wirelessfsl.engine.kept import Made
@@ -30,10 +32,16 @@ class Medium:
         hops: Callable[[Node, Node], Sequence[Hop]] | None = None,
     ) -> None:
         self.env, self._band, self.bands = env, band, bands
-        self._hops = hops or (lambda sender, receiver: [Hop(band(sender, receiver), sender, receiver)])
+        self._hops = hops
+        self._asked: tuple[Air, float] | None = None
+        self._qualities = np.empty(0)
 
     def transmit(self, sender: Node, receiver: Node, size_bytes: int) -> Flight | Journey:
         """Send ``size_bytes``; the returned event happens at the arrival, its value is the :class:`Delivery`."""
+        if self._hops is None:
+            flight = Flight(self.env, self._band(sender, receiver), sender, [receiver], size_bytes)
+            flight.band.send(flight)
+            return flight
         hops = self._hops(sender, receiver)
         if len(hops) == 1 and not hops[0].wired:
             return hops[0].begin(self.env, size_bytes)
@@ -47,8 +55,10 @@ class Medium:
 
     def quality(self, sender: Node, receiver: Node) -> float:
         """Quality of a link now: SNR over the whole band, 1 on a constant link."""
-        link = max(sender.link, receiver.link)
-        return float(self._band(sender, receiver).air.quality(self.env.now)[link])
+        asked = self._band(sender, receiver).air, self.env.now
+        if self._asked != asked:
+            self._asked, self._qualities = asked, asked[0].quality(self.env.now)
+        return float(self._qualities[max(sender.link, receiver.link)])
 
     def leave(self, flight: Flight | Journey | Repeated, receiver: Node) -> Delivery:
         """Stop a flight for one of its receivers, for the others it goes on; what became of it for this one."""

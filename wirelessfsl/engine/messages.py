@@ -60,7 +60,7 @@ class Messages:
         seed: int,
     ) -> None:
         self.env, self.journal, self.medium = env, journal, medium
-        self.coding, self.transport, self._seed = coding, transport, seed
+        self.coding, self.transport, self._seed, self._loses = coding, transport, seed, transport.loses
         self._sent: Counter[tuple[str, str]] = Counter()
         self._last: dict[tuple[str, str, str], tuple[Tensor, ...]] = {}
 
@@ -180,15 +180,14 @@ class Messages:
         self, sender: Node, receiver: Node, sizes: Mapping[str, int], flight: Flight | Journey | None = None
     ) -> Steps:
         """Let a message of these sizes by kind fly, or hear one that does; the lost bytes by kind, where there are."""
-        asked_s, packets = self.env.now, self._packets(sender, receiver, sizes)
-        send = partial(self.medium.transmit, sender, receiver)
+        asked_s, packets = self.env.now, self._packets(sender, receiver, sizes) if self._loses else None
         way: Flight | Journey | Repeated
         if flight is not None:
             way = flight
         elif packets is not None and not self.transport.leaves_holes(next(iter(sizes))):
-            way = Repeated(self.env, packets, receiver, send)
+            way = Repeated(self.env, packets, receiver, partial(self.medium.transmit, sender, receiver))
         else:
-            way = send(sum(sizes.values()))
+            way = self.medium.transmit(sender, receiver, sum(sizes.values()))
         try:
             if self.transport.timeout_s is None:
                 yield way
@@ -206,10 +205,8 @@ class Messages:
             raise Lost
         return {} if packets is None else packets.holes()
 
-    def _packets(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Packets | None:
-        """The packets of the link's next message, if any can be lost."""
-        if not self.transport.loses:
-            return None
+    def _packets(self, sender: Node, receiver: Node, sizes: Mapping[str, int]) -> Packets:
+        """The packets of the link's next message."""
         link = sender.name, receiver.name
         self._sent[link] += 1
         return Packets(self._seed, (*link, self._sent[link]), sizes, self.transport)
