@@ -3,7 +3,10 @@
 Beside it bare SimPy: as many processes that wait for as many timeouts as the round had events. The engine's own time
 is what contention, energy, custody and the log cost on top; memory is the growth of the process per device.
 
-    python benchmarks/engine.py [--devices 100 1000 10000] [--repeats 3]
+Then messages a second and nothing else: devices that send one after another, timing-only, over links of constant rate
+and over shared bands. Beside these bare SimPy serves as many in a queue that is requested, held and released.
+
+    python benchmarks/engine.py [--devices 100 1000 10000] [--messages 10000] [--repeats 3]
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ import gc
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -26,13 +30,17 @@ from wirelessfsl.devices.battery import NoBattery
 from wirelessfsl.devices.catalogue import profile
 from wirelessfsl.devices.compute import LogNormalJitter
 from wirelessfsl.devices.failures import NoFailures
-from wirelessfsl.engine.access import Fdma, Tdma
-from wirelessfsl.engine.airs import RadioAir
+from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
+from wirelessfsl.engine.airs import ConstantAir, RadioAir
 from wirelessfsl.engine.band import Band
 from wirelessfsl.engine.coding import Coding
+from wirelessfsl.engine.estimated import EstimatedCoding
+from wirelessfsl.engine.kept import Made
+from wirelessfsl.engine.line import Line
 from wirelessfsl.engine.medium import Medium
 from wirelessfsl.engine.messages import Messages
 from wirelessfsl.engine.node import Node, Steps
+from wirelessfsl.engine.pipe import Pipe
 from wirelessfsl.engine.transport import Transport
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.kernels import Kernel
@@ -70,18 +78,31 @@ class Facts(list[Event]):
     def flush(self) -> None: ...
 
 
+MEDIA = (ConstantLink(), Tdma(), Fdma())
 FORWARD = Kernel("forward", "client_forward", lambda: None, lambda: 1e8)
 SERVE = Kernel("serve", "server_step", lambda: None, lambda: 1e8)
 
 
-def world_of(devices: int, settings: Fdma | Tdma) -> World:
+def world_of(devices: int, settings: Fdma | Tdma | ConstantLink, timing_only: bool = False) -> World:
     world = World(1, Constant(torch.zeros(16, 16)), Facts())
     pi, edge = profile("raspberry-pi-4"), profile("edge-gpu")
     world.server = Node(world, "server", -1, edge.processor, edge.radio, NoBattery())
     world.clients = tuple(Node(world, f"client-{i}", i, pi.processor, pi.radio, NoBattery()) for i in range(devices))
     for client in world.clients:
         world.watch(client, LogNormalJitter(sigma=0.2), NoFailures())
-    names = [client.name for client in world.clients]
+    world.medium = Medium(world.env, _lines(world, settings))
+    coding = (EstimatedCoding if timing_only else Coding)(1, {"activations": Chain(), "gradients": Chain()})
+    world.messages = Messages(world.env, world.journal, world.medium, coding, Transport(), 1)
+    world.on_round = lambda *_: None
+    return world
+
+
+def _lines(world: World, settings: Fdma | Tdma | ConstantLink) -> Callable[[Node, Node | None], Line]:
+    if isinstance(settings, ConstantLink):
+        air, latency_s = ConstantAir(settings.uplink_bit_s), settings.latency_s
+        pipes = Made(lambda sender, receiver: Pipe(world.env, air, latency_s))
+        return lambda sender, receiver: pipes[sender, receiver]
+    pi, devices, names = profile("raspberry-pi-4"), len(world.clients), [client.name for client in world.clients]
     paths = Standing(Disc().positions_m(names, 1))
     bands = []
     for direction, power, spread in (("uplink", pi.radio.tx_power_dbm, False), ("downlink", 38.0, True)):
@@ -91,11 +112,7 @@ def world_of(devices: int, settings: Fdma | Tdma) -> World:
         links = Links(channel, names, paths, 1, direction)
         air = RadioAir(links, channel.phy, watts, noise, settings.bandwidth_hz, spread)
         bands.append(Band(world.env, air, settings.width, settings.latency_s))
-    world.medium = Medium(world.env, lambda sender, receiver: bands[sender is world.server])
-    coding = Coding(1, {"activations": Chain(), "gradients": Chain()})
-    world.messages = Messages(world.env, world.journal, world.medium, coding, Transport())
-    world.on_round = lambda *_: None
-    return world
+    return lambda sender, receiver: bands[sender is world.server]
 
 
 def session(world: World, client: Node) -> Steps:
@@ -135,6 +152,43 @@ def engine_round(devices: int, settings: Fdma | Tdma) -> tuple[float, int, int]:
     return seconds, count, len(world.log)  # type: ignore[arg-type]
 
 
+def messages_a_second(devices: int, count: int, settings: Fdma | Tdma | ConstantLink) -> float:
+    """Of devices that send one message after another, ``count`` of them each."""
+    world, values = world_of(devices, settings, timing_only=True), torch.zeros(16, 16, device="meta")
+
+    def sending(client: Node) -> Steps:
+        for _ in range(count):
+            yield from world.transfer(client, world.server, activations=values.detach())
+
+    def train() -> Steps:
+        for _ in world.rounds(1, None):
+            yield from world.together({client: sending(client) for client in world.clients})
+
+    with calm_collector():
+        begin = process_time()
+        world.env.run(world.env.process(train()))
+        return devices * count / (process_time() - begin)
+
+
+def bare_queue(devices: int, count: int) -> float:
+    """Messages a second that bare SimPy serves in a queue."""
+    env = simpy.Environment()
+    queue = simpy.Resource(env)
+
+    def process() -> Any:
+        for _ in range(count):
+            with queue.request() as turn:
+                yield turn
+                yield env.timeout(1.0)
+
+    for _ in range(devices):
+        env.process(process())
+    with calm_collector():
+        begin = process_time()
+        env.run()
+        return devices * count / (process_time() - begin)
+
+
 def bare_simpy(devices: int, events: int) -> float:
     """Seconds that SimPy alone takes for as many events, in processes that wait."""
     env = simpy.Environment()
@@ -164,6 +218,7 @@ def memory_per_device(devices: int, make: Callable[[], World]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--devices", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--messages", type=int, default=10_000, help="of a hundred devices together")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -185,6 +240,12 @@ def main() -> None:
                 f"{settings.kind:6}  {devices:7d}  {events:7d}  {rows:6d}  {seconds:9.3f}  {median(bares):7.3f}"
                 f"  {ratio:6.2f}  {seconds / devices * 1e6:9.1f}"
             )
+    print("medium    messages/s of the CPU     us")
+    senders, each = 100, args.messages // 100
+    cases = [(settings.kind, partial(messages_a_second, senders, each, settings)) for settings in MEDIA]
+    for name, case in (("SimPy", partial(bare_queue, senders, each)), *cases):
+        rate = median(case() for _ in range(args.repeats))
+        print(f"{name:8}  {rate:21.0f}  {1e6 / rate:5.1f}")
 
 
 if __name__ == "__main__":
