@@ -274,7 +274,7 @@ class Processes:
     def _sent(self, value: Any, worker: _Worker) -> Any:
         """A value as messages have it: by name what the worker has or can see."""
         kind = type(value)
-        if kind in _PLAIN:
+        if kind in _PLAIN or kind.__module__ == "numpy":
             return value
         if kind is Promise:
             source = value.source
@@ -283,14 +283,15 @@ class Processes:
             return Held(source.number, value.number) if source.worker is worker else source.given[value.number]
         if issubclass(kind, tuple):
             items = [self._sent(each, worker) for each in value]
-            return tuple(items) if kind is tuple else kind(*items)
+            return kind(*items) if hasattr(kind, "_fields") else kind(items)
         if kind is list:
             return [self._sent(each, worker) for each in value]
         if isinstance(value, torch.Tensor):
             return self._share(value, self._shared)
-        if kind.__hash__ is None:
+        try:
+            known = worker.known.get(value)
+        except TypeError:  # it has no hash
             return value
-        known = worker.known.get(value)
         if known is None:
             known = worker.known[value] = Known(len(worker.known))
             content = packed(value, lambda tensor: self._share(tensor, self._lasting))
@@ -321,7 +322,7 @@ class Processes:
     def _listen(self, timeout_s: float | None = None) -> None:
         """Take what workers have answered; wait for it, by default as long as it takes."""
         heard: dict[str, Callable[..., None]] = {"done": self._done, "given": self._given, "failed": self._failure}
-        heard["compiled"] = self._compiled
+        heard |= {"compiled": self._compiled, "broken": self._broken}
         for key, _ in self._selector.select(timeout_s):
             worker = key.data
             try:
@@ -375,6 +376,10 @@ class Processes:
             for waiter in waiters:
                 self._fail(waiter, error)
         task.wanting.clear()
+
+    def _broken(self, worker: _Worker, error: Exception) -> NoReturn:
+        self._lost = Failed(f"a worker process cannot take its work: {error}")
+        raise self._lost from error
 
     def _died(self, worker: _Worker) -> NoReturn:
         process = worker.process

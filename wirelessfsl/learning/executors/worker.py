@@ -12,6 +12,7 @@ Answers are batches of (what, ...):
     done    number, seconds (none if it was not run, as nobody wanted it), and the leaves that are single numbers
     failed  number of the kernel that failed, number of the one that it failed with, and the error
     given   number, leaf, and the block of its tensor or the packed value
+    broken  the error that the worker ends with, as it cannot read its messages
     compiled  what was compiled for a kernel (:class:`wirelessfsl.learning.compiling.Compiled`)
 
 Of what waits the least order is run first: one client's kernels before the next client's.
@@ -141,8 +142,13 @@ class _Worker:
     def work(self) -> None:
         while True:
             for message in self.inbox.take(wait=not self.jobs):
-                for what, *rest in pickle.loads(message):
-                    getattr(self, what)(*rest)
+                try:
+                    for what, *rest in pickle.loads(message):
+                        getattr(self, what)(*rest)
+                except Exception as error:  # code that this process cannot import, say
+                    self.answers.append(("broken", _portable(error)))
+                    self.answer()
+                    raise EOFError from error
             while self.jobs:
                 _, _, job = heappop(self.jobs)
                 if self.waiting.pop(job.number, None) is not None:
@@ -263,9 +269,9 @@ class _Worker:
             return self.known[value.number]
         if kind is Packed:
             return unpacked(value.content, self.segments)
-        if kind is tuple or hasattr(kind, "_fields"):
+        if issubclass(kind, tuple):
             items = [self.resolved(each) for each in value]
-            return tuple(items) if kind is tuple else kind(*items)
+            return kind(*items) if hasattr(kind, "_fields") else kind(items)
         return [self.resolved(each) for each in value] if kind is list else value
 
 
