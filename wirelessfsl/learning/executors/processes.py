@@ -335,7 +335,8 @@ class Processes:
             self._flush()
 
     def _done(self, worker: _Worker, number: int, seconds: float | None, numbers: dict[int, Any]) -> None:
-        task = worker.out.pop(number)
+        if (task := worker.out.pop(number, None)) is None:
+            return
         task.args = ()
         self._undone -= 1
         for leaf, (value, dtype) in numbers.items():
@@ -399,7 +400,7 @@ def _arrived(waiters: Sequence[Remote]) -> list[Remote]:
     """Those of the kernels that waited for something that wait for nothing else."""
     for waiter in waiters:
         waiter.missing -= 1
-    return [waiter for waiter in waiters if not waiter.missing]
+    return [waiter for waiter in dict.fromkeys(waiters) if not waiter.missing]
 
 
 def _told(about: object, error: Exception) -> Failed:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 ANSWERS = 32
 """Kernels after which a worker that has more to do tells of those that are done."""
+_NOTHING = object()
 
 
 class Held(NamedTuple):
@@ -172,19 +173,17 @@ class _Worker:
         heappush(self.jobs, (order, number, job))
 
     def give(self, number: int, leaf: int) -> None:
-        if number in self.waiting:
-            self.wanted.add((number, leaf))
-        else:
+        if (number, leaf) in self.held:
             self.export(number, leaf)
+        else:
+            self.wanted.add((number, leaf))
 
     def drop(self, number: int, leaf: int) -> None:
-        if number in self.waiting:
+        if self.held.pop((number, leaf), _NOTHING) is _NOTHING:
             self.unwanted.setdefault(number, set()).add(leaf)
             self.wanted.discard((number, leaf))
-        else:
-            self.held.pop((number, leaf), None)
-            for block in self.blocks.pop((number, leaf), ()):
-                self.segments[self.number].free(block)
+        for block in self.blocks.pop((number, leaf), ()):
+            self.segments[self.number].free(block)
 
     # Kernels
 
