@@ -33,7 +33,6 @@ from wirelessfsl.devices.failures import NoFailures
 from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.airs import ConstantAir, RadioAir
 from wirelessfsl.engine.band import Band
-from wirelessfsl.engine.coding import Coding
 from wirelessfsl.engine.estimated import EstimatedCoding
 from wirelessfsl.engine.kept import Made
 from wirelessfsl.engine.line import Line
@@ -60,8 +59,10 @@ class Constant:
     busy_s: float = 0.0
     kernels: int = 0
 
-    def submit(self, kernel: Kernel, *args: Any) -> Constant:
+    def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Constant:
         return self
+
+    def settle(self) -> None: ...
 
     def result(self) -> Any:
         return self.value
@@ -83,15 +84,15 @@ FORWARD = Kernel("forward", "client_forward", lambda: None, lambda: 1e8)
 SERVE = Kernel("serve", "server_step", lambda: None, lambda: 1e8)
 
 
-def world_of(devices: int, settings: Fdma | Tdma | ConstantLink, timing_only: bool = False) -> World:
-    world = World(1, Constant(torch.zeros(16, 16)), Facts())
+def world_of(devices: int, settings: Fdma | Tdma | ConstantLink) -> World:
+    world = World(1, Constant(torch.zeros(16, 16, device="meta")), Facts())
     pi, edge = profile("raspberry-pi-4"), profile("edge-gpu")
     world.server = Node(world, "server", -1, edge.processor, edge.radio, NoBattery())
     world.clients = tuple(Node(world, f"client-{i}", i, pi.processor, pi.radio, NoBattery()) for i in range(devices))
     for client in world.clients:
         world.watch(client, LogNormalJitter(sigma=0.2), NoFailures())
     world.medium = Medium(world.env, _lines(world, settings))
-    coding = (EstimatedCoding if timing_only else Coding)(1, {"activations": Chain(), "gradients": Chain()})
+    coding = EstimatedCoding(1, {"activations": Chain(), "gradients": Chain()})
     world.messages = Messages(world.env, world.journal, world.medium, coding, Transport(), 1)
     world.on_round = lambda *_: None
     return world
@@ -154,7 +155,7 @@ def engine_round(devices: int, settings: Fdma | Tdma) -> tuple[float, int, int]:
 
 def messages_a_second(devices: int, count: int, settings: Fdma | Tdma | ConstantLink) -> float:
     """Of devices that send one message after another, ``count`` of them each."""
-    world, values = world_of(devices, settings, timing_only=True), torch.zeros(16, 16, device="meta")
+    world, values = world_of(devices, settings), torch.zeros(16, 16, device="meta")
 
     def sending(client: Node) -> Steps:
         for _ in range(count):
