@@ -10,7 +10,7 @@ import torch
 
 from tests.worlds import BATCH, one_round, run, tell, tiny, world_of
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
-from wirelessfsl.engine.custody import CustodyError
+from wirelessfsl.engine.custody import Custody, CustodyError, NoCustody
 from wirelessfsl.engine.world import World
 from wirelessfsl.learning.kernels import forward, serve
 from wirelessfsl.learning.optim import SGD
@@ -63,3 +63,14 @@ def test_a_scheme_that_averages_weights_it_was_not_sent_fails_in_a_whole_run() -
 
     with pytest.raises(CustodyError, match="average at server"):
         run(tiny(2, algorithm=Cheat(rounds=1, local_steps=1, batch_size=BATCH)))
+
+
+def test_tensors_without_values_are_held_by_nobody() -> None:
+    blank = torch.empty(4, device="meta")
+    custody = NoCustody()
+    custody.claim("client-0", (blank, [blank]))
+    custody.check("server", "serve", (blank,))
+    Custody().check("server", "serve", (blank,))  # it has no mark
+    Custody().claim("client-0", (1, [blank]))
+    with pytest.raises(CustodyError, match=r"serve at server .* at client-0"):
+        Custody().check("server", "serve", ((), (blank, 2)))
