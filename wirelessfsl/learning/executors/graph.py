@@ -47,7 +47,7 @@ class Task:
     def __init__(self, graph: Graph, kernel: Kernel, args: tuple[Any, ...], chain: object, about: object) -> None:
         self.graph, self.kernel, self.chain, self.about = graph, kernel, chain, about
         self.args: tuple[Any, ...] = args
-        self.needs = [task for promise in promises_in(args) if isinstance(task := promise.source, Task)]
+        self.needs = [task for promise in promises_in(args) if isinstance(task := promise.source, Task)][::-1]
         self.leaves: list[ref[Promise]] = []
         self.template: Template = None
         self.threads = 1
@@ -146,12 +146,13 @@ class Graph:
                 path.pop()
                 if last.error is not None:
                     raise last.error
-            elif missing := next((each for each in last.needs if not each.done), None):
-                path.append(missing)
-            else:
-                last.needs = []
+            elif not last.needs:
                 self.run(last)
                 self._go_on(last.chain)
+            elif last.needs[-1].done:
+                last.needs.pop()
+            else:
+                path.append(last.needs[-1])
 
     def run(self, task: Task) -> None:
         """Compute a task of which all is there that it needs."""
