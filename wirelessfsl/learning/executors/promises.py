@@ -90,8 +90,8 @@ def _operator(name: str) -> Any:
 
 
 _OPERATORS = """
-    add sub mul truediv floordiv mod pow matmul and or xor
-    radd rsub rmul rtruediv rfloordiv rmod rpow rmatmul rand ror rxor
+    add sub mul truediv floordiv mod pow matmul and or xor lshift rshift
+    radd rsub rmul rtruediv rfloordiv rmod rpow rmatmul rand ror rxor rlshift rrshift
     neg pos abs invert lt le gt ge eq ne getitem contains bool int float index complex format
 """
 for _name in _OPERATORS.split():

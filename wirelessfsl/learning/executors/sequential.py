@@ -14,8 +14,7 @@ class Sequential(Graph):
         begin = perf_counter()
         try:
             value = in_this_process(task)
+            self.account(task.kernel, begin)
+            task.end(value)
         except Exception as error:
             task.fail(error)
-            return
-        self.account(task.kernel, begin)
-        task.end(value)
