@@ -81,9 +81,9 @@ def test_the_servers_gradient_is_that_at_what_it_received() -> None:
     received: dict[str, torch.Tensor] = {}
     unseal = world.messages.coding.unseal
 
-    def watched(sender: str, receiver: str, kind: str, payload: Any, *lost: Any) -> Any:
-        unsealed = unseal(sender, receiver, kind, payload, *lost)
-        received[kind] = unsealed.tensors[0]
+    def watched(*args: Any) -> Any:
+        unsealed = unseal(*args)
+        received.update({kind: tensors[0] for kind, (tensors, _) in unsealed.items()})
         return unsealed
 
     world.messages.coding.unseal = watched  # type: ignore[method-assign]

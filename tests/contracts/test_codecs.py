@@ -335,3 +335,12 @@ def test_cost_is_proportional_to_the_elements_unless_a_transform_or_product_cost
             assert flops([(20, 200)], [torch.float32]) > 2 * flops([(10, 100)], [torch.float32]) > 0.0
         elif len(contract.codec.codecs) <= 1 and contract.codec.lossless is None:
             assert flops([(10, 100)], [torch.float32]) == 1000 * flops([(1,)], [torch.float32]) >= 0.0
+
+
+@every_codec
+def test_a_chain_says_whether_gradients_pass_straight_through_at_both_ends(contract: Contract) -> None:
+    random = torch.Generator().manual_seed(0)
+    for shape in (16, 64), (8, 4, 6, 6), (5,):
+        sent = contract.codec.send((torch.randn(shape, generator=random),), 1)
+        received = contract.codec.receive(sent.payload)
+        assert contract.codec.straight == (not sent.way_back and not received.way_back)

@@ -26,6 +26,7 @@ from tests.worlds import (
     UPLOAD,
     ListLog,
     assert_tiled,
+    dataset,
     one_round,
     run,
     tiles,
@@ -41,7 +42,7 @@ from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.node import Node
 from wirelessfsl.engine.participation import Participation
 from wirelessfsl.engine.transport import Transport
-from wirelessfsl.engine.world import World
+from wirelessfsl.engine.world import SimulationError, World
 from wirelessfsl.learning.executors.contract import Failed
 from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.network.layout import Fixed
@@ -49,6 +50,7 @@ from wirelessfsl.radio.fading import NoFading
 from wirelessfsl.radio.link import Channel
 from wirelessfsl.records import DROP, SERVER
 from wirelessfsl.scenario import Codecs, Devices
+from wirelessfsl.simulation import play
 
 NEAR = {"abs": 1e-9, "rel": 0}
 MODEL_HZ = CLIENT_MODEL * 8.0
@@ -401,3 +403,11 @@ def test_a_value_that_a_codec_cannot_carry_says_where_and_when() -> None:
 
     with pytest.raises(Failed, match=r"encoding activations at client-0.*simulated time 0 s"):
         one_round(world, {client: session()})
+
+
+def test_a_run_that_fails_says_in_which_scheme_where_and_when() -> None:
+    scenario = tiny(1, codecs=Codecs(activations=(Quantize(bits=3),)))
+    data = dataset(scenario)
+    told = r"^splitfed_v1: encoding activations.* at client-0, .*, step 0, round 1, simulated time 1\.03\d+ s: quantize"
+    with pytest.raises(SimulationError, match=told):
+        play(scenario, ListLog(), dataset=replace(data, inputs=data.inputs * torch.nan))
