@@ -72,13 +72,19 @@ def time_cuts(
         return [
             Timed(cut, side, what, kernel.flops(*args), *_quartiles(kernel, args, repeats, clock))
             for cut in ("", *cuts)
-            for side, what, kernel, args in _passes(model, cut, batch_size)
+            for side, what, kernel, args in passes(model, cut, batch_size)
         ]
 
 
-def _passes(model: ModelSpec, cut: str, batch_size: int) -> Iterator[tuple[str, str, Kernel, tuple[Any, ...]]]:
+def passes(
+    model: ModelSpec, cut: str, batch_size: int, compiled: bool = False
+) -> Iterator[tuple[str, str, Kernel, tuple[Any, ...]]]:
+    """Side, name, kernel and arguments of each pass of a model; of the whole model if the cut is empty.
+
+    compiled: whether they are (:mod:`wirelessfsl.learning.compiling`).
+    """
     random, rule = torch.Generator().manual_seed(0), SGD()
-    stages = split(model, (cut,) if cut else ())
+    stages = split(model, (cut,) if cut else (), compiled)
     parts = [part.begin(rule, 0) for part in initial_parts(stages, 0)]
     if model.tokens:
         x = torch.randint(model.classes, (batch_size, *model.shape), generator=random)
