@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,13 +14,16 @@ from tests.worlds import BATCH, ListLog, dataset, tell, tiny, world_of
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedem import FedEM
+from wirelessfsl.algorithms.fedlite import FedLite
 from wirelessfsl.algorithms.fedsl import FedSL
+from wirelessfsl.algorithms.mtsl import MTSL
 from wirelessfsl.algorithms.parallel_sl import ParallelSL
 from wirelessfsl.algorithms.pfsl import PFSL
 from wirelessfsl.algorithms.split_learning import SplitLearning
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
 from wirelessfsl.algorithms.splitfed_v3 import SplitFedV3
 from wirelessfsl.build import build
+from wirelessfsl.learning.executors.graph import Task
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.learning.pruning import OneShot, WeightPruning
@@ -34,6 +38,8 @@ SCHEMES: dict[str, tuple[Any, Model]] = {
     "fedem": (FedEM(learners=2, **BUDGET), WHOLE),
     "splitfed_v1": (SplitFedV1(**BUDGET), CNN),
     "splitfed_v3": (SplitFedV3(**BUDGET), SPLIT),
+    "mtsl": (MTSL(**BUDGET), SPLIT),
+    "fedlite": (FedLite(rounds=3, batch_size=BATCH), SPLIT),
     "parallel_sl": (ParallelSL(**BUDGET), SPLIT),
     "cpsl": (CPSL(cluster_size=4, **BUDGET), SPLIT),
     "split_learning": (SplitLearning(**BUDGET), SPLIT),
@@ -58,12 +64,32 @@ def of_parts(parts: tuple[Part, ...]) -> int:
 def test_at_the_end_of_a_round_nobody_has_a_model_of_which_an_average_takes_the_place(name: str) -> None:
     algorithm, model = SCHEMES[name]
     world, _ = world_of(tiny(CLIENTS, medium=AIR, model=model, algorithm=algorithm))
-    own = CLIENTS * of_parts(world.initial[:1]) if name == "splitfed_v3" else 0
+    own = CLIENTS * of_parts(world.initial[:1]) if name in ("mtsl", "splitfed_v3") else 0
     before, held = held_bytes(), list[int]()
     world.on_round = lambda *_: held.append(held_bytes() - before)
     tell(world, algorithm.train(world, algorithm.begin(world)))
     assert len(held) == algorithm.rounds
     assert max(held) <= own + 3 * of_parts(world.initial)
+
+
+@pytest.mark.parametrize("name", ["fedavg", "fedem", "splitfed_v1", "pfsl"])
+def test_an_average_takes_each_clients_weights_before_the_next_are_computed(name: str) -> None:
+    algorithm, model = SCHEMES[name]
+    scenario, held = tiny(CLIENTS, medium=AIR, model=model, algorithm=replace(algorithm, rounds=1)), list[int]()
+
+    class Weighing(Sequential):
+        taken = 0
+
+        def run(self, task: Task) -> None:
+            super().run(task)
+            self.taken += task.kernel.name == "average"
+            if self.taken == CLIENTS and not held:
+                held.append(held_bytes())
+
+    world = build(scenario, dataset(scenario), Weighing(), ListLog())
+    before = held_bytes()
+    tell(world, scenario.algorithm.train(world, scenario.algorithm.begin(world)))
+    assert held[0] - before <= 6 * of_parts(world.initial)
 
 
 def test_samples_are_there_once_for_all_clients() -> None:

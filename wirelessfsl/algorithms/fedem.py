@@ -83,13 +83,14 @@ class FedEM:
 
     def train(self, world: World, state: Mixtures) -> Steps:
         for t in world.rounds(self.rounds, state):
-            losses = yield from self.round(world, state, self.optimizer.at(t, self.rounds))
+            shares, losses = yield from self.round(world, state, self.optimizer.at(t, self.rounds))
+            state.shares |= {k: tuple(mean.tolist()) for k, mean in shares.items()}
             common = tuple((part,) for part in state.learners)
             models = {k: Mixture(shares, common) for k, shares in state.shares.items()}
             world.close_round(models, losses)
 
     def round(self, world: World, state: Mixtures, rule: Optimizer) -> Steps:
-        """One round: the losses of the clients that finished."""
+        """One round: shares and losses of the clients that finished."""
         clients = yield from world.participants()
         weights = _weights(state.learners)
         sessions = {k: self.session(world, k, rule, weights, state.parts[k], state.shares[k]) for k in clients}
@@ -100,8 +101,7 @@ class FedEM:
             mean = yield from world.server.compute(average, uploads, counts)
             state.learners = _loaded(state.learners, mean)
             state.parts |= {k: tuple(part.bare() for part in own) for k, (own, _, _, _) in done.items()}
-            state.shares |= {k: own for k, (_, own, _, _) in done.items()}
-        return {k: losses for k, (_, _, _, losses) in done.items()}
+        return {k: shares for k, (_, shares, _, _) in done.items()}, {k: own for k, (_, _, _, own) in done.items()}
 
     def session(
         self, world: World, client: Node, rule: Optimizer, weights: Weights, parts: Learners, shares: tuple[float, ...]
@@ -117,7 +117,7 @@ class FedEM:
             means.append((mean,))
         (mean,) = yield from client.compute(average, means, [1] * len(means))
         upload = yield from world.transfer(client, world.server, model_upload=_weights(parts))
-        return parts, tuple(mean.tolist()), upload, losses
+        return parts, mean, upload, losses
 
 
 def _weights(learners: Learners) -> Weights:

@@ -66,33 +66,36 @@ class FedLite:
         return State(tuple(part.begin(self.optimizer, keeper) for part in world.initial))
 
     def train(self, world: World, state: State) -> Steps:
-        server = world.server
         for t in world.rounds(self.rounds, state):
-            client_part, server_part = state.model
-            rule = self.optimizer.at(t, self.rounds)
-            clients = yield from world.participants()
-            sending = {k: self.there(world, k, client_part) for k in clients}
-            begun = yield from world.together(sending, step=0, more=True)
-            sent = {k: each for k, each in begun.items() if each}
-            losses: dict[Node, list[Tensor]] = {}
-            if sent:
-                smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
-                with world.about(0):
-                    server_part, gradients, loss = yield from server.compute(
-                        serve_all, world.stages[1], rule, server_part, smashed, labels
-                    )
-                returning = {
-                    k: self.back(world, k, part, tape, x, gradient)
-                    for (k, (part, tape, _, _, x)), gradient in zip(sent.items(), gradients, strict=True)
-                }
-                updates = yield from world.together(returning, step=0, again=True)
-                losses = {k: [each] for k, each in zip(sent, loss, strict=True) if k in updates}
-                if updates:
-                    shares = world.shares(updates, self.weighting)
-                    mean = yield from server.compute(average, [*updates.values()], shares)
-                    client_part = yield from server.compute(step, rule, client_part, mean)
-            state.model = client_part, server_part
+            losses = yield from self.round(world, state, self.optimizer.at(t, self.rounds))
             world.close_round(state.model, losses)
+
+    def round(self, world: World, state: State, rule: Optimizer) -> Steps:
+        """One iteration: the losses of the clients that finished."""
+        server, (client_part, server_part) = world.server, state.model
+        clients = yield from world.participants()
+        sending = {k: self.there(world, k, client_part) for k in clients}
+        begun = yield from world.together(sending, step=0, more=True)
+        sent = {k: each for k, each in begun.items() if each}
+        losses: dict[Node, list[Tensor]] = {}
+        if sent:
+            smashed, labels = ([each[i] for each in sent.values()] for i in (2, 3))
+            with world.about(0):
+                server_part, gradients, loss = yield from server.compute(
+                    serve_all, world.stages[1], rule, server_part, smashed, labels
+                )
+            returning = {
+                k: self.back(world, k, part, tape, x, gradient)
+                for (k, (part, tape, _, _, x)), gradient in zip(sent.items(), gradients, strict=True)
+            }
+            updates = yield from world.together(returning, step=0, again=True)
+            losses = {k: [each] for k, each in zip(sent, loss, strict=True) if k in updates}
+            if updates:
+                shares = world.shares(updates, self.weighting)
+                mean = yield from server.compute(average, [*updates.values()], shares)
+                client_part = yield from server.compute(step, rule, client_part, mean)
+        state.model = client_part, server_part
+        return losses
 
     def there(self, world: World, client: Node, part: Part) -> Steps:
         """Download of the client part, forward pass and upload: part, tape, smashed data, labels and inputs."""

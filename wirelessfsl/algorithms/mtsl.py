@@ -87,10 +87,16 @@ class MTSL:
             rules = {k: replace(base, lr=base.lr * factors[k]) for k in world.clients}
             late = self.newcomers > 0 and t >= self.newcomers_round
             clients = yield from world.participants(newcomers if late else first)
-            own = {k: state.parts[k] for k in clients}
             serve = partial(self.serve, self.top_optimizer.at(t, self.rounds), late)
             trained, server_part, losses = yield from in_step(
-                world, own, rules, server_part, serve, self.local_steps, self.batch_size, amid=False
+                world,
+                {k: state.parts[k] for k in clients},
+                rules,
+                server_part,
+                serve,
+                self.local_steps,
+                self.batch_size,
+                amid=False,
             )
             state.model = (server_part,)
             state.parts |= trained
