@@ -31,10 +31,10 @@ def cores() -> int:
 def threads_of(kernel: Kernel, args: tuple[Any, ...], most: int) -> int:
     """Threads that a kernel runs on: ``most`` if it is large and everybody waits for it, else 1.
 
-    Four threads against one, on four idle cores of an AMD EPYC of 2023 (LeNet, ResNet-8 and ResNet-18, batches of 8 to
-    512 samples, forward, backward and server's pass): below 10 MFLOP 0.7 to 1.2 times as quick, at 30 MFLOP 1.2 to 2.3,
-    from 100 MFLOP (3 ms on one thread) on 1.7 to 3.2. Where other processes hold a core, every operation waits for it:
-    the same passes then took up to 300 times as long on four threads.
+    Four threads against one on a shared machine of four cores (AMD EPYC; LeNet, ResNet-8, ResNet-18; forward, backward
+    and server's pass), of the times those in which no other process seemed to hold a core: at 10 MFLOP and below 0.7 to
+    1.2 times as quick, at 30 MFLOP 1.2 to 2.9, from 100 MFLOP (3 ms on one thread) on mostly 1.7 to 4. Where a core was
+    held, every operation waited for it, and the same passes took up to 300 times as long on four threads as on one.
 
     kernel: what runs; whether everybody waits for it is its ``alone``.
     args: of this call.
