@@ -64,7 +64,7 @@ def test_the_loop_of_splitfeds_authors_does_what_our_scheme_does() -> None:
     def watch(world: World, parts: tuple[Part, ...]) -> None:
         begun.append(parts)
         if not owned:
-            owned.extend((own.inputs, own.labels) for own in world.data.values() if isinstance(own, ClientData))
+            owned.extend(own.batch(0, BATCH) for own in world.data.values() if isinstance(own, ClientData))
 
     x, y = samples(clients)
     scenario = Scenario(
