@@ -149,32 +149,35 @@ def test_one_after_another_through_the_server_they_stay_in_order() -> None:
 
 
 @pytest.mark.parametrize("asked", ["settle", "read"])
-def test_an_average_takes_each_clients_weights_as_they_come(asked: str) -> None:
-    # A client's weights are made in three steps of one chain; the average is all that is kept of them.
+@pytest.mark.parametrize(("parts", "chain"), [(1, ""), (2, ""), (1, "server")])
+def test_averages_take_each_clients_weights_as_they_come(parts: int, chain: str, asked: str) -> None:
+    # A client's parts are made in three steps of one chain; of each part the average is all that is kept.
     clients, most = 40, 0
     made: list[ref[Tensor]] = []
 
-    def step(*weights: Any) -> tuple[Tensor, ...]:
+    def step(*before: Tensor) -> tuple[tuple[Tensor], ...]:
         nonlocal most
-        value = weights[0] + 1 if weights else torch.zeros(1000)
-        made.append(ref(value))
+        after = [each + 1 for each in before] or [torch.zeros(1000) for _ in range(parts)]
+        made.extend(map(ref, after))
         most = max(most, sum(each() is not None for each in made))
-        return (value,)
+        return tuple((each,) for each in after)
 
-    kernel = Kernel("step", "client_step", step, lambda *_: 0.0, lambda *_: (blank((1000,), torch.float32),))
+    kernel = Kernel("step", "client_step", step, lambda *_: 0.0, lambda *_: ((blank((1000,), torch.float32),),) * parts)
     executor = Sequential()
     uploads = []
     for client in range(clients):
-        weights: tuple[Any, ...] = ()
+        own: tuple[Any, ...] = ()
         for _ in range(3):
-            weights = executor.submit(kernel, *weights, chain=f"client-{client}").result()
-        uploads.append(weights)
-    mean = executor.submit(average, uploads, [1] * clients).result()
-    del uploads, weights
-    executor.settle() if asked == "settle" else mean[0].read()
-    assert len(made) == 3 * clients
-    assert most == 2
-    torch.testing.assert_close(settled(mean[0]), torch.full((1000,), 2.0))
+            own = executor.submit(kernel, *(each for (each,) in own), chain=f"client-{client}").result()
+        uploads.append(own)
+    shares = [1] * clients
+    means = [executor.submit(average, [*part], shares, chain=chain).result() for part in zip(*uploads, strict=True)]
+    del uploads, own
+    executor.settle() if asked == "settle" else means[0][0].read()
+    assert len(made) == parts * 3 * clients
+    assert most == parts * 2
+    for (mean,) in means:
+        torch.testing.assert_close(settled(mean), torch.full((1000,), 2.0))
 
 
 def test_an_average_in_terms_is_the_average() -> None:
