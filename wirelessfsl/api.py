@@ -16,13 +16,15 @@ from shutil import rmtree
 from typing import Any
 
 from wirelessfsl.economy import planned
-from wirelessfsl.executing import Wish, at_work
+from wirelessfsl.executing import Wish, at_work, workers_of
 from wirelessfsl.files import write
+from wirelessfsl.footprint import footprint
 from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.provenance import provenance, versions
+from wirelessfsl.ram import available_bytes
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 from wirelessfsl.running import Job, differences
-from wirelessfsl.scenario import Scenario, digest, load_scenario, pinned, resolve, to_yaml
+from wirelessfsl.scenario import Scenario, dataset_of, digest, load_scenario, pinned, resolve, to_yaml
 from wirelessfsl.simulation import Progress, Watch, unwatched
 from wirelessfsl.trackers.following import Following, Tracker
 
@@ -46,7 +48,8 @@ def simulate(
     executor: where kernels run on the host, by name or in person (it is left open then); one after another in this
         thread by default.
     report: called after every round.
-    notice: told in lines what is done before the run begins: where pretrained weights come from.
+    notice: told in lines what is done before the run begins: the memory that it will take, where pretrained weights
+        come from.
     watch: looks at the model before the first round and with every evaluation, outside of simulated time. What it has
         seen is in no checkpoint, so that such a run cannot be resumed.
     timing_only: whether tensors have shapes and no values: nothing is learnt, and times, bytes and energies are those
@@ -56,10 +59,10 @@ def simulate(
         of the host's time allows.
     profile: whether profile.json in the run folder says where the host's time went.
 
-    Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made, or if a
-    tracker cannot begin, SimulationError if the run fails, NoSpace if the disk is full, RuntimeError if its folder is
-    taken away meanwhile. A run that fails or is interrupted leaves a folder that can be read, and its manifest says so;
-    :func:`resume` goes on with it.
+    Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made, if a
+    tracker cannot begin, or if the host has not the memory that it takes, SimulationError if the run fails, NoSpace if
+    the disk is full, RuntimeError if its folder is taken away meanwhile. A run that fails or is interrupted leaves a
+    folder that can be read, and its manifest says so; :func:`resume` goes on with it.
     """
     if not isinstance(scenario, Scenario):
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
@@ -69,11 +72,12 @@ def simulate(
     if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
         raise ValueError(f"{folder}: already there and not empty; give another folder with --out")
     following = Following(trackers, folder, resolved)
+    memory = _memory(scenario, executor, timing_only, notice)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
-    manifest: dict[str, Any] = {"status": "running", "scenario": resolved, **provenance()}
+    manifest: dict[str, Any] = {"status": "running", "scenario": resolved, "memory": memory, **provenance()}
     if timing_only:
         manifest["timing_only"] = True
     if watch is not unwatched:
@@ -125,10 +129,23 @@ def resume(
         )
     scenario = _scenario_of(run, allow_code)
     following = Following(trackers, folder, run.scenario)
+    manifest["memory"] = _memory(scenario, executor, run.timing_only, notice)
     with at_work(executor, scenario, run.timing_only) as (at, why):
         job = Job(folder, scenario, manifest, at, why, report, notice, unwatched, following, checkpoint_rounds)
         with job.under_way():
             return job.go_on()
+
+
+def _memory(
+    scenario: Scenario, executor: Executor | Wish, timing_only: bool, notice: Callable[[str], None]
+) -> dict[str, int | None]:
+    """What a run will take of the host's memory, which is told, and what that can give. Raises ValueError if less."""
+    workers = workers_of(executor, scenario, timing_only)
+    needs, available = footprint(scenario, dataset_of(scenario), timing_only, workers), available_bytes()
+    needs.check(available, scenario.name)
+    notice(needs.told(available))
+    parts = {f"{part}_bytes": round(size) for part, size in needs._asdict().items()}
+    return {"peak_bytes": round(needs.total), **parts, "available_bytes": available}
 
 
 def _scenario_of(run: Run, allow_code: bool) -> Scenario:

@@ -57,6 +57,14 @@ def _made(wish: Wish, scenario: Scenario) -> tuple[Executor, str]:
     return Sequential(), why
 
 
+def workers_of(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> int:
+    """Worker processes that the executor of a run will have, unless it was given."""
+    if timing_only or not isinstance(wish, Wish):
+        return 0
+    name = chosen(scenario, wish.workers)[0] if wish.name == "auto" else wish.name
+    return wish.workers or cores() if name == "processes" else 0
+
+
 def chosen(scenario: Scenario, workers: int | None = None) -> tuple[str, str]:
     """The executor that suits a scenario on this host, and why.
 

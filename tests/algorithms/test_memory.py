@@ -31,7 +31,7 @@ from wirelessfsl.learning.stage import Part
 from wirelessfsl.scenario import Model
 
 CLIENTS = 12
-BUDGET: dict[str, Any] = {"rounds": 3, "local_steps": 2, "batch_size": BATCH}
+BUDGET: dict[str, Any] = {"rounds": 2, "local_steps": 2, "batch_size": BATCH}
 SCHEMES: dict[str, tuple[Any, Model]] = {
     "fedavg": (FedAvg(**BUDGET), WHOLE),
     "fedavg of updates": (FedAvg(upload="update", **BUDGET), WHOLE),
@@ -39,7 +39,7 @@ SCHEMES: dict[str, tuple[Any, Model]] = {
     "splitfed_v1": (SplitFedV1(**BUDGET), CNN),
     "splitfed_v3": (SplitFedV3(**BUDGET), SPLIT),
     "mtsl": (MTSL(**BUDGET), SPLIT),
-    "fedlite": (FedLite(rounds=3, batch_size=BATCH), SPLIT),
+    "fedlite": (FedLite(rounds=2, batch_size=BATCH), SPLIT),
     "parallel_sl": (ParallelSL(**BUDGET), SPLIT),
     "cpsl": (CPSL(cluster_size=4, **BUDGET), SPLIT),
     "split_learning": (SplitLearning(**BUDGET), SPLIT),

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wirelessfsl.commands.parsing import Commands, load, scenario_options
+
+if TYPE_CHECKING:
+    from wirelessfsl.scenario import Scenario
 
 
 def add(commands: Commands) -> None:
@@ -21,9 +25,23 @@ def _check(args: argparse.Namespace) -> int:
     status = 0
     for path in args.scenarios:
         try:
-            load(path, args)
+            _fits(path, load(path, args))
             print(f"{path}: ok")
         except ScenarioError as error:
             print(error, file=sys.stderr)
             status = 2
     return status
+
+
+def _fits(path: Path, scenario: Scenario) -> None:
+    """Raises ScenarioError if this host has not the memory that a run takes; where cuts are open nobody can tell."""
+    from wirelessfsl.footprint import footprint
+    from wirelessfsl.ram import available_bytes
+    from wirelessfsl.scenario import ScenarioError, dataset_of
+
+    if scenario.model.cuts == "auto":
+        return
+    try:
+        footprint(scenario, dataset_of(scenario)).check(available_bytes(), str(path))
+    except ValueError as error:
+        raise ScenarioError([str(error)]) from error

@@ -277,7 +277,7 @@ def uses_of_weights(stage: Stage) -> tuple[int, ...]:
 
     hooks = [layer.register_forward_hook(count) for layer in module.modules()]
     with _lasting(), torch.no_grad():
-        module(_input(stage, 2))
+        module(blank_input(stage, 2))
     for hook in hooks:
         hook.remove()
     return tuple(uses)
@@ -286,7 +286,7 @@ def uses_of_weights(stage: Stage) -> tuple[int, ...]:
 @cache
 def filter_groups_of(stage: Stage) -> tuple[Group, ...]:
     """Groups of filters of a whole stage."""
-    return filter_groups(_pieces(stage.model, stage.cuts, True)[stage.index], tuple(_input(stage, 1).shape[1:]))
+    return filter_groups(_pieces(stage.model, stage.cuts, True)[stage.index], tuple(blank_input(stage, 1).shape[1:]))
 
 
 @cache
@@ -297,18 +297,18 @@ def shrunk(stage: Stage, training: bool = True) -> Shrunk:
     keep = tuple(tuple(next(flags) == "1" for _ in range(count)) for count in counts)
     with _lasting():
         whole = _pieces(stage.model, stage.cuts, training)[stage.index]
-        return shrink(whole, tuple(_input(stage, 1).shape[1:]), keep)
+        return shrink(whole, tuple(blank_input(stage, 1).shape[1:]), keep)
 
 
 @cache
 def _output(stage: Stage, batch: int = 2) -> Tensor:
     """Output for a batch, on the meta device."""
     with _lasting(), torch.no_grad():
-        out: Tensor = stage.module()(_input(stage, batch))
+        out: Tensor = stage.module()(blank_input(stage, batch))
     return out
 
 
-def _input(stage: Stage, batch: int) -> Tensor:
+def blank_input(stage: Stage, batch: int) -> Tensor:
     if stage.takes_data:
         dtype = torch.int64 if stage.model.tokens else torch.float32
         return torch.empty(batch, *stage.model.shape, dtype=dtype, device="meta")
@@ -321,7 +321,7 @@ def _random_operations(stage: Stage, training: bool = True) -> int:
     from torch.fx.experimental.proxy_tensor import make_fx
 
     with _lasting():
-        graph = make_fx(stage.module(training))(_input(stage, 2)).graph
+        graph = make_fx(stage.module(training))(blank_input(stage, 2)).graph
     return stage.first_draw() + len(random_operations(graph))
 
 
@@ -330,7 +330,7 @@ def _flops(stage: Stage, batch: int) -> Flops:
     from torch.utils.flop_counter import FlopCounterMode
 
     module = stage.module()
-    x = _input(stage, batch).detach().requires_grad_(not stage.begins)
+    x = blank_input(stage, batch).detach().requires_grad_(not stage.begins)
     costs = {torch.ops.aten.convolution_backward: _convolution_backward}
     with (
         torch.inference_mode(False),
