@@ -168,7 +168,8 @@ def _pace(s: Scenario) -> str:
 
 def _together(s: Scenario, taking: int) -> int:
     """Clients whose parts and tapes are there at a time."""
-    at_once = _pace(s) == "in_step" or getattr(s.algorithm, "restless", "") or getattr(s.algorithm, "prunes", False)
+    restless, prunes = bool(getattr(s.algorithm, "restless", "")), bool(getattr(s.algorithm, "prunes", False))
+    at_once = _pace(s) == "in_step" or restless or prunes
     return min(taking, getattr(s.algorithm, "cluster_size", taking)) if at_once else 1
 
 
