@@ -83,7 +83,9 @@ def _free(*_: Any) -> float:
     return 0.0
 
 
-SEAL = Kernel("encode", "encode", _seal, _free, lambda *pieces: ((Hidden(),) * 4,) * len(pieces), trains=False)
+SEAL = Kernel(
+    "encode", "encode", _seal, _free, lambda *pieces: ((Hidden(),) * 4,) * len(pieces), trains=False, host=True
+)
 UNSEAL = Kernel(
     "decode",
     "decode",
@@ -91,8 +93,9 @@ UNSEAL = Kernel(
     _free,
     lambda *pieces: tuple((tuple(map(blank, *given)), Hidden(), Hidden()) for *_, given in pieces),
     trains=False,
+    host=True,
 )
-LEAD_BACK = Kernel("decode", "decode", _lead_back, _free, lambda tensors, *_: tensors, trains=False)
+LEAD_BACK = Kernel("decode", "decode", _lead_back, _free, lambda tensors, *_: tensors, trains=False, host=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ int64. Where they come from is in :mod:`wirelessfsl.learning.datasets` and :mod:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -87,20 +88,50 @@ class ClientData:
         """Key of the random numbers that training on these samples needs (dropout)."""
         return key(self.seed, "dropout", self.name)
 
+    @property
+    def source(self) -> tuple[int, int]:
+        """Which tensors its samples are of."""
+        return id(self._inputs), id(self._labels)
+
     def __len__(self) -> int:
         return len(self._own)
 
     def batch(self, step: int, batch_size: int) -> tuple[Tensor, Tensor]:
         """Inputs and labels of the ``step``-th batch (from 0)."""
+        return self.at(self.chosen(step, batch_size))
+
+    def at(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of the samples with these numbers."""
+        chosen = chosen.to(self._inputs.device)
+        return self._inputs.index_select(0, chosen), self._labels.index_select(0, chosen)
+
+    def on(self, there: Callable[[Tensor], Tensor]) -> ClientData:
+        """The same client with its samples elsewhere. there: where a tensor is on that device."""
+        return ClientData(there(self._inputs), there(self._labels), self.name, self.seed, self._own)
+
+    def chosen(self, step: int, batch_size: int) -> Tensor:
+        """Numbers of the samples of the ``step``-th batch (from 0)."""
         n = len(self)
         first, last = step * batch_size, (step + 1) * batch_size
         epochs = range(first // n, (last - 1) // n + 1)
         order = self._order(epochs[0]) if len(epochs) == 1 else torch.cat([self._order(e) for e in epochs])
-        chosen = order[first - epochs[0] * n : last - epochs[0] * n]
-        return self._inputs.index_select(0, chosen), self._labels.index_select(0, chosen)
+        return order[first - epochs[0] * n : last - epochs[0] * n]
 
     def _shuffled(self, epoch: int) -> Tensor:
         return torch.from_numpy(self._own[stream(self.seed, "batches", self.name, epoch).permutation(len(self))])
+
+
+class Clients:
+    """Several clients in place of one: their batches, stacked. Their samples are of the same tensors."""
+
+    def __init__(self, clients: Sequence[ClientData]) -> None:
+        self._clients = clients
+
+    def batch(self, step: int, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of the ``step``-th batch (from 0) of each."""
+        numbers = torch.cat([each.chosen(step, batch_size) for each in self._clients])
+        x, y = self._clients[0].at(numbers)
+        return x.view(len(self._clients), batch_size, *x.shape[1:]), y.view(len(self._clients), batch_size)
 
 
 class BlankData:

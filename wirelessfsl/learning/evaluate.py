@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
-from wirelessfsl.learning.stage import Part, Stage
+from wirelessfsl.learning.stage import Many, Part, Stage, over_lanes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,43 +67,56 @@ def evaluate(
     inputs: Tensor,
     labels: Tensor,
     chunk: int = _CHUNK,
-    cut: Callable[[int, Tensor], Tensor] = lambda stage, smashed: smashed,
+    cut: Callable[[int, Tensor], Tensor] | None = None,
+    device: str = "cpu",
 ) -> Evaluation:
     """Run the whole model, stage after stage, in evaluation mode over the test set.
 
     model: parts of the stages, or a mixture of several models.
-    chunk: samples at a time. cut: what becomes of smashed data before stage 1, 2, ...
+    chunk: samples at a time. cut: what becomes of smashed data before stage 1, 2, ..., in the host's memory. device:
+        where it is computed; all else is in the host's memory.
     """
-    loss, correct = [], []
+    loss, correct, there = [], [], _on(model, device)
     with torch.inference_mode():
         for x, y in zip(torch.split(inputs, chunk), torch.split(labels, chunk), strict=True):
-            logits = _logits(stages, model, x, cut)
+            logits = _logits(stages, there, x.to(device), cut).cpu()
             loss.append(torch.nn.functional.cross_entropy(logits, y, reduction="none").double())
             correct.append(logits.argmax(1) == y)
     return Evaluation(torch.cat(loss).numpy(), torch.cat(correct).numpy())
 
 
 def _logits(
-    stages: Sequence[Stage], model: Sequence[Part] | Mixture, x: Tensor, cut: Callable[[int, Tensor], Tensor]
+    stages: Sequence[Stage], model: Sequence[Part] | Mixture, x: Tensor, cut: Callable[[int, Tensor], Tensor] | None
 ) -> Tensor:
     """What the model says of x; of a mixture logarithms of probabilities."""
     if isinstance(model, Mixture):
         each = [torch.log_softmax(_logits(stages, parts, x, cut), 1) for parts in model.models]
-        return torch.logsumexp(torch.stack(each, 2) + torch.tensor(model.shares).log(), 2)
+        return torch.logsumexp(torch.stack(each, 2) + torch.tensor(model.shares).to(x.device).log(), 2)
     for index, (stage, part) in enumerate(zip(stages, model, strict=True)):
-        x = apply(stage, part, cut(index, x) if index else x)
+        x = apply(stage, part, cut(index, x.cpu()).to(x.device) if cut and index else x)
     return x
 
 
-def activations(stage: Stage, part: Part, x: Tensor) -> Tensor:
+def _on(model: Sequence[Part] | Mixture, device: str) -> Sequence[Part] | Mixture:
+    """A model on a device."""
+    if isinstance(model, Mixture):
+        return replace(model, models=tuple(tuple(_on(parts, device)) for parts in model.models))  # type: ignore[arg-type]
+    return [part.load(tuple(tensor.to(device) for tensor in part.weights)) for part in model]
+
+
+def activations(stage: Stage | Many, part: Part, x: Tensor) -> Tensor:
     """Output of a stage in evaluation mode, without a gradient."""
     with torch.no_grad():
         return apply(stage, part, x)
 
 
-def apply(stage: Stage, part: Part, x: Tensor) -> Tensor:
+def apply(stage: Stage | Many, part: Part, x: Tensor) -> Tensor:
     """Output of a stage in evaluation mode (running statistics, no updates)."""
-    module = stage.module(training=False)
+    module = (stage.stage if isinstance(stage, Many) else stage).module(training=False)
     names = [name for name, _ in (*module.named_parameters(), *module.named_buffers())]
-    out: Tensor = torch.func.functional_call(module, dict(zip(names, part.weights, strict=True)), (x,))
+
+    def run(*tensors: Tensor) -> Any:
+        return torch.func.functional_call(module, dict(zip(names, tensors[:-1], strict=True)), (tensors[-1],))
+
+    out: Tensor = over_lanes(run, *part.weights, x) if isinstance(stage, Many) else run(*part.weights, x)
     return out

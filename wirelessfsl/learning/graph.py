@@ -94,12 +94,15 @@ def _with_own_values(joined: fx.GraphModule, call: fx.Node) -> fx.GraphModule:
 def random_operations(graph: fx.Graph) -> list[fx.Node]:
     """The nodes of a traced pass that draw random numbers.
 
-    Raises ValueError if one of them cannot be given a generator.
+    Each fills a blank tensor. Raises ValueError if one of them does not, or cannot be given a generator.
     """
     found = [node for node in graph.nodes if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())]
     for node in found:
         if not any(argument.name == "generator" for argument in node.target._schema.arguments):
             raise ValueError(f"{node.target} draws random numbers that no seed can name; use torch.nn.Dropout")
+        blank, *others = node.all_input_nodes or [node]
+        if others or not node.target._schema.is_mutable or set(blank.users) != {node}:
+            raise ValueError(f"{node.target} draws random numbers that depend on values; use torch.nn.Dropout")
     return found
 
 

@@ -23,6 +23,12 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def check_device(name: str) -> None:
+    """Raises ValueError if this machine lacks a device of torch's."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("host.device: got cuda, and torch finds no GPU here; set host.device=cpu, or run where one is")
+
+
 def keep_freed_memory() -> None:
     """Let the C library of this process keep what is freed, up to 2 GiB, instead of handing it back to the system.
 

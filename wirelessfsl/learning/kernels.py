@@ -26,7 +26,7 @@ from wirelessfsl.streams import subkey
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from wirelessfsl.learning.data import BlankData, ClientData
+    from wirelessfsl.learning.data import BlankData, ClientData, Clients
 
 
 _ROUNDING = 2**32
@@ -46,6 +46,11 @@ class Kernel:
         the one before returned, the first None. What they make is what ``run`` does.
     alone: whether everybody waits for it, so that it may have all of the host (:mod:`wirelessfsl.learning.threads`).
     trains: whether it is part of training, and not of what goes on around it (batches, codecs).
+    stacks: whether ``run`` takes the arguments of many equal calls at once and returns what they do: tensors stacked
+        along a first axis, for a stage :class:`Many` of it, for a client's data :class:`Clients`, for keys an array of
+        them, and in place of tensors without dimensions, which count steps, one for all. It does so if all that it does
+        with tensors beside a traced pass is element by element.
+    host: whether it deals in bytes and NumPy's arrays, and so is for tensors in the host's memory.
     """
 
     name: str
@@ -57,6 +62,8 @@ class Kernel:
     steps: Callable[..., list[tuple[Kernel, tuple[Any, ...]]]] | None = None
     alone: bool = False
     trains: bool = True
+    stacks: bool = False
+    host: bool = False
 
     def __call__(self, *args: Any) -> Any:
         return self.run(*args)
@@ -125,8 +132,9 @@ def _after(stage: Stage, x: Tensor) -> Tensor:
     flops=lambda data, step, size: 0.0,
     outline=lambda data, step, size: (blank((size, *data.sample), data.dtype), blank((size,), torch.int64)),
     trains=False,
+    stacks=True,
 )
-def batch(data: ClientData | BlankData, step: int, size: int) -> tuple[Tensor, Tensor]:
+def batch(data: ClientData | Clients | BlankData, step: int, size: int) -> tuple[Tensor, Tensor]:
     """Inputs and labels of a client's batch."""
     return data.batch(step, size)
 
@@ -135,6 +143,7 @@ def batch(data: ClientData | BlankData, step: int, size: int) -> tuple[Tensor, T
     "client_forward",
     flops=lambda stage, part, x: part.work * stage.flops(len(x)).forward,
     outline=lambda stage, part, x: (_next(part), _after(stage, x), Hidden()),
+    stacks=True,
 )
 def forward(stage: Stage, part: Part, x: Tensor) -> tuple[Part, Tensor, tuple[Tensor, ...]]:
     """Client's forward pass in training mode: part (with new buffers), smashed data, and the tape for ``backward``."""
@@ -154,6 +163,7 @@ def _backward_flops(
     "client_backward",
     flops=_backward_flops,
     outline=lambda stage, optimizer, part, tape, x, gradient, bits=None: part,
+    stacks=True,
 )
 def backward(
     stage: Stage,
@@ -179,6 +189,7 @@ def backward(
     "server_step",
     flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()),
     outline=lambda stage, optimizer, part, x, y: (_next(part), x, _loss()),
+    stacks=True,
 )
 def serve(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor, Tensor]:
     """Server's forward, loss, backward and optimiser step: part, gradient of the smashed data, mean loss."""
@@ -219,9 +230,11 @@ def serve_all(
     sizes, y, count = [len(x) for x in xs], torch.cat(tuple(ys)), len(xs)
     # Samples of a client count 1 / size in its mean loss; in the mean over all samples 1 / total.
     of_client = [1.0 / count if loss == "mean" else 1.0 for _ in sizes]
-    weight = torch.cat([torch.full((size,), own / size) for size, own in zip(sizes, of_client, strict=True)])
+    weight = torch.cat([torch.full((size,), own / size) for size, own in zip(sizes, of_client, strict=True)]).to(
+        y.device
+    )
     if loss == "pooled":
-        weight = torch.full((len(y),), 1.0 / len(y))
+        weight = torch.full((len(y),), 1.0 / len(y), device=y.device)
     before = part
     losses, part, (gradient, *gradients) = _whole_each(stage, part, torch.cat(tuple(xs)), y, weight)
     back = torch.split(gradient, sizes)
@@ -270,7 +283,7 @@ def serve_aggregated(
     x = _some_as_one(torch.stack(tuple(xs)), count)
     weight = torch.cat([torch.full((count,), 1.0 / size), torch.full((len(x) - count,), 1.0 / (clients * size))])
     _, _, tape = forward.run(stage, part, x)
-    slope = _some_as_one(slope.view(clients, size, -1), count) * weight[:, None]
+    slope = _some_as_one(slope.view(clients, size, -1), count) * weight.to(y.device)[:, None]
     gradient, *gradients = halves(stage, x.shape, x.dtype)[1](part.key, *tape, slope)
     own = (gradient[count:] * clients).view(clients, size - count, *gradient.shape[1:])
     return (
@@ -296,6 +309,7 @@ def joined(*pieces: Tensor) -> Tensor:
     "client_step",
     flops=lambda stage, optimizer, part, x, y: sum(vars(stage.flops(len(x))).values()),
     outline=lambda stage, optimizer, part, x, y: (_next(part), _loss()),
+    stacks=True,
 )
 def train(stage: Stage, optimizer: Optimizer, part: Part, x: Tensor, y: Tensor) -> tuple[Part, Tensor]:
     """One step of training a whole model on one batch: part, mean loss."""
@@ -313,6 +327,7 @@ train_there = replace(train, name="train_there", phase="server_step", alone=True
         sum(vars(stage.flops(len(x))).values()) + (3.0 * sum(p.numel() for p in part.params) if mu else 0.0)
     ),
     outline=lambda stage, optimizer, part, anchor, mu, x, y: (_next(part), _loss()),
+    stacks=True,
 )
 def train_near(
     stage: Stage, optimizer: Optimizer, part: Part, anchor: tuple[Tensor, ...], mu: float, x: Tensor, y: Tensor
@@ -338,7 +353,7 @@ def responsibilities(
     """
     with torch.no_grad():
         losses = [torch.nn.functional.cross_entropy(apply(stage, part, x), y, reduction="none") for part in parts]
-        q = torch.softmax(torch.tensor(shares).log() - torch.stack(losses, 1), 1)
+        q = torch.softmax(torch.tensor(shares).to(x.device).log() - torch.stack(losses, 1), 1)
     return q, q.mean(0)
 
 
@@ -366,6 +381,7 @@ def train_mixture(
     "client_backward",
     flops=lambda stage, part, tape, x, gradient: part.work * stage.flops(len(x)).backward,
     outline=lambda stage, part, tape, x, gradient: part.weights,
+    stacks=True,
 )
 def gradient_of(stage: Stage, part: Part, tape: tuple[Tensor, ...], x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
     """Client's backward pass from the cut gradient: gradients of the parameters, and the new buffers behind them."""
@@ -384,6 +400,7 @@ finish = replace(serve, name="finish", phase="client_step")
     "client_forward",
     flops=lambda stage, part, x: stage.flops(len(x)).forward,
     outline=lambda stage, part, x: _after(stage, x),
+    stacks=True,
 )
 def infer(stage: Stage, part: Part, x: Tensor) -> Tensor:
     """Output of a stage that is not trained, in evaluation mode: the same for the same input, whenever."""
@@ -398,6 +415,7 @@ infer_there = replace(infer, name="infer_there", phase="server_step")
     "aggregation",
     flops=lambda optimizer, part, update: 2.0 * sum(p.numel() for p in part.params),
     outline=lambda optimizer, part, update: part,
+    stacks=True,
 )
 def step(optimizer: Optimizer, part: Part, update: tuple[Tensor, ...]) -> Part:
     """The optimiser's step with what ``gradient_of`` returned, here or as an average."""
@@ -445,6 +463,7 @@ def average(weights: Sequence[Weights], shares: Sequence[float]) -> Weights:
     "aggregation",
     flops=lambda after, before: float(sum(t.numel() for t in after)),
     outline=lambda after, before: after,
+    stacks=True,
 )
 def difference(after: tuple[Tensor, ...], before: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Change of a model, tensor by tensor."""
@@ -455,6 +474,7 @@ def difference(after: tuple[Tensor, ...], before: tuple[Tensor, ...]) -> tuple[T
     "aggregation",
     flops=lambda weights, change: float(sum(t.numel() for t in weights)),
     outline=lambda weights, change: weights,
+    stacks=True,
 )
 def changed(weights: tuple[Tensor, ...], change: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """A model after a change."""
@@ -472,6 +492,7 @@ def _pruned_evenly(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], imp
     flops=lambda plan, sparsity, weights, importance: 2.0 * sum(t.numel() for t in weights),
     outline=_pruned_evenly,
     settles=True,
+    host=True,
 )
 def prune(plan: Plan, sparsity: float, weights: tuple[Tensor, ...], importance: tuple[Tensor, ...]) -> Plan:
     """The plan of a higher sparsity.

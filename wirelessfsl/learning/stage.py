@@ -7,7 +7,7 @@ and the key of its random numbers (dropout). Tensors are values: nobody writes i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, islice
@@ -122,6 +122,20 @@ class Stage:
     def first_draw(self) -> int:
         """Number of random operations in the stages before this one, so that each has a number in the whole model."""
         return 0 if self.takes_data else _random_operations(replace(self, index=self.index - 1))
+
+
+@dataclass(frozen=True)
+class Many:
+    """A stage in place of as many as lie along the first axis of all its tensors."""
+
+    stage: Stage
+
+
+def over_lanes(function: Callable[..., Any], *tensors: Tensor) -> Any:
+    """A function of tensors at once along their first axis; those without dimensions are the same for all."""
+    # What cannot be batched is done one by one, and nobody needs to know.
+    torch._C._functorch._set_vmap_fallback_warning_enabled(False)  # type: ignore[attr-defined]
+    return torch.func.vmap(function, in_dims=tuple(0 if tensor.ndim else None for tensor in tensors))(*tensors)
 
 
 def split(model: ModelSpec, cuts: tuple[str, ...], compiled: bool = False) -> tuple[Stage, ...]:

@@ -5,52 +5,83 @@ cut in two where the gradient of the output comes in: the forward half returns t
 needs (the tape), so nothing is computed twice and no autograd graph lives through simulated time. A traced pass changes
 no module, is thread-safe, and on small models runs faster than the imperative loop (see benchmarks).
 
-Random operations (dropout) draw from generators that come in with the call, one an operation: the number of the
-operation in the whole model and the caller's key name its stream, wherever the model is cut.
+What random operations (dropout) draw comes in with the call: the number of the operation in the whole model and the
+caller's key name its stream, wherever the model is cut.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from numpy.typing import NDArray
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled, compiled, tell
 from wirelessfsl.learning.graph import random_operations
-from wirelessfsl.learning.stage import Stage
+from wirelessfsl.learning.stage import Many, Stage, over_lanes
 from wirelessfsl.streams import subkey
 
 if TYPE_CHECKING:
     from torch import Tensor, fx
 
+Keys: TypeAlias = NDArray[Any]
+"""Keys of many, as objects: any Python integers."""
+
 
 class Pass:
-    """A traced pass: ``run(key, *tensors)``; the key names its random numbers and is of no account if it has none."""
+    """A traced pass: ``run(key, *tensors)``; the key names its random numbers and is of no account if it has none.
+
+    These are drawn on the CPU, so that they are the same wherever the tensors are. For an array of keys it is as many
+    passes at once, with tensors stacked along a first axis.
+    """
 
     def __init__(self, graph: fx.Graph, stage: Stage, first_draw: int = 0) -> None:
-        from torch.fx import GraphModule
-
-        self._draws = tuple(first_draw + i for i in range(_seed(graph)))
-        function = GraphModule({}, graph)
+        self._draws = tuple(enumerate(_drawn_outside(graph), first_draw))
         if stage.compiled and self._draws:
             tell(Compiled(left=1))
-        self._function = compiled(function) if stage.compiled and not self._draws else function.forward
+        self._graph, self._compiled = graph, stage.compiled and not self._draws
+        self._on = cache(self._placed)
 
-    def __call__(self, key: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        generators = [torch.Generator().manual_seed(subkey(key, draw)) for draw in self._draws]
-        results: tuple[Tensor, ...] = self._function(*tensors, *generators)
+    def __call__(self, key: int | Keys, *tensors: Tensor) -> tuple[Tensor, ...]:
+        device = tensors[-1].device
+        results: tuple[Tensor, ...]
+        if isinstance(key, int):
+            run = self._on(device, self._compiled)
+            results = run(*tensors, *(drawn.to(device) for drawn in self._drawn(key)))
+        else:
+            drawn = map(torch.stack, zip(*map(self._drawn, key), strict=True))
+            results = over_lanes(self._on(device, False), *tensors, *(each.to(device) for each in drawn))
         return results
+
+    def _drawn(self, key: int) -> list[Tensor]:
+        return [draw(torch.Generator().manual_seed(subkey(key, number))) for number, draw in self._draws]
+
+    def _placed(self, device: torch.device, quick: bool) -> Callable[..., tuple[Tensor, ...]]:
+        """The pass for tensors on a device, compiled or not."""
+        from torch.fx import GraphModule
+
+        module = GraphModule({}, self._graph)  # with a copy of the graph
+        for node in module.graph.nodes:
+            if "device" in node.kwargs:
+                node.update_kwarg("device", device)
+        module.recompile()
+        return compiled(module) if quick else module.forward
 
 
 @cache
-def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, Pass]:
+def halves(stage: Stage | Many, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, Pass]:
     """Forward and backward half of a stage for inputs x of this shape (batch included) and dtype.
 
     forward(key, *params, *buffers, x) -> (output, *new buffers, *tape)
     backward(key, *tape, gradient of output) -> (gradient of x unless training begins here, *gradients of params)
+
+    For many stages the shape is of as many inputs, stacked.
     """
+    if isinstance(stage, Many):
+        return halves(stage.stage, shape[1:], dtype)
 
     def joint(*tensors: Tensor) -> list[Tensor]:
         *inside, gradient = tensors
@@ -61,17 +92,21 @@ def halves(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, P
         example = _example(stage, shape, dtype)
         output, buffers, _ = _forward(stage, example)
         graph = _trace(joint, [*example, torch.ones_like(output)])
-    forward, backward = _cut(graph, gradients=1, outputs=1 + len(buffers))
-    return Pass(forward, stage, stage.first_draw()), Pass(backward, stage)
+    first, second = _cut(graph, gradients=1, outputs=1 + len(buffers))
+    return Pass(first, stage, stage.first_draw()), Pass(second, stage)
 
 
 @cache
-def whole(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
+def whole(stage: Stage | Many, shape: torch.Size, dtype: torch.dtype) -> Pass:
     """Forward, mean cross-entropy and backward of a stage that ends the model, in one pass.
 
     run(key, *params, *buffers, x, labels)
         -> (loss, *new buffers, gradient of x unless training begins here, *gradients of params)
+
+    For many stages as :func:`halves`.
     """
+    if isinstance(stage, Many):
+        return whole(stage.stage, shape[1:], dtype)
 
     def joint(*tensors: Tensor) -> list[Tensor]:
         *inside, y = tensors
@@ -184,12 +219,21 @@ def _part(graph: fx.Graph, inputs: Sequence[fx.Node], outputs: Sequence[fx.Node]
     return part
 
 
-def _seed(graph: fx.Graph) -> int:
-    """Let random operations draw from generators that are further inputs, in order; returns their number."""
-    random = random_operations(graph)
+def _drawn_outside(graph: fx.Graph) -> list[Callable[[torch.Generator], Tensor]]:
+    """Let what random operations draw come in as further inputs; returns how each is drawn, in order."""
     last_input = [node for node in graph.nodes if node.op == "placeholder"][-1]
-    for number, node in enumerate(random):
+    draws: list[Callable[[torch.Generator], Tensor]] = []
+    for number, node in enumerate(random_operations(graph)):
         with graph.inserting_after(last_input):
-            last_input = graph.placeholder(f"generator_{number}")
-        node.update_kwarg("generator", last_input)
-    return len(random)
+            last_input = graph.placeholder(f"drawn_{number}")
+        draws.append(partial(_draw, node.target, node.meta["val"], node.args[1:], dict(node.kwargs)))
+        node.replace_all_uses_with(last_input)
+        graph.erase_node(node)
+    _tidy(graph)
+    return draws
+
+
+def _draw(operation: Any, like: Tensor, args: Any, kwargs: dict[str, Any], generator: torch.Generator) -> Tensor:
+    blank = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype)
+    drawn: Tensor = operation(blank, *args, **kwargs | {"generator": generator})
+    return drawn
