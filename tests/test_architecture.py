@@ -72,6 +72,7 @@ TABLE = {
     "learning.threads": row({"learning.kernels"}),
     "learning.executors": row(TENSORS | {"forking", "learning"}, "torch"),
     "learning.executors.names": row(),
+    "learning.executors.piles": row(TENSORS | {"learning"}, "numpy torch"),
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),

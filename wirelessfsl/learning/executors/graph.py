@@ -11,7 +11,7 @@ from collections import Counter, defaultdict, deque
 from contextlib import nullcontext
 from itertools import count
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 from weakref import ref
 
 from wirelessfsl.lazy import torch
@@ -100,6 +100,8 @@ class Submitted:
 class Graph:
     """What executors have in common that run kernels in this process; they say how one is run."""
 
+    task: ClassVar = Task
+
     def __init__(self) -> None:
         self.busy_s = 0.0
         self.kernels = 0
@@ -119,7 +121,7 @@ class Graph:
         if kernel.steps is not None:
             task = self._unfolded(kernel, args, chain or next(self._numbers), about)
         else:
-            task = self._wait(Task(self, kernel, args, chain, about))
+            task = self._wait(self.task(self, kernel, args, chain, about))
             task.threads = threads_of(kernel, args, self.threads)
         known = kernel.outline is not None and not kernel.settles
         return Submitted(task.promise(kernel.outline(*args) if known else Hidden()), not known)  # type: ignore[misc]
@@ -158,17 +160,17 @@ class Graph:
         """Compute a task of which all is there that it needs."""
         raise NotImplementedError
 
-    def account(self, kernel: Kernel, begin: float) -> None:
-        """A kernel was run that began at this time."""
+    def account(self, kernel: Kernel, begin: float, width: int = 1) -> None:
+        """A kernel was run that began at this time, or so many at once."""
         seconds = perf_counter() - begin
         calls, before = self.spent.get(kernel.name, (0, 0.0))
-        self.spent[kernel.name] = calls + 1, before + seconds
+        self.spent[kernel.name] = calls + width, before + seconds
         if more := told():
             self.compiled = self.compiled.and_also(more)
         if kernel.trains:
             self.busy_s += seconds
-            self.kernels += 1
-            self.widths[1] += 1
+            self.kernels += width
+            self.widths[width] += 1
 
     def _wait(self, task: Task) -> Task:
         mark = ref(task)
@@ -183,7 +185,7 @@ class Graph:
         if isinstance(chain, int):
             self._averages.append(chain)
         for step, own in kernel.steps(*args):
-            task = self._wait(Task(self, step, (so_far, *own), chain, about))
+            task = self._wait(self.task(self, step, (so_far, *own), chain, about))
             so_far = task.promise(Hidden())
         assert task is not None
         return task
