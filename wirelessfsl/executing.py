@@ -13,6 +13,7 @@ from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.learning.executors.names import EXECUTORS
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.executors.shapes import ShapesOnly
+from wirelessfsl.learning.executors.stacked import Stacked
 from wirelessfsl.learning.stage import Stage
 from wirelessfsl.learning.threads import cores
 from wirelessfsl.scenario import Scenario, dataset_of, model_of
@@ -47,14 +48,19 @@ def at_work(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> Ite
 def _made(wish: Wish, scenario: Scenario) -> tuple[Executor, str]:
     name, why = chosen(scenario, wish.workers) if wish.name == "auto" else (wish.name, "asked for")
     if name == "processes":
+        if scenario.host.device != "cpu":
+            raise ValueError(f"executor: processes are for the processor; on {scenario.host.device} take stacked")
         from wirelessfsl.learning.executors.processes import Processes
 
         return Processes(wish.workers), why
-    if name != "sequential":
+    if name not in EXECUTORS:
         raise ValueError(f"executor: got {name!r}, allowed: {', '.join(EXECUTORS)}")
     if wish.workers is not None and wish.name != "auto":
-        raise ValueError("executor: sequential has no workers; leave their number out")
-    return Sequential(), why
+        raise ValueError(f"executor: {name} has no workers; leave their number out")
+    device = scenario.host.device
+    if name == "stacked":
+        return Stacked(device), why
+    return Sequential() if device == "cpu" else Stacked(device, width=1), why
 
 
 def workers_of(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> int:
@@ -71,6 +77,8 @@ def chosen(scenario: Scenario, workers: int | None = None) -> tuple[str, str]:
     workers: that may be used; by default as many as there are cores.
     """
     s, several = scenario, workers or cores()
+    if s.host.device != "cpu":
+        return "stacked", f"the model is computed on {s.host.device}"
     if not s.has_clients or getattr(s.algorithm, "pace", "") == "in_turn":
         return "sequential", "nothing is trained side by side"
     if several == 1 or s.data.clients == 1:

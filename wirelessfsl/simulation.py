@@ -210,7 +210,7 @@ class _Evaluator:
     def _evaluate(self, world: World, cut: Cut) -> tuple[tuple[float, float], dict[int, tuple[float, float]]]:
         """Loss and accuracy, of all and of each client on its own test samples."""
         inputs, labels = self.dataset.test_inputs, self.dataset.test_labels
-        how: dict[str, Any] = {}
+        how: dict[str, Any] = {"device": self.scenario.host.device}
         if self.scenario.evaluation.through_codecs:
             batch_size = getattr(self.scenario.algorithm, "batch_size", 16)
 
@@ -218,7 +218,7 @@ class _Evaluator:
                 kind = world.crossings[stage - 1]
                 return cut.filled(world.messages.coding.evaluated(cut.flown(smashed), kind)) if kind else smashed
 
-            how = {"chunk": batch_size, "cut": crossing}
+            how |= {"chunk": batch_size, "cut": crossing}
         if not self.models:
             result = evaluate(world.stages, self.parts, inputs, labels, **how)
             return result.mean(), result.mean_by_owner(self.owner)

@@ -20,15 +20,20 @@ def add(commands: Commands) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from wirelessfsl.scenario import ScenarioError
+    from wirelessfsl.scenario import ScenarioError, check_machine
 
     status = 0
     for path in args.scenarios:
         try:
-            _fits(path, load(path, args))
+            scenario = load(path, args)
+            check_machine(scenario)
+            _fits(path, scenario)
             print(f"{path}: ok")
         except ScenarioError as error:
             print(error, file=sys.stderr)
+            status = 2
+        except ValueError as error:
+            print(f"{path}: {error}", file=sys.stderr)
             status = 2
     return status
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from wirelessfsl.scenario.derived import (
     broadcasts,
+    check_machine,
     cut_choices,
     cuts_of,
     dataset_of,
@@ -61,6 +62,7 @@ __all__ = [
     "ScenarioError",
     "Server",
     "broadcasts",
+    "check_machine",
     "clients_of_edges",
     "cut_choices",
     "cuts_of",

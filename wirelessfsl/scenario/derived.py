@@ -13,6 +13,7 @@ from wirelessfsl.algorithms.sfl_ga import SFLGA
 from wirelessfsl.engine.access import Fdma, Pipes, Tdma, TraceLinks
 from wirelessfsl.learning.compiling import check_compiler
 from wirelessfsl.learning.data import Dataset, load, set_apart
+from wirelessfsl.learning.host import check_device
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.partition import BySpeaker, Contiguous
 from wirelessfsl.learning.text import Windows
@@ -47,10 +48,9 @@ def pinned(s: Scenario) -> Scenario:
 
     Those are the files beside the data: weights, places, ways and traces.
 
-    Raises ValueError if this machine lacks a compiler that the scenario needs.
+    Raises ValueError as :func:`check_machine`.
     """
-    if s.host.compile:
-        check_compiler()
+    check_machine(s)
 
     def pin(model: Model) -> Model:
         start = model.pretrained
@@ -60,6 +60,14 @@ def pinned(s: Scenario) -> Scenario:
     network = replace(s.network, **{name: replace(of, sha256=digest_of(of.files)) for name, of in network_files(s)})
     host = replace(s.host, torch_threads=most_threads(s.host.torch_threads))
     return replace(s, model=pin(s.model), devices=tuple(groups), network=network, host=host)
+
+
+def check_machine(s: Scenario) -> None:
+    """Raises ValueError if this machine lacks what the scenario asks for: a compiler, a GPU."""
+    if s.host.compile:
+        check_compiler()
+    if s.host.device != "cpu":
+        check_device(s.host.device)
 
 
 def network_files(s: Scenario) -> list[tuple[str, Any]]:

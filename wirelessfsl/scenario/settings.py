@@ -268,10 +268,14 @@ class Host:
     compile: whether the passes of training are compiled by torch.compile when they first run, which takes seconds to a
         minute each, and is kept for later runs. Compiled passes round otherwise: losses and weights differ in the last
         digits, times and bytes of fixed-size codecs do not. Passes with dropout stay as they are.
+    device: where the model is computed, in training and evaluation: cuda is a GPU, on which equal passes of many
+        clients run at once (wirelessfsl.learning.executors.stacked). They round otherwise, as with compile; codecs run
+        on the processor.
     """
 
     torch_threads: Annotated[Annotated[int, Ge(1), Le(256)] | Literal["auto"], OrWord("auto")] = 1
     compile: bool = False
+    device: Literal["cpu", "cuda"] = "cpu"
 
 
 @settings

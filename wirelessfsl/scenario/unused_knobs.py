@@ -47,9 +47,16 @@ def unused(s: Scenario) -> Iterator[Problem]:
         _of_nodes,
         edges.unused,
         _of_economy,
+        _of_host,
     ):
         for path, why, *reads in of(s):
             yield Problem(path, f"has no effect: {why}; remove it", at_key=True, reads=tuple(reads))
+
+
+def _of_host(s: Scenario) -> Unused:
+    if s.host.device != "cpu":
+        for knob in "compile", "torch_threads":
+            yield ("host", knob), "it is for kernels on the processor", ("host", "device")
 
 
 def _of_scheme(s: Scenario) -> Unused:

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-EXECUTORS = ("auto", "sequential", "processes")
+EXECUTORS = ("auto", "sequential", "processes", "stacked")
