@@ -86,15 +86,16 @@ def is_trained_to(net: nn.Module, stages: tuple[Stage, ...], parts: tuple[Part, 
     return held.keys() == values.keys() and all(same(held[name], values[name]) for name in values)
 
 
-def same(left: object, right: object) -> bool:
-    """Whether two nests of tuples hold the same tensors bit for bit."""
+def same(left: object, right: object, tolerance: float = 0.0) -> bool:
+    """Whether two nests of tuples hold the same tensors, bit for bit or nearly (relative, or absolute)."""
     if isinstance(left, Tensor) and isinstance(right, Tensor):
-        return left.dtype == right.dtype and torch.equal(left, right)
+        close = torch.allclose(left, right, tolerance, tolerance) if tolerance else torch.equal(left, right)
+        return left.dtype == right.dtype and left.shape == right.shape and close
     if left is None or isinstance(left, int | float):
         return left == right
     assert isinstance(left, tuple | list)
     assert isinstance(right, tuple | list)
-    return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right, strict=True))
+    return len(left) == len(right) and all(same(a, b, tolerance) for a, b in zip(left, right, strict=True))
 
 
 def strided(shape: Shape, classes: int) -> nn.Module:
