@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -101,6 +103,7 @@ def test_the_gradient_of_what_was_lost_is_zero_and_of_the_rest_as_without_loss(c
         assert not mine[0][gone].any()
         there = left != 0
         assert torch.equal(mine[0][there], theirs[0][there])
+    assert torch.equal(*(way((left,))[0] for way in (gapped, pickle.loads(pickle.dumps(gapped)))))
 
 
 def test_headers_heads_and_integers_are_guarded() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal, NamedTuple
@@ -318,6 +319,19 @@ def test_memory_layout_and_gradients_of_the_sent_tensor_do_not_show(contract: Co
     strided = x.permute(2, 0, 1).contiguous().permute(1, 2, 0).requires_grad_()
     assert not strided.is_contiguous()
     assert contract.codec.encode((strided,), None)[0] == contract.codec.encode((x,), None)[0]
+
+
+@every_codec
+def test_what_is_done_to_gradients_is_the_same_in_another_process(contract: Contract) -> None:
+    x = torch.linspace(-1, 1, 60).reshape(5, 12)
+    payload, _, sender = contract.codec.send((x,), 1)
+    _, receiver = contract.codec.receive(payload)
+    gradient = x.sin()
+    for way in receiver, sender:
+        there = pickle.loads(pickle.dumps(way))
+        assert there.flops == way.flops
+        (gradient,), (expected,) = (each((gradient,)) if each else (gradient,) for each in (there, way))
+        assert torch.equal(gradient, expected)
 
 
 @every_codec

@@ -6,7 +6,7 @@ exactly orthogonal, so a sample comes back with noise of the others, and the net
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import log2, prod
 from typing import Annotated, Literal
 
@@ -48,7 +48,7 @@ class C3SL:
         values = self._bound(finite("c3_sl", x).view(shape))
         if not values.isfinite().all():
             raise ValueError(f"c3_sl: a sum of {self.ratio} samples is too large for {dtype}")
-        backward = Backward(lambda gradient: self._unbound(gradient, shape), self.decode_flops(shape))
+        backward = Backward(partial(self._unbound, shape=shape), self.decode_flops(shape))
         return Coded(b"", values, backward=backward)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:

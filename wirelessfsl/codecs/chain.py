@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import blake2b
 from math import prod
 from typing import NamedTuple, TypeAlias
@@ -238,7 +238,7 @@ class Chain:
         for step in reversed(steps):
             assert step.lost is not None, "a codec that makes nothing of a message with gaps"
             gone = step.lost(gone)
-        return values.masked_fill(gone, 0.0), (Backward(lambda gradient: gradient.masked_fill(gone, 0.0)), *back)
+        return values.masked_fill(gone, 0.0), (Backward(partial(torch.masked_fill, mask=gone, value=0.0)), *back)
 
     def _layouts(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> Iterator[tuple[Shape, Layout]]:
         """For every tensor and codec: the shape that comes in, and what goes out."""

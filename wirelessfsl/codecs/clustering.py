@@ -166,7 +166,7 @@ class Clustering:
         pull = (self.correction / grid.samples) * (
             x.detach() - self._looked_up(codebook, index, grid, tuple(x.shape)).to(x.dtype)
         )
-        return Backward(lambda gradient: gradient + pull, 3.0 * x.numel())
+        return Backward(pull.add, 3.0 * x.numel())
 
 
 def lloyd(points: torch.Tensor, centroids: torch.Tensor, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,9 +8,9 @@ learnt is the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from math import prod
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,30 +61,45 @@ def coded(
     values = flat[at] if scale == 1.0 else flat[at] * scale
     if not values.isfinite().all():
         raise ValueError(f"a value is too large to be multiplied by {scale:g} in {values.dtype}")
+    back = partial(_returned, gradient=gradient, positions=positions, shape=shape, scale=scale)
+    return Coded(head, values, memory, Backward(back, 0.0 if scale == 1.0 else 1.0 * len(positions)))
 
-    def backward(back: torch.Tensor) -> torch.Tensor:
-        kept = back.reshape(-1)[at] if gradient == "full" else back
-        return spread(kept if scale == 1.0 else kept * scale, positions, shape)
 
-    return Coded(head, values, memory, Backward(backward, 0.0 if scale == 1.0 else 1.0 * len(positions)))
+def _returned(back: torch.Tensor, gradient: Returned, positions: Positions, shape: Shape, scale: float) -> torch.Tensor:
+    kept = back.reshape(-1)[torch.from_numpy(positions)] if gradient == "full" else back
+    return spread(kept if scale == 1.0 else kept * scale, positions, shape)
 
 
 def opened(
     dtype: torch.dtype, shape: Shape, kept: int, positions: Callable[[], Positions], gradient: Returned
 ) -> Opened:
     """What comes back from kept values and their positions, which are asked for when the values are there."""
-    positions = cache(positions)
+    positions = _Once(positions)
 
     def restore(values: torch.Tensor) -> torch.Tensor:
         return spread(values, positions(), shape)
 
-    def backward(full: torch.Tensor) -> torch.Tensor:
-        return full.reshape(-1)[torch.from_numpy(positions())]
-
     def lost(of_values: torch.Tensor) -> torch.Tensor:
         return spread(of_values, positions(), shape)
 
-    return Opened(dtype, (kept,), restore, Backward(backward) if gradient == "kept" else None, lost)
+    return Opened(dtype, (kept,), restore, Backward(partial(_picked, positions)) if gradient == "kept" else None, lost)
+
+
+class _Once:
+    """Positions that are made when they are first asked for, at the latest when they go to another process."""
+
+    def __init__(self, make: Callable[[], Positions]) -> None:
+        self._made = cache(make)
+
+    def __call__(self) -> Positions:
+        return self._made()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Once, (partial(np.asarray, self()),)
+
+
+def _picked(positions: Callable[[], Positions], full: torch.Tensor) -> torch.Tensor:
+    return full.reshape(-1)[torch.from_numpy(positions())]
 
 
 def open_positions(
