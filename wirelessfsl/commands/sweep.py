@@ -68,13 +68,14 @@ def _sweep(args: argparse.Namespace) -> int:
     followed = trackers(args)
     for tracker in followed:
         tracker.check()
-    from wirelessfsl.studies.cluster import cluster, library
+    from wirelessfsl.rays import library
+    from wirelessfsl.studies.cluster import cluster
     from wirelessfsl.studies.display import Block, Lines
     from wirelessfsl.studies.sweeping import sweep
 
     jobs = args.jobs or cores()
     if args.engine == "ray":
-        library()  # or the study's folder would be made in vain
+        library("--engine ray")  # or the study's folder would be made in vain
         at_once = None if args.address else jobs
         engine = partial(cluster, jobs=at_once, retries=args.retries, address=args.address, trackers=followed)
     else:

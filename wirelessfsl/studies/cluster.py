@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from logging import WARNING
-from socket import create_connection
 from time import sleep
-from typing import Any
 
+from wirelessfsl.rays import connect, library
 from wirelessfsl.simulation import Progress
 from wirelessfsl.studies.points import Point
 from wirelessfsl.studies.work import Ending, give_up, perform
 from wirelessfsl.trackers.following import Tracker
 
-_POLL_S, _ANSWER_S = 0.5, 10.0
+_POLL_S = 0.5
 
 
 def cluster(
@@ -39,14 +37,8 @@ def cluster(
 
     Raises ValueError if Ray is not installed, or the address does not answer.
     """
-    ray = library()
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
-    try:
-        if port.isdecimal():  # Ray itself would wait for minutes
-            create_connection((host, int(port)), timeout=_ANSWER_S).close()
-        ray.init(address=address, num_cpus=jobs, include_dashboard=False, log_to_driver=False, logging_level=WARNING)
-    except OSError as error:
-        raise ValueError(f"--address: no Ray answers at {address}: {error}") from error
+    ray = library("--engine ray")
+    connect(ray, address, jobs)
     run = ray.remote(num_cpus=1, max_retries=retries)(perform)
     try:
         # Absolute, for workers have folders of their own.
@@ -66,12 +58,3 @@ def cluster(
                     yield point, ending
     finally:
         ray.shutdown()
-
-
-def library() -> Any:
-    """Ray. Raises ValueError if it is not installed."""
-    try:
-        import ray
-    except ImportError as error:
-        raise ValueError("--engine ray needs Ray: pip install 'wirelessfsl[ray]'") from error
-    return ray
