@@ -74,6 +74,8 @@ TABLE = {
     "learning.executors": row(TENSORS | {"forking", "learning"}, "torch"),
     "learning.executors.names": row(),
     "learning.executors.piles": row(TENSORS | {"learning"}, "numpy torch"),
+    "learning.executors.cluster": row(TENSORS | {"learning", "rays"}),
+    "learning.executors.stretches": row(TENSORS | {"learning", "rays"}),
     # Floor 2
     "engine": row(BASE | ROOMS | {"engine"}, "numpy simpy"),
     "algorithms": row(BASE | {"algorithms", "engine.world", "learning"}, "numpy"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from tests.learning.plain import batches, same, values
+from wirelessfsl.learning.executors.cluster import Ray
 from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.learning.executors.promises import settled
 from wirelessfsl.learning.executors.sequential import Sequential
@@ -18,10 +20,25 @@ from wirelessfsl.learning.kernels import Kernel, average, backward, forward, ser
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.stage import Part, Stage, initial_parts, split
+from wirelessfsl.rays import connect
 
-EXECUTORS: list[Callable[[], Executor]] = [Sequential, Stacked]
 TOLERANCE: dict[Any, float] = {Stacked: 1e-5}
 """Of executors whose values are not bit for bit those of the kernels: absolute and relative."""
+
+
+def on_ray() -> Executor:
+    """All on one Ray of this machine."""
+    ray = pytest.importorskip("ray")
+    if not ray.is_initialized():
+        connect(ray, None, 2)
+    return Ray()
+
+
+EXECUTORS = [
+    Sequential,
+    Stacked,
+    pytest.param(on_ray, marks=[pytest.mark.slow, pytest.mark.filterwarnings("default")], id="Ray"),
+]
 every_executor = pytest.mark.parametrize("make", EXECUTORS)
 MODEL, OPTIMIZER = "small_cnn_bn", SGD(lr=0.1, momentum=0.9)
 
@@ -32,6 +49,13 @@ def one_torch_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_ray_is_left() -> Iterator[None]:
+    yield
+    if (ray := sys.modules.get("ray")) is not None:
+        ray.shutdown()
 
 
 def _sleep(seconds: float) -> float:
@@ -157,4 +181,6 @@ def test_kernels_and_their_host_seconds_are_counted(make: Callable[[], Executor]
     for work in works:
         work.result()
     assert executor.kernels == 3
-    assert executor.busy_s >= 0.06
+    assert executor.spent["sleep"][0] == 3
+    assert executor.spent["sleep"][1] >= 0.06
+    assert executor.busy_s >= (0.0 if executor.remote else 0.06)

@@ -11,9 +11,9 @@ import os
 import pickle
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from wirelessfsl.lazy import torch
 
@@ -48,6 +48,12 @@ def new_file() -> int:
     return file
 
 
+class Memory(Protocol):
+    """Where tensors are."""
+
+    def view(self, block: Block) -> Tensor: ...
+
+
 class Segment:
     """One process's memory, seen by this one.
 
@@ -64,7 +70,7 @@ class Segment:
 
     def put(self, tensor: Tensor) -> Block:
         """Copy a tensor into this segment. Raises MemoryError if there is no room."""
-        span = _span(tensor)
+        span = span_of(tensor)
         aside = tensor.data_ptr() % ALIGNMENT if span else 0
         size = _rounded(span * tensor.itemsize + aside)
         begin = self._take(size)
@@ -102,7 +108,7 @@ def packed(value: Any, put: Callable[[Tensor], Block]) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(content: bytes, segments: Sequence[Segment]) -> Any:
+def unpacked(content: bytes, segments: Sequence[Memory] | Mapping[int, Memory]) -> Any:
     """What :func:`packed` was given; tensors are views into the segments."""
     return _Unpacker(BytesIO(content), segments).load()
 
@@ -117,7 +123,7 @@ class _Packer(pickle.Pickler):
 
 
 class _Unpacker(pickle.Unpickler):
-    def __init__(self, buffer: BytesIO, segments: Sequence[Segment]) -> None:
+    def __init__(self, buffer: BytesIO, segments: Sequence[Memory] | Mapping[int, Memory]) -> None:
         super().__init__(buffer)
         self.segments = segments
 
@@ -125,12 +131,12 @@ class _Unpacker(pickle.Unpickler):
         return self.segments[block.segment].view(block)
 
 
-def own(tensor: Tensor) -> Tensor:
-    """A copy in memory of its own, with the strides and the alignment of the tensor."""
-    span = _span(tensor)
+def own(tensor: Tensor, at: int | None = None) -> Tensor:
+    """A copy in memory of its own, with the strides of the tensor, and with its alignment or another."""
+    span = span_of(tensor)
     if not span:
         return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
-    aside = tensor.data_ptr() % ALIGNMENT // tensor.itemsize
+    aside = (tensor.data_ptr() % ALIGNMENT if at is None else at) // tensor.itemsize
     flat = torch.empty(span + aside, dtype=tensor.dtype)[aside:]
     flat.copy_(tensor.as_strided((span,), (1,)))
     return flat.as_strided(tensor.shape, tensor.stride())
@@ -147,7 +153,7 @@ def kept(value: Any, segments: Sequence[Segment]) -> Any:
     return value
 
 
-def _span(tensor: Tensor) -> int:
+def span_of(tensor: Tensor) -> int:
     """Elements from a tensor's first to its last in memory."""
     if not tensor.numel():
         return 0

@@ -147,7 +147,7 @@ class _Worker:
                     for what, *rest in pickle.loads(message):
                         getattr(self, what)(*rest)
                 except Exception as error:  # code that this process cannot import, say
-                    self.answers.append(("broken", _portable(error)))
+                    self.answers.append(("broken", portable(error)))
                     self.answer()
                     raise EOFError from error
             while self.jobs:
@@ -222,7 +222,7 @@ class _Worker:
     def failed(self, job: Job, origin: int, error: Exception | None) -> None:
         for leaf in range(_count(job.template)):
             self.held[job.number, leaf] = Failure(origin)
-        self.answers.append(("failed", job.number, origin, None if error is None else _portable(error)))
+        self.answers.append(("failed", job.number, origin, None if error is None else portable(error)))
         self.give_wanted(job.number, _count(job.template))
 
     def give_wanted(self, number: int, leaves: int) -> None:
@@ -251,7 +251,7 @@ class _Worker:
             else:
                 self.answers.append(("given", number, leaf, Packed(packed(value, put))))
         except Exception as error:
-            self.answers.append(("failed", number, number, _portable(error)))
+            self.answers.append(("failed", number, number, portable(error)))
         self.answer()
 
     def resolved(self, value: Any) -> Any:
@@ -286,7 +286,7 @@ def _count(template: Template) -> int:
     return 0 if template is None else 1
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """The error, or if it cannot be sent one that says the same."""
     try:
         pickle.loads(pickle.dumps(error))
