@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import get_context
 from statistics import median
+from time import perf_counter
 
 import torch
 
+from wirelessfsl.learning.kernels import Kernel, blank
+
 Loop = Callable[[], float]
 """Does its work and returns client-steps per second."""
+
+
+def spin(x: torch.Tensor, busy_s: float) -> torch.Tensor:
+    """A small tensor after so many seconds of work."""
+    end = perf_counter() + busy_s
+    while perf_counter() < end:
+        pass
+    return x + 1.0
+
+
+SPIN = Kernel("spin", "client_forward", spin, lambda *_: 0.0, lambda *_: blank((1,), torch.float32))
+"""A kernel that keeps a core busy; here, so that other processes find it."""
 
 
 def in_turn(loops: Mapping[str, Loop], repeats: int) -> dict[str, list[float]]:
