@@ -23,10 +23,15 @@ ENOUGH_FLOPS = 3e11
 
 
 class Wish(NamedTuple):
-    """What a user wants of the executor: its name, and how many workers (None for as many as there are cores)."""
+    """What a user wants of the executor.
+
+    name: one of wirelessfsl.learning.executors.names. workers: how many; None for as many as there are cores. address:
+    of a Ray cluster; None for a Ray of this machine.
+    """
 
     name: str = "auto"
     workers: int | None = None
+    address: str | None = None
 
 
 @contextmanager
@@ -47,17 +52,23 @@ def at_work(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> Ite
 
 def _made(wish: Wish, scenario: Scenario) -> tuple[Executor, str]:
     name, why = chosen(scenario, wish.workers) if wish.name == "auto" else (wish.name, "asked for")
-    if name == "processes":
-        if scenario.host.device != "cpu":
-            raise ValueError(f"executor: processes are for the processor; on {scenario.host.device} take stacked")
+    device = scenario.host.device
+    if name not in EXECUTORS:
+        raise ValueError(f"executor: got {name!r}, allowed: {', '.join(EXECUTORS)}")
+    if wish.address is not None and name != "ray":
+        raise ValueError(f"executor: {name} runs on this machine; leave the address out")
+    if name in ("processes", "ray"):
+        if device != "cpu":
+            raise ValueError(f"executor: {name} is for processors; on {device} take stacked, or leave host.device out")
+        if name == "ray":
+            from wirelessfsl.learning.executors.cluster import Ray
+
+            return Ray(wish.address, wish.workers), why
         from wirelessfsl.learning.executors.processes import Processes
 
         return Processes(wish.workers), why
-    if name not in EXECUTORS:
-        raise ValueError(f"executor: got {name!r}, allowed: {', '.join(EXECUTORS)}")
     if wish.workers is not None and wish.name != "auto":
         raise ValueError(f"executor: {name} has no workers; leave their number out")
-    device = scenario.host.device
     if name == "stacked":
         return Stacked(device), why
     return Sequential() if device == "cpu" else Stacked(device, width=1), why
@@ -68,7 +79,7 @@ def workers_of(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> 
     if timing_only or not isinstance(wish, Wish):
         return 0
     name = chosen(scenario, wish.workers)[0] if wish.name == "auto" else wish.name
-    return wish.workers or cores() if name == "processes" else 0
+    return wish.workers or cores() if name in ("processes", "ray") and wish.address is None else 0
 
 
 def chosen(scenario: Scenario, workers: int | None = None) -> tuple[str, str]:

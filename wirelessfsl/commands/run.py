@@ -41,6 +41,7 @@ def add(commands: Commands) -> None:
         help=f"where kernels run on this machine: {', '.join(EXECUTORS)} (default auto); changes speed alone",
     )
     run.add_argument("--workers", metavar="N", type=count, help="worker processes (default as many as cores)")
+    run.add_argument("--address", metavar="HOST:PORT", help="with --executor ray: a cluster instead of this machine")
     run.add_argument("--profile", action="store_true", help="say where the host's time went, and in profile.json")
     tracker_options(run)
 
@@ -88,9 +89,9 @@ def _resumed(args: argparse.Namespace) -> Run:
 def _wish(args: argparse.Namespace) -> Wish:
     from wirelessfsl.executing import Wish
 
-    if args.timing_only and (args.executor or args.workers):
-        raise ValueError("run: with --timing-only no kernel runs; leave --executor and --workers out")
-    return Wish(args.executor or "auto", args.workers)
+    if args.timing_only and (args.executor or args.workers or args.address):
+        raise ValueError("run: with --timing-only no kernel runs; leave --executor, --workers and --address out")
+    return Wish(args.executor or "auto", args.workers, args.address)
 
 
 def _tell(line: str) -> None:

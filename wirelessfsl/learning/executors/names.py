@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-EXECUTORS = ("auto", "sequential", "processes", "stacked")
+EXECUTORS = ("auto", "sequential", "processes", "stacked", "ray")
