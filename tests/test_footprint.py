@@ -70,10 +70,11 @@ def test_error_feedback_keeps_a_message_of_every_client() -> None:
     assert of(replace(whole, codecs=feedback)).codecs == 5 * MODEL
 
 
-def test_workers_cost_an_interpreter_each() -> None:
-    alone, several = of(v1(4)), of(v1(4), workers=3)
+def test_workers_cost_an_interpreter_each_and_copies_of_what_a_checkpoint_keeps() -> None:
+    alone, several = (of(v1(40, optimizer=Adam()), workers=count) for count in (0, 3))
     assert several.workers > 3 * 100e6
-    assert several._replace(workers=0.0) == alone
+    assert several.between_rounds > alone.between_rounds
+    assert several._replace(workers=0.0, between_rounds=alone.between_rounds) == alone
 
 
 @pytest.mark.parametrize("name", RUNS)

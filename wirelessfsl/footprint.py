@@ -53,6 +53,8 @@ CHUNK = 1000
 """Samples that are evaluated at a time."""
 TRACING, EVALUATING, WRITING = 2.5, 2.5, 2.5
 """Tapes while a pass is traced, inputs and outputs of a layer while it is evaluated, and copies of a checkpoint."""
+FETCHING = 2
+"""More copies of a checkpoint, on the way from the workers that have it."""
 KEPT = 0.5
 """Of what was freed, what the C library cannot use again for what follows."""
 REMEDIES = {
@@ -146,7 +148,8 @@ def footprint(s: Scenario, dataset: Dataset, timing_only: bool = False, workers:
     personal = isinstance(scheme, EPSL | FedEM | LocalOnly | MTSL | PFSL | SplitFedV3)
     evaluated = min(CHUNK, ceil(len(dataset.test_labels) / (s.data.clients if personal else 1)))
     evaluation = EVALUATING * max(widest_bytes(stage, evaluated) for stage in stages)
-    checkpoint = 0.0 if getattr(scheme, "restless", "") else WRITING * (model + clients + optimisers)
+    copies = WRITING + (FETCHING if workers else 0)
+    checkpoint = 0.0 if getattr(scheme, "restless", "") else copies * (model + clients + optimisers)
     between = max(evaluation, checkpoint)
     return Footprint(
         PYTHON_BYTES,
