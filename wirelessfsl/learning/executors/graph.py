@@ -22,8 +22,8 @@ from wirelessfsl.learning.host import torch_threads
 from wirelessfsl.learning.kernels import Hidden, Kernel
 from wirelessfsl.learning.threads import threads_of
 
-MOST = 100_000
-"""Kernels that may wait at a time; so many take some 200 MB of objects."""
+MOST = 300_000
+"""Kernels that may wait at a time; so many take some 700 MB of objects."""
 
 
 class Task:

@@ -29,7 +29,7 @@ from wirelessfsl.forking import fork_server
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled
 from wirelessfsl.learning.executors.contract import Failed
-from wirelessfsl.learning.executors.graph import Submitted
+from wirelessfsl.learning.executors.graph import MOST, Submitted
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
 from wirelessfsl.learning.executors.segments import Block, Segment, kept, new_file, packed, unpacked
 from wirelessfsl.learning.executors.worker import Held, Known, Packed, work
@@ -39,8 +39,6 @@ from wirelessfsl.learning.threads import cores, threads_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST = 50_000
-"""Kernels that may wait at a time."""
 BATCH, BUSY = 64, 16
 """Messages that go at once to a worker that has so many kernels to do; one that has fewer gets what there is."""
 _PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
