@@ -7,7 +7,7 @@ not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -103,12 +103,12 @@ def settled(value: Any) -> Any:
     kind = type(value)
     if kind is Promise:
         return value.read()
-    if isinstance(value, tuple):
+    if issubclass(kind, tuple):
         items = [settled(each) for each in value]
-        return kind(*items) if hasattr(value, "_fields") else tuple(items)
+        return kind(*items) if hasattr(kind, "_fields") else tuple(items)
     if kind is list:
         return [settled(each) for each in value]
-    if isinstance(value, Mapping):
+    if kind is dict:
         return {key: settled(each) for key, each in value.items()}
     return value
 
@@ -121,15 +121,22 @@ def gathered(value: Any) -> Any:
     return settled(value)
 
 
-def promises_in(value: Any) -> Iterator[Promise]:
+def promises_in(value: Any) -> list[Promise]:
     """The promises in tuples, lists and dicts."""
-    if type(value) is Promise:
-        yield value
-    elif isinstance(value, Mapping):
-        yield from promises_in([*value.values()])
-    elif isinstance(value, tuple | list):
+    found: list[Promise] = []
+    _find(value, found)
+    return found
+
+
+def _find(value: Any, found: list[Promise]) -> None:
+    kind = type(value)
+    if kind is Promise:
+        found.append(value)
+    elif kind is dict:
+        _find([*value.values()], found)
+    elif issubclass(kind, tuple | list):
         for each in value:
-            yield from promises_in(each)
+            _find(each, found)
 
 
 def promised(source: Source, outline: Any, leaves: list[Promise]) -> tuple[Any, Template]:
