@@ -285,7 +285,7 @@ def test_on_a_gpu_kernels_are_stacked_or_run_one_by_one_and_not_in_worker_proces
     scenario = load_scenario(FOLDER / "fedlite.yaml", ["host.device=cuda"])
     assert chosen(scenario) == ("stacked", "the model is computed on cuda")
     with (
-        pytest.raises(ValueError, match="processes are for the processor; on cuda take stacked"),
+        pytest.raises(ValueError, match="processes is for processors; on cuda take stacked"),
         at_work(Wish("processes"), scenario, timing_only=False),
     ):
         pass
