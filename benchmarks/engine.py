@@ -33,6 +33,7 @@ from wirelessfsl.devices.failures import NoFailures
 from wirelessfsl.engine.access import ConstantLink, Fdma, Tdma
 from wirelessfsl.engine.airs import ConstantAir, RadioAir
 from wirelessfsl.engine.band import Band
+from wirelessfsl.engine.custody import NoCustody
 from wirelessfsl.engine.estimated import EstimatedCoding
 from wirelessfsl.engine.kept import Made
 from wirelessfsl.engine.line import Line
@@ -85,7 +86,7 @@ SERVE = Kernel("serve", "server_step", lambda: None, lambda: 1e8)
 
 
 def world_of(devices: int, settings: Fdma | Tdma | ConstantLink) -> World:
-    world = World(1, Constant(torch.zeros(16, 16, device="meta")), Facts())
+    world = World(1, Constant(torch.zeros(16, 16, device="meta")), Facts(), custody=NoCustody())
     pi, edge = profile("raspberry-pi-4"), profile("edge-gpu")
     world.server = Node(world, "server", -1, edge.processor, edge.radio, NoBattery())
     world.clients = tuple(Node(world, f"client-{i}", i, pi.processor, pi.radio, NoBattery()) for i in range(devices))

@@ -308,9 +308,9 @@ def _message(coding: Coding, kind: str, tensors: tuple[Tensor, ...], up: bool) -
     if not tensors:
         return _NOTHING
     ends = ("client-0", SERVER) if up else (SERVER, "client-0")
-    sealed = coding.seal(*ends, {kind: tensors})[kind]
-    unsealed = coding.unseal(*ends, {kind: sealed.payload})[kind]
-    return np.array([len(sealed.payload), sealed.flops, unsealed.flops])
+    letters, encoding = coding.seal(*ends, {kind: tensors})
+    _, decoding = coding.unseal(*ends, letters)
+    return np.array([len(letters[kind]), encoding, decoding])
 
 
 def _load(

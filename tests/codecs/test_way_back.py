@@ -79,9 +79,9 @@ def test_gradients_that_are_not_of_the_message_are_refused() -> None:
 
 
 def sealed_bytes(coding: Coding, sender: str, receiver: str, kind: str, x: torch.Tensor) -> tuple[int, torch.Tensor]:
-    letter = coding.seal(sender, receiver, {kind: (x,)})[kind].payload
-    (received,), _ = coding.unseal(sender, receiver, {kind: letter})[kind]
-    return len(letter), received
+    letters, _ = coding.seal(sender, receiver, {kind: (x,)})
+    received, _ = coding.unseal(sender, receiver, letters)
+    return len(letters[kind]), received[kind][0]
 
 
 @pytest.mark.parametrize(("gradient", "flown"), [("kept", 60), ("full", 600)])
@@ -111,6 +111,6 @@ def test_links_do_not_mix_and_a_gradient_without_activations_flies_as_it_is() ->
 def test_the_way_back_is_paid_for() -> None:
     coding = Coding(1, {"activations": Chain((Dropout(p=0.5),)), "gradients": Chain()}, Sequential())
     sealed_bytes(coding, "client-0", "server", "activations", X)
-    returned = coding.seal("server", "client-0", {"gradients": (G,)})["gradients"]
-    tensors, flops = coding.unseal("server", "client-0", {"gradients": returned.payload})["gradients"]
-    assert flops == int((tensors[0] != 0).sum())
+    returned, _ = coding.seal("server", "client-0", {"gradients": (G,)})
+    received, flops = coding.unseal("server", "client-0", returned)
+    assert flops == int((received["gradients"][0] != 0).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -13,7 +13,8 @@ from wirelessfsl.codecs.lossless import Zstd
 from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import Threshold
 from wirelessfsl.codecs.wire import frame_bytes
-from wirelessfsl.engine.coding import Coding
+from wirelessfsl.engine.coding import Coding, Letter
+from wirelessfsl.engine.journal import Place
 from wirelessfsl.learning.executors.contract import Failed
 from wirelessfsl.learning.executors.sequential import Sequential
 
@@ -27,10 +28,10 @@ def coding_of(activations: Chain) -> tuple[Coding, Sequential]:
     return Coding(1, chains, executor), executor
 
 
-def sent(coding: Coding, about: object = None) -> dict[str, Any]:
+def sent(coding: Coding, place: Callable[[str], Place] | None = None) -> dict[str, Letter]:
     """The letters of a message."""
-    sealed = coding.seal(*ENDS, {"activations": (X,), "labels": (Y,)}, about=about)
-    return {kind: each.payload for kind, each in sealed.items()}
+    letters, _ = coding.seal(*ENDS, {"activations": (X,), "labels": (Y,)}, place)
+    return letters
 
 
 @pytest.mark.parametrize(
@@ -41,11 +42,11 @@ def test_a_length_in_closed_form_is_known_before_the_bytes_and_is_theirs(chain: 
     letters = sent(coding)
     lengths = [len(letter) for letter in letters.values()]
     assert lengths == [frame_bytes([(20, 30)]) + size_bytes, frame_bytes([(20,)]) + 8 * 20]
-    received = coding.unseal(*ENDS, letters)
-    assert received["activations"].tensors[0].shape == X.shape
+    received, _ = coding.unseal(*ENDS, letters)
+    assert received["activations"][0].shape == X.shape
     assert executor.spent == {}
     assert [len(letter.payload) for letter in letters.values()] == lengths
-    assert torch.equal(received["labels"].tensors[0], Y)
+    assert torch.equal(received["labels"][0], Y)
     assert {name: calls for name, (calls, _) in executor.spent.items()} == {"encode": 1, "decode": 1}
 
 
@@ -64,10 +65,11 @@ def test_a_payload_of_another_length_than_its_closed_form_is_an_error_that_says_
 ) -> None:
     monkeypatch.setattr(Chain, "size_bytes", lambda *_: 77)
     coding, _ = coding_of(Chain())
-    letter = sent(coding, "encoding activations at client-0")["activations"]
+    letter = sent(coding, lambda what: Place(what, "client-0", "client-0", 3, 1, 0.25))["activations"]
     assert len(letter) == 77
     length = frame_bytes([(20, 30)]) + 4 * 600
-    told = f"^encoding activations at client-0: a payload of {length} bytes, 77 by its closed form$"
+    where = "encoding activations, labels at client-0, session of client-0, step 3, round 1, simulated time 0.25 s"
+    told = f"^{where}: a payload of {length} bytes, 77 by its closed form$"
     with pytest.raises(Failed, match=told):
         letter.payload.read()
 
@@ -76,6 +78,6 @@ def test_gradients_of_what_passes_straight_through_wait_for_no_bytes() -> None:
     for chain, waits in ((Chain((Quantize(bits=4),)), False), (Chain((Dropout(p=0.5),)), True)):
         coding, executor = coding_of(chain)
         coding.unseal(*ENDS, sent(coding))
-        back = coding.seal(*reversed(ENDS), {"gradients": (X,)})
-        coding.unseal(*reversed(ENDS), {kind: each.payload for kind, each in back.items()})
+        back, _ = coding.seal(*reversed(ENDS), {"gradients": (X,)})
+        coding.unseal(*reversed(ENDS), back)
         assert bool(executor.spent) == waits

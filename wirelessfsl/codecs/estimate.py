@@ -85,7 +85,7 @@ def _drawn(rng: Generator, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor
     return torch.as_tensor(numbers).to(dtype)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Envelope:
     """Stands for a payload: its length is that of the estimate, and the tensors are what will be decoded from it."""
 

@@ -10,7 +10,7 @@ before the bytes are made, and checked when they are; where they have not, who a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 from wirelessfsl.codecs.chain import Chain, WayBack
 from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.codecs.wire import Payload
-from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.contract import Executor, Work
 from wirelessfsl.learning.kernels import Hidden, Kernel, blank
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS_OF
 from wirelessfsl.streams import key
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
+
+    from wirelessfsl.engine.journal import Place
 
 ACTIVATIONS_OF = {gradients: activations for activations, gradients in GRADIENTS_OF.items()}
 Spec: TypeAlias = "tuple[tuple[tuple[int, ...], ...], tuple[dtype, ...]]"
@@ -117,20 +119,6 @@ class Letter:
         return self.facts.read().flown if self.led else self.given
 
 
-class Sealed(NamedTuple):
-    """A payload (or what stands for it), and what making it costs the sender in FLOPs."""
-
-    payload: Any
-    flops: float
-
-
-class Unsealed(NamedTuple):
-    """A payload's tensors, and what reading them costs the receiver in FLOPs."""
-
-    tensors: tuple[Tensor, ...]
-    flops: float
-
-
 class Coding:
     """All links' chains; ``chains`` has one for every kind of message, links have memories of their own."""
 
@@ -154,13 +142,12 @@ class Coding:
         sender: str,
         receiver: str,
         message: Mapping[str, tuple[Tensor, ...]],
-        whose: str = "",
-        about: object = None,
-    ) -> dict[str, Sealed]:
-        """Encode the tensors of a message, by kind.
+        place: Callable[[str], Place] | None = None,
+    ) -> tuple[dict[str, Letter], float]:
+        """Encode the tensors of a message; returns letters by kind, and what making them costs the sender in FLOPs.
 
-        whose: the client whose work it is. about: what is said of it if it fails, for a value that a chain cannot carry
-        or gradients that are not of the activations that came last.
+        place: says where in the simulation what is done is done, if it fails: for a value that a chain cannot carry or
+        gradients that are not of the activations that came last.
         """
         ways = {kind: self._far.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None) for kind in message}
         pieces = []
@@ -170,8 +157,8 @@ class Coding:
                 self._memory[link] = key(self._seed, "codec", *link)
             size_bytes = self._cost(kind, _spec(tensors))[0] if way is None else None
             pieces.append((chain, tensors, self._memory.get(link), way and way[0], size_bytes))
-        sealed = {}
-        work = self._executor.submit(SEAL, *pieces, chain=whose, about=about)
+        letters, flops = {}, 0.0
+        work = self._submit(SEAL, pieces, place, f"encoding {', '.join(message)}")
         for (kind, way), piece, made in zip(ways.items(), pieces, work.result(), strict=True):
             (chain, tensors, _, _, size_bytes), (payload, memory, back, facts) = piece, made
             link = sender, receiver, kind
@@ -180,9 +167,10 @@ class Coding:
             if kind in GRADIENTS_OF and not chain.straight:
                 self._near[link] = back, facts
             letter = Letter(payload, size_bytes, _spec(tensors), facts, way is not None)
-            flops = self._cost(kind, letter.flown)[1]
-            sealed[kind] = Sealed(letter, flops if way is None else flops + way[1].read().back_flops)
-        return sealed
+            own_flops = self._cost(kind, letter.flown)[1]
+            flops += own_flops if way is None else own_flops + way[1].read().back_flops
+            letters[kind] = letter
+        return letters, flops
 
     def unseal(
         self,
@@ -190,25 +178,28 @@ class Coding:
         receiver: str,
         message: Mapping[str, Letter],
         lost: Mapping[str, NDArray[Any]] = MappingProxyType({}),
-        whose: str = "",
-        about: object = None,
-    ) -> dict[str, Unsealed]:
-        """Decode a message, of whose bytes some may be lost, by kind; the other arguments are as for :meth:`seal`."""
+        place: Callable[[str], Place] | None = None,
+    ) -> tuple[dict[str, tuple[Tensor, ...]], float]:
+        """Decode a message, of whose bytes some may be lost; returns tensors by kind, and what that costs in FLOPs.
+
+        The other arguments are as for :meth:`seal`.
+        """
         ways = {kind: self._near.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None) for kind in message}
         pieces = [
             (self._chains[kind], letter.payload, lost.get(kind), (way := ways[kind]) and way[0], letter.given)
             for kind, letter in message.items()
         ]
-        unsealed = {}
-        work = self._executor.submit(UNSEAL, *pieces, chain=whose, about=about)
+        received, flops = {}, 0.0
+        work = self._submit(UNSEAL, pieces, place, f"decoding {', '.join(message)}")
         for (kind, letter), (tensors, back, facts) in zip(message.items(), work.result(), strict=True):
             link, way = (sender, receiver, kind), ways[kind]
             self._far.pop(link, None)
             if kind in GRADIENTS_OF and (kind in lost or not self._chains[kind].straight):
                 self._far[link] = back, facts
-            flops = self._cost(kind, letter.flown)[2]
-            unsealed[kind] = Unsealed(tensors, flops if way is None else flops + way[1].read().back_flops)
-        return unsealed
+            own_flops = self._cost(kind, letter.flown)[2]
+            flops += own_flops if way is None else own_flops + way[1].read().back_flops
+            received[kind] = tensors
+        return received, flops
 
     def way_back(
         self, sender: str, receiver: str, whose: str
@@ -225,6 +216,12 @@ class Coding:
             return led
 
         return back if ways else lambda tensors: tensors, sum(facts.read().back_flops for _, facts in ways)
+
+    def _submit(self, kernel: Kernel, pieces: Sequence[Any], place: Callable[[str], Place] | None, doing: str) -> Work:
+        if place is None:
+            return self._executor.submit(kernel, *pieces)
+        about = place(doing)
+        return self._executor.submit(kernel, *pieces, chain=about.client, about=about)
 
     def _cost(self, kind: str, spec: Spec) -> tuple[int | None, float, float]:
         """Bytes of a message of such tensors (None where they depend on the values), FLOPs to encode and to decode."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.estimate import Envelope, Estimate, Spec
-from wirelessfsl.engine.coding import ACTIVATIONS_OF, Sealed, Unsealed
+from wirelessfsl.engine.coding import ACTIVATIONS_OF
 from wirelessfsl.records import ACTIVATIONS, GRADIENTS_OF
 
 if TYPE_CHECKING:
@@ -30,44 +30,36 @@ class EstimatedCoding:
         raise NotImplementedError
 
     def seal(
-        self,
-        sender: str,
-        receiver: str,
-        message: Mapping[str, tuple[Tensor, ...]],
-        whose: str = "",
-        about: object = None,
-    ) -> dict[str, Sealed]:
-        return {kind: self._sealed(sender, receiver, kind, tensors) for kind, tensors in message.items()}
+        self, sender: str, receiver: str, message: Mapping[str, tuple[Tensor, ...]], place: object = None
+    ) -> tuple[dict[str, Envelope], float]:
+        letters, flops = {}, 0.0
+        for kind, tensors in message.items():
+            answered = self._far.pop((receiver, sender, ACTIVATIONS_OF[kind]), None) if kind in ACTIVATIONS_OF else None
+            spec = tuple([(tensor.shape, tensor.dtype) for tensor in tensors])
+            made = self._estimates.get((kind, spec, answered))
+            if made is None:
+                made = Estimate(self._chains[kind], kind, self._seed, spec, answered)
+                self._estimates[kind, spec, answered] = made
+            if made.chain and kind in GRADIENTS_OF:
+                self._near[sender, receiver, kind] = made
+            letters[kind] = Envelope(made, tensors)
+            flops += made.encode_flops
+        return letters, flops
 
     def unseal(
-        self,
-        sender: str,
-        receiver: str,
-        message: Mapping[str, Envelope],
-        lost: object = None,
-        whose: str = "",
-        about: object = None,
-    ) -> dict[str, Unsealed]:
-        return {kind: self._unsealed(sender, receiver, kind, payload) for kind, payload in message.items()}
-
-    def _sealed(self, sender: str, receiver: str, kind: str, tensors: tuple[Tensor, ...]) -> Sealed:
-        answered = self._far.pop((receiver, sender, ACTIVATIONS_OF[kind]), None) if kind in ACTIVATIONS_OF else None
-        spec = tuple([(tensor.shape, tensor.dtype) for tensor in tensors])
-        made = self._estimates.get((kind, spec, answered))
-        if made is None:
-            made = Estimate(self._chains[kind], kind, self._seed, spec, answered)
-            self._estimates[kind, spec, answered] = made
-        if made.chain and kind in GRADIENTS_OF:
-            self._near[sender, receiver, kind] = made
-        return Sealed(Envelope(made, tensors), made.encode_flops)
-
-    def _unsealed(self, sender: str, receiver: str, kind: str, payload: Envelope) -> Unsealed:
-        made, flops = payload.estimate, payload.estimate.decode_flops
-        if made.chain and kind in GRADIENTS_OF:
-            self._far[sender, receiver, kind] = made
-        if kind in ACTIVATIONS_OF and (answered := self._near.pop((receiver, sender, ACTIVATIONS_OF[kind]), None)):
-            flops += answered.near.flops
-        return Unsealed(payload.tensors, flops)
+        self, sender: str, receiver: str, message: Mapping[str, Envelope], lost: object = None, place: object = None
+    ) -> tuple[dict[str, tuple[Tensor, ...]], float]:
+        received, flops = {}, 0.0
+        for kind, envelope in message.items():
+            made = envelope.estimate
+            own_flops = made.decode_flops
+            if made.chain and kind in GRADIENTS_OF:
+                self._far[sender, receiver, kind] = made
+            if kind in ACTIVATIONS_OF and (answered := self._near.pop((receiver, sender, ACTIVATIONS_OF[kind]), None)):
+                own_flops += answered.near.flops
+            flops += own_flops
+            received[kind] = envelope.tensors
+        return received, flops
 
     def way_back(
         self, sender: str, receiver: str, whose: str = ""

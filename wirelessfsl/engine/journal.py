@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from simpy import Environment, Process
 
-from wirelessfsl.records import IDLE, Event, Log
+from wirelessfsl.records import IDLE, RECEIVE, TRANSFER, Event, Log
 
 if TYPE_CHECKING:
     from wirelessfsl.engine.node import Node
@@ -95,19 +95,46 @@ class Journal:
     ) -> None:
         """Append a fact; step and (unless given) the client that a node works for come from the session.
 
-        Its round is the one in which it ended, which may be over by now. Whoever waits for its turn does so for nobody.
+        Its round is the one in which it ended. Whoever waits for its turn does so for nobody.
         """
         session, step = self.sessions.get(self.env.active_process), -1
         if session is not None:
             step = session.step
             if peer is None and session.client is not node and phase != IDLE:
                 peer = session.client
-        number = len(self.began_s) - 1
-        while end_s < self.began_s[number]:
-            number -= 1
         name = "" if peer is None else peer.name
-        at = start_s, end_s, node.name, name, activity, phase, number, step
+        at = start_s, end_s, node.name, name, activity, phase, self._round_of(end_s), step
         self.log.event(Event(*at, size_bytes, flops, energy_j, attempts, delivered))
+
+    def write_flown(
+        self,
+        start_s: float,
+        end_s: float,
+        sender: Node,
+        receiver: Node,
+        kind: str,
+        size_bytes: int,
+        joules: tuple[float, float],
+        attempts: int,
+        delivered: bool,
+    ) -> None:
+        """Append what flew, to both ends: as :meth:`write`, a row of the sender and one of the receiver.
+
+        joules: of the one and of the other. Bytes are told once, by the sender.
+        """
+        session = self.sessions.get(self.env.active_process)
+        step, number = -1 if session is None else session.step, self._round_of(end_s)
+        about, (sent_j, heard_j) = (kind, number, step), joules
+        at, ends = (start_s, end_s), (sender.name, receiver.name)
+        self.log.event(Event(*at, *ends, TRANSFER, *about, size_bytes, 0.0, sent_j, attempts, delivered))
+        self.log.event(Event(*at, *ends[::-1], RECEIVE, *about, 0, 0.0, heard_j, attempts, delivered))
+
+    def _round_of(self, instant_s: float) -> int:
+        """The round that an instant is in; it may be over by now."""
+        number = len(self.began_s) - 1
+        while instant_s < self.began_s[number]:
+            number -= 1
+        return number
 
     def place(self, node: Node, what: str) -> Place:
         """What a node does now, and where in the simulation that is."""

@@ -9,7 +9,7 @@ again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -39,8 +39,7 @@ class Broadcast:
     """A message to several receivers at once, ready to fly; it takes off when the first listens."""
 
     sender: Node
-    kind: str
-    payload: Any
+    letters: Mapping[str, Any]
     single: bool
     flight: Flight | None = None
 
@@ -79,37 +78,33 @@ class Messages:
         arrive, the scenario's case of outage (by its first kind) is met: raises Lost or Skipped, or returns what came
         last. ``until_delivery`` holds while the sender has a part in it.
         """
-        ends, kinds = (sender.name, receiver.name), ", ".join(messages)
+        ends, first = (sender.name, receiver.name), next(iter(messages))
         for kind, value in messages.items():
             sender.custody.check(sender.name, f"{kind} sent", value)
         given = {kind: _tensors(value) for kind, value in messages.items()}
-        about = self.journal.place(sender, f"encoding {kinds}")
-        sealed = self.coding.seal(*ends, given, about.client, about)
-        case = self.transport.outage.of(next(iter(messages)))
-        links = [(sender.name, receiver.name, kind) for kind in messages]
+        letters, flops = self.coding.seal(*ends, given, partial(self.journal.place, sender))
+        case = self.transport.outage.of(first)
         try:
             with until_delivery:
-                if flops := sum(each.flops for each in sealed.values()):
+                if flops:
                     yield from sender.spend("encode", flops)
-                sizes = {kind: len(each.payload) for kind, each in sealed.items()}
-                sizes[next(iter(sizes))] += self.transport.overhead_bytes
+                sizes = {kind: len(letter) for kind, letter in letters.items()}
+                sizes[first] += self.transport.overhead_bytes
                 holes = yield from self._fly(sender, receiver, sizes)
         except Lost:
-            last = [self._last.get(link, ()) for link in links]
-            if case == "reuse" and _shapes(last) == _shapes(messages.values()):
+            last = {kind: self._last.get((*ends, kind), ()) for kind in messages}
+            if case == "reuse" and _shapes(last) == _shapes(given):
                 return _as_sent(messages, last)
             if case == "skip" or (case == "reuse" and MODEL_DOWNLOAD not in messages):
                 raise Skipped from None
             raise
-        letters = {kind: each.payload for kind, each in sealed.items()}
-        about = self.journal.place(receiver, f"decoding {kinds}")
-        unsealed = self.coding.unseal(*ends, letters, holes, about.client, about).values()
-        if flops := sum(each.flops for each in unsealed):
+        received, flops = self.coding.unseal(*ends, letters, holes, partial(self.journal.place, receiver))
+        if flops:
             yield from receiver.spend("decode", flops)
-        received = [tensors for tensors, _ in unsealed]
-        receiver.custody.claim(receiver.name, received)
+        for tensors in received.values():
+            receiver.custody.claim(receiver.name, tensors)
         if case == "reuse":
-            self._last |= zip(links, received, strict=True)
+            self._last |= {(*ends, kind): tensors for kind, tensors in received.items()}
         return _as_sent(messages, received)
 
     def broadcast(self, sender: Node, **message: Tensor | tuple[Tensor, ...]) -> Steps:
@@ -121,11 +116,11 @@ class Messages:
         """
         ((kind, value),) = message.items()
         sender.custody.check(sender.name, f"{kind} sent", value)
-        about = self.journal.place(sender, f"encoding {kind}")
-        sealed = self.coding.seal(sender.name, "", {kind: _tensors(value)}, about.client, about)[kind]
-        if sealed.flops:
-            yield from sender.spend("encode", sealed.flops)
-        return Broadcast(sender, kind, sealed.payload, not isinstance(value, tuple))
+        place = partial(self.journal.place, sender)
+        letters, flops = self.coding.seal(sender.name, "", {kind: _tensors(value)}, place)
+        if flops:
+            yield from sender.spend("encode", flops)
+        return Broadcast(sender, letters, not isinstance(value, tuple))
 
     def hear(self, receiver: Node, message: Broadcast) -> Steps:
         """Listen to a broadcast, from its first bit; returns what this receiver decodes.
@@ -133,9 +128,9 @@ class Messages:
         A receiver that falls meanwhile leaves, and the others go on. Raises Lost or Skipped, or returns what came last,
         as :meth:`transfer` does; what came is not led back yet (:meth:`way_back`).
         """
-        sender, kind = message.sender, message.kind
+        sender, ((kind, letter),) = message.sender, message.letters.items()
         link = sender.name, receiver.name, f"{kind} to all"
-        size_bytes = len(message.payload) + self.transport.overhead_bytes
+        size_bytes = len(letter) + self.transport.overhead_bytes
         if message.flight is None:
             message.flight = self.medium.broadcast(sender, size_bytes)
         assert message.flight.start_s == inf, f"{receiver.name} listens to a broadcast that is on the air already"
@@ -150,11 +145,11 @@ class Messages:
             if case in ("skip", "reuse"):
                 raise Skipped from None
             raise
-        about = self.journal.place(receiver, f"decoding {kind}")
-        letters = {kind: message.payload}
-        tensors, flops = self.coding.unseal(sender.name, "", letters, holes, about.client, about)[kind]
+        place = partial(self.journal.place, receiver)
+        received, flops = self.coding.unseal(sender.name, "", message.letters, holes, place)
         if flops:
             yield from receiver.spend("decode", flops)
+        tensors = received[kind]
         receiver.custody.claim(receiver.name, tensors)
         if case == "reuse":
             self._last[link] = tensors
@@ -235,14 +230,8 @@ class Messages:
             end_s = delivery.end_s if before == total else start_s + span_s * (before / total)
             # Receivers of a broadcast have a part of its bytes each; of what was broken off the last ones are missing.
             until = before * sent_bytes // total if delivery.arrived else min(before, sent_bytes)
-            self.journal.write(
-                begin_s, end_s, sender, TRANSFER, kind, receiver, until - flown, energy_j=delivery.transmit_j * share,
-                attempts=attempts, delivered=arrived,
-            )  # fmt: skip
-            self.journal.write(
-                begin_s, end_s, receiver, RECEIVE, kind, sender, energy_j=delivery.receive_j * share,
-                attempts=attempts, delivered=arrived,
-            )  # fmt: skip
+            joules = delivery.transmit_j * share, delivery.receive_j * share
+            self.journal.write_flown(begin_s, end_s, sender, receiver, kind, until - flown, joules, attempts, arrived)
             flown = until
         for relay, sent, begin_s, end_s, energy_j in relayed:
             activity = TRANSFER if sent else RECEIVE
@@ -255,12 +244,12 @@ class Messages:
 
 def _pieces(sizes: Mapping[str, int], packets: Packets | None) -> list[Piece]:
     """What flies of a message: its kinds and, of each, what was lost on the way."""
-    return [Piece(kind, size) for kind, size in sizes.items()] if packets is None else packets.pieces()
+    return [(kind, size, False) for kind, size in sizes.items()] if packets is None else packets.pieces()
 
 
-def _as_sent(messages: Mapping[str, Any], received: Sequence[tuple[Tensor, ...]]) -> Any:
+def _as_sent(messages: Mapping[str, Any], received: Mapping[str, tuple[Tensor, ...]]) -> Any:
     """What came, in the form in which it was given."""
-    shaped = [got if isinstance(was, tuple) else got[0] for was, got in zip(messages.values(), received, strict=True)]
+    shaped = [received[kind] if isinstance(was, tuple) else received[kind][0] for kind, was in messages.items()]
     return shaped[0] if len(shaped) == 1 else tuple(shaped)
 
 
@@ -268,5 +257,5 @@ def _tensors(value: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _shapes(values: Iterable[Tensor | tuple[Tensor, ...]]) -> list[list[tuple[int, ...]]]:
-    return [[tuple(tensor.shape) for tensor in _tensors(value)] for value in values]
+def _shapes(message: Mapping[str, tuple[Tensor, ...]]) -> list[list[tuple[int, ...]]]:
+    return [[tuple(tensor.shape) for tensor in tensors] for tensors in message.values()]

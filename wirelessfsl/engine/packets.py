@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,8 @@ Mask = NDArray[np.bool_]
 Counts = NDArray[np.int_]
 
 
-class Piece(NamedTuple):
-    """Bytes of one kind in a message; ``lost`` are those in packets that did not arrive, as often as they did not."""
-
-    kind: str
-    size: int
-    lost: bool = False
+Piece: TypeAlias = tuple[str, int, bool]
+"""Bytes of one kind in a message: kind, size, and whether these are those that did not arrive, as often as not."""
 
 
 class Packets:
@@ -65,8 +61,8 @@ class Packets:
         for kind, begin, end in self._spans:
             overlap = np.minimum(self._begins + self.sizes, end) - np.maximum(self._begins, begin)
             lost = int(np.maximum(overlap, 0) @ self.failed) if self._again or self.transport.leaves_holes(kind) else 0
-            pieces += [Piece(kind, end - begin - (0 if self._again else lost)), Piece(kind, lost, True)]
-        return [piece for piece in pieces if piece.size]
+            pieces += [(kind, end - begin - (0 if self._again else lost), False), (kind, lost, True)]
+        return [piece for piece in pieces if piece[1]]
 
     def holes(self) -> dict[str, Mask]:
         """Which bytes of the payloads of kinds with holes were lost; the overhead is ahead of the first."""
