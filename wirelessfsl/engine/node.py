@@ -156,18 +156,18 @@ class Node:
         """A transfer begins on one of the radio's chains; returns what :meth:`end` wants back."""
         if self.put_off is not None:
             self.put_off()
-        now = self.env.now
-        begun = chain.begin(now)
-        self._radio_changed(now)
-        return begun
+        begun_j = self.radio.begin(chain, self.env.now, self.up)
+        if self._capacity_j < inf:
+            self._watch()
+        return begun_j
 
     def end(self, chain: Chain, begun_j: float) -> float:
         """The transfer's energy (J) on that chain."""
         if self.put_off is not None:
             self.put_off()
-        now = self.env.now
-        energy_j = chain.end(now, begun_j)
-        self._radio_changed(now)
+        energy_j = self.radio.end(chain, self.env.now, self.up, begun_j)
+        if self._capacity_j < inf:
+            self._watch()
         return energy_j
 
     def flow(self, chain: Chain, change_bit_s: float) -> None:

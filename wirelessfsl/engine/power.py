@@ -138,6 +138,24 @@ class Radio:
             self._look_ahead(self._next + 1)
         self.meter.settle(now)
 
+    def begin(self, chain: Chain, now: float, up: bool) -> float:
+        """A transfer begins; the first on its chain changes the state."""
+        begun_j = chain.begin(now)
+        if chain.active == 1:
+            self.update(now, up)
+        else:
+            self.meter.settle(now)
+        return begun_j
+
+    def end(self, chain: Chain, now: float, up: bool, begun_j: float) -> float:
+        """A transfer's energy (J) at its end; the last on its chain changes the state."""
+        energy_j = chain.end(now, begun_j)
+        if chain.active == 0:
+            self.update(now, up)
+        else:
+            self.meter.settle(now)
+        return energy_j
+
     def radiate(self, duty: float, level: float) -> None:
         """Send for a share of the time, at a part of the power; to be followed by :meth:`update`."""
         self.sending_w = duty * self.sent_w(level) + (1.0 - duty) * self.states.silent[0].power_w
