@@ -29,18 +29,17 @@ def state_bytes(stage: Stage, optimizer: Optimizer) -> int:
 def tape_bytes(stage: Stage, batch: int) -> int:
     """What the forward pass of a batch leaves to the backward pass, without the weights."""
     module = stage.module()
-    held: dict[int, Tensor] = {}
+    held: dict[int, torch.UntypedStorage] = {}
     own = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
 
-    def keep(tensor: Tensor) -> Tensor:
-        held[tensor.untyped_storage()._cdata] = tensor
-        return tensor
+    def keep(tensor: Tensor) -> None:  # the storage alone: with a tensor the graph would hold itself for ever
+        held[tensor.untyped_storage()._cdata] = tensor.untyped_storage()
 
     with torch.inference_mode(False), torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         leaves = {name: p.detach().requires_grad_(not stage.frozen) for name, p in module.named_parameters()}
         x = blank_input(stage, batch)
         torch.func.functional_call(module, leaves, (x if stage.begins else x.detach().requires_grad_(),))
-    return sum(tensor.untyped_storage().nbytes() for at, tensor in held.items() if at not in own)
+    return sum(storage.nbytes() for at, storage in held.items() if at not in own)
 
 
 def widest_bytes(stage: Stage, batch: int) -> int:

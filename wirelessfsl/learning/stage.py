@@ -211,8 +211,11 @@ def initial_parts(stages: tuple[Stage, ...], seed: int) -> tuple[Part, ...]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed & (2**63 - 1))
         module = make(stages[0].model)
-    pieces = cut(module, stages[0].cuts)
-    return tuple(Part(tuple(p.detach() for p in each.parameters()), tuple(each.buffers())) for each in pieces)
+    values = {name: tensor.detach() for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+    names = tensor_names(stages[0].model, stages[0].cuts)
+    return tuple(
+        part.load(tuple(values[name] for name in own)) for part, own in zip(blank_parts(stages), names, strict=True)
+    )
 
 
 def blank_parts(stages: tuple[Stage, ...]) -> tuple[Part, ...]:
