@@ -18,8 +18,9 @@ from typing import Any
 
 from wirelessfsl.checkpoints import Checkpoints, newest
 from wirelessfsl.continuing import Packed
+from wirelessfsl.engine.journal import SimulationError
 from wirelessfsl.files import NoSpace, is_full, settle
-from wirelessfsl.learning.executors.contract import Executor
+from wirelessfsl.learning.executors.contract import Executor, Lost
 from wirelessfsl.profiling import Profile
 from wirelessfsl.provenance import peak_rss_bytes
 from wirelessfsl.results.locks import locked
@@ -57,6 +58,10 @@ class Job:
                 yield
         except KeyboardInterrupt as error:
             error.add_note(f"to go on: {self._again}")
+            raise
+        except SimulationError as error:
+            if isinstance(error.__cause__, Lost):
+                raise SimulationError(f"{error}; to go on: {self._again}") from error
             raise
         except FileNotFoundError as error:
             if (self.folder / "events").is_dir():

@@ -15,7 +15,37 @@ from wirelessfsl.learning.kernels import Kernel
 
 
 class Failed(RuntimeError):
-    """A kernel that raised; the message says about what it was and what it raised."""
+    """A kernel that raised; the message says about what it was and what it raised.
+
+    heard: whether somebody who asked was told. Who settles is not told again, maybe in another run.
+    """
+
+    heard = False
+
+
+class Lost(Failed):
+    """A worker that is gone, with what it had made; the run can be resumed."""
+
+
+def failed(about: object, error: Exception) -> Exception:
+    """What a kernel raised, told with what it was about, if that is known."""
+    if about is None or isinstance(error, Failed):
+        return error
+    told = Failed(f"{about}: {str(error) or type(error).__name__}")
+    told.__cause__ = error
+    return told
+
+
+def heard(error: Exception) -> Exception:
+    """A failure as it is raised."""
+    if isinstance(error, Failed):
+        error.heard = True
+    return error
+
+
+def unheard(error: Exception) -> bool:
+    """Whether nobody was told of a failure."""
+    return not (isinstance(error, Failed) and error.heard)
 
 
 class Work(Protocol):
@@ -56,7 +86,7 @@ class Executor(Protocol):
         ...
 
     def settle(self) -> None:
-        """Compute all that somebody still keeps. Raises what failed."""
+        """Compute all that somebody still keeps. Raises what failed, the last of it that nobody has heard of."""
         ...
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from weakref import ref
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled, told
-from wirelessfsl.learning.executors.contract import Failed
+from wirelessfsl.learning.executors.contract import failed, heard, unheard
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in, settled, taken_apart
 from wirelessfsl.learning.host import torch_threads
 from wirelessfsl.learning.kernels import Hidden, Kernel
@@ -63,6 +63,8 @@ class Task:
 
     def fulfil(self, promise: Promise) -> None:
         self.graph.compute(self)
+        if self.error is not None:
+            raise heard(self.error)
 
     def ask(self, promise: Promise) -> None: ...
 
@@ -74,12 +76,11 @@ class Task:
         self.done, self.args, self.needs = True, (), []
 
     def fail(self, error: Exception) -> None:
-        if self.about is not None and not isinstance(error, Failed):
-            failed = Failed(f"{self.about}: {error}")
-            failed.__cause__ = error
-            error = failed
-        self.error = error
-        self.done, self.args, self.needs = True, (), []
+        self.give_up(failed(self.about, error))
+
+    def give_up(self, error: Exception) -> None:
+        """Nothing comes of it, as this was raised here or before."""
+        self.done, self.error, self.args, self.needs = True, error, (), []
 
 
 class Submitted:
@@ -132,6 +133,8 @@ class Graph:
         for each in reversed(waiting):
             if (task := each()) is not None:
                 self.compute(task)
+                if (error := task.error) is not None and unheard(error):
+                    raise heard(error)
         self._chains.clear()
         self._averages.clear()
 
@@ -140,17 +143,17 @@ class Graph:
         self._chains.clear()
 
     def compute(self, task: Task) -> None:
-        """Compute a task and all that it needs. Raises what failed."""
+        """Compute a task and all that it needs, as far as nothing fails."""
         path = [task]
         while path:
             last = path[-1]
             if last.done:
                 path.pop()
-                if last.error is not None:
-                    raise last.error
             elif not last.needs:
                 self.run(last)
                 self._go_on(last.chain)
+            elif (error := last.needs[-1].error) is not None:
+                last.give_up(error)
             elif last.needs[-1].done:
                 last.needs.pop()
             else:

@@ -40,7 +40,7 @@ def _put(tensor: Tensor, buffers: list[PickleBuffer]) -> Block:
 
 def _opened(content: bytes, buffers: Sequence[Any]) -> Any:
     _read_only_is_fine()
-    return unpacked(content, [_Buffer(each) for each in buffers])
+    return unpacked(content, [_Buffer(each) for each in buffers], lasting=True)
 
 
 class _Buffer:

@@ -14,13 +14,13 @@ from __future__ import annotations
 import os
 import pickle
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from selectors import EVENT_READ, DefaultSelector
-from signal import Signals
+from signal import SIGKILL, Signals
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary, finalize, ref
@@ -28,11 +28,11 @@ from weakref import WeakValueDictionary, finalize, ref
 from wirelessfsl.forking import fork_server
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled
-from wirelessfsl.learning.executors.contract import Failed
+from wirelessfsl.learning.executors.contract import Lost, failed, heard, unheard
 from wirelessfsl.learning.executors.graph import MOST, Submitted
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
-from wirelessfsl.learning.executors.segments import Block, Segment, kept, new_file, packed, unpacked
-from wirelessfsl.learning.executors.worker import Held, Known, Packed, work
+from wirelessfsl.learning.executors.segments import Block, Segment, new_file, own, packed, unpacked
+from wirelessfsl.learning.executors.worker import Failure, Held, Known, Packed, work
 from wirelessfsl.learning.kernels import Hidden, Kernel
 from wirelessfsl.learning.threads import cores, threads_of
 
@@ -54,14 +54,15 @@ class Remote:
         "__weakref__",
         "about",
         "args",
-        "error",
         "given",
         "kernel",
         "leaves",
         "missing",
         "number",
         "order",
+        "origin",
         "pool",
+        "raised",
         "sent",
         "template",
         "threads",
@@ -73,7 +74,7 @@ class Remote:
         self, pool: Processes, worker: _Worker, order: int, kernel: Kernel, args: tuple[Any, ...], about: object
     ) -> None:
         self.pool, self.worker, self.kernel, self.about = pool, worker, kernel, about
-        self.args: tuple[Any, ...] = args
+        self.args: tuple[Any, ...] | None = args
         self.number = next(pool.numbers)
         self.order = (order, self.number)
         self.template: Template = None
@@ -82,7 +83,13 @@ class Remote:
         self.wanting: dict[int, list[Remote]] = {}
         self.missing, self.threads = 0, 1
         self.sent = False
-        self.error: Exception | None = None
+        self.origin: Remote | None = None
+        self.raised: Exception | None = None
+
+    @property
+    def error(self) -> Exception | None:
+        """Why nothing comes of it, if so: what it or a kernel before it raised."""
+        return (self.origin or self).raised
 
     def promise(self, outline: Any) -> Any:
         """What the kernel returns, as promises."""
@@ -111,6 +118,13 @@ class _Worker:
         self.known: dict[Any, Known] = {}
         self.out: dict[int, Remote] = {}
         self.chains = 0
+        self.heard = False
+
+    @property
+    def at(self) -> object:
+        """What it is at, as far as is known."""
+        first = min(self.out.values(), key=lambda task: task.order, default=None)
+        return "between kernels" if first is None else first.about or first.kernel.name
 
     def dropping(self, number: int, leaf: int) -> Any:
         """What is to be done when nobody wants a leaf any more."""
@@ -142,7 +156,6 @@ class Processes:
         self._tasks: WeakValueDictionary[int, Remote] = WeakValueDictionary()
         self._undone = 0
         self._failed: list[ref[Remote]] = []
-        self._errors: dict[int, Exception] = {}
         self._lost: Exception | None = None
         self._shared: dict[int, tuple[Tensor, Block]] = {}
         self._lasting: dict[int, tuple[Tensor, Block]] = {}
@@ -168,8 +181,8 @@ class Processes:
         if kernel.steps is None:
             return Submitted(self._submit(kernel, args, chain, about, outline), not known)
         promise, steps = None, kernel.steps(*args)
-        for left, (step, own) in zip(reversed(range(len(steps))), steps, strict=True):
-            promise = self._submit(step, (promise, *own), chain, about, Hidden() if left else outline)
+        for left, (step, more) in zip(reversed(range(len(steps))), steps, strict=True):
+            promise = self._submit(step, (promise, *more), chain, about, Hidden() if left else outline)
         return Submitted(promise, not known)
 
     def settle(self) -> None:
@@ -177,14 +190,16 @@ class Processes:
         self._flush()
         while self._undone:
             self._listen()
-        failed, self._failed = self._failed, []
-        for each in failed:
-            if (task := each()) is not None and task.error and any(leaf() is not None for leaf in task.leaves):
-                raise task.error
+        before, self._failed = self._failed, []
+        tasks = [task for each in before if (task := each()) and any(leaf() is not None for leaf in task.leaves)]
+        errors = [task.error for task in sorted(tasks, key=lambda task: task.number)]
         for _, block in self._shared.values():
             self._segments[0].free(block)
         self._shared.clear()
         self.busy_s += perf_counter() - begin
+        for error in reversed(errors):  # as the graph: from the last
+            if error is not None and unheard(error):
+                raise heard(error)
 
     def fetch(self, task: Remote, promise: Promise) -> None:
         """Bring a value here. Raises what its kernel raised."""
@@ -192,13 +207,16 @@ class Processes:
         self.want(task, promise.number)
         self._flush()
         while promise.value is _NOTHING:
-            if task.error is not None:
-                raise task.error
+            if (error := task.error) is not None:
+                raise heard(error)
             if (where := task.given.get(promise.number)) is None:
                 self._listen()
             else:
-                value = unpacked(where.content, self._segments) if isinstance(where, Packed) else self._view(where)
-                promise.value = kept(value, self._segments)
+                promise.value = (
+                    unpacked(where.content, self._segments)
+                    if isinstance(where, Packed)
+                    else own(self._segments[where.segment].view(where))
+                )
         self.busy_s += perf_counter() - begin
 
     # Sending
@@ -217,15 +235,12 @@ class Processes:
         for each in promises_in(args):
             source = each.source
             assert isinstance(source, Remote)
-            if source.error is not None:
-                self._fail(task, source.error)
-                return promise
             if source.worker is worker:  # behind it, in the worker's order too
                 task.order = max(task.order, (source.order[0], task.number))
                 if not source.sent:
                     source.wanting.setdefault(_SENT, []).append(task)
                     task.missing += 1
-            elif each.number not in source.given:
+            elif each.number not in source.given and source.error is None:
                 self.want(source, each.number).append(task)
                 task.missing += 1
         if not task.missing:
@@ -262,7 +277,8 @@ class Processes:
         try:
             kernel, args = self._sent(task.kernel, worker), self._sent(task.args, worker)
         except Exception as error:
-            self._fail(task, error)
+            task.raised = failed(task.about, error)
+            self._fail(task, task)
             return
         worker.out[task.number] = task
         worker.messages.append(("run", task.number, task.order, kernel, args, task.template, task.threads))
@@ -277,19 +293,21 @@ class Processes:
         if kind is Promise:
             source = value.source
             if source.error is not None:
-                raise source.error
+                return Failure((source.origin or source).number)
             return Held(source.number, value.number) if source.worker is worker else source.given[value.number]
         if issubclass(kind, tuple):
             items = [self._sent(each, worker) for each in value]
             return kind(*items) if hasattr(kind, "_fields") else kind(items)
         if kind is list:
             return [self._sent(each, worker) for each in value]
+        if isinstance(value, Mapping):
+            return {key: self._sent(each, worker) for key, each in value.items()}
         if isinstance(value, torch.Tensor):
             return self._share(value, self._shared)
         try:
             known = worker.known.get(value)
         except TypeError:  # it has no hash
-            return value
+            return Packed(packed(value, lambda tensor: self._share(tensor, self._shared)))
         if known is None:
             known = worker.known[value] = Known(len(worker.known))
             content = packed(value, lambda tensor: self._share(tensor, self._lasting))
@@ -327,6 +345,7 @@ class Processes:
                 answers = pickle.loads(worker.connection.recv_bytes())
             except (EOFError, OSError):
                 self._died(worker)
+            worker.heard = True
             for what, *rest in answers:
                 heard[what](worker, *rest)
         if timeout_s is None:
@@ -335,7 +354,7 @@ class Processes:
     def _done(self, worker: _Worker, number: int, seconds: float | None, numbers: dict[int, Any]) -> None:
         if (task := worker.out.pop(number, None)) is None:
             return
-        task.args = ()
+        task.args = None
         self._undone -= 1
         for leaf, (value, dtype) in numbers.items():
             if (promise := task.leaves[leaf]()) is not None:
@@ -362,36 +381,38 @@ class Processes:
         if (task := worker.out.get(number) or self._tasks.get(number)) is None:
             return
         if error is not None:
-            self._errors[number] = error if task.about is None else _told(task.about, error)
-        self._fail(task, self._errors[origin])
+            task.raised = failed(task.about, error)
+        self._fail(task, self._tasks[origin])
 
-    def _fail(self, task: Remote, error: Exception) -> None:
-        """Nothing comes of a kernel, nor of those that wait for it."""
+    def _fail(self, task: Remote, origin: Remote) -> None:
+        """Nothing comes of a kernel; those that wait for it are sent all the same, and fail when their turn comes."""
         task.worker.out.pop(task.number, None)
-        self._undone -= bool(task.args)
-        task.args, task.error = (), error
+        self._undone -= task.args is not None
+        task.args, task.origin = None, None if origin is task else origin
         self._failed.append(ref(task))
         for waiters in [*task.wanting.values()]:
-            for waiter in waiters:
-                self._fail(waiter, error)
+            for waiter in _arrived(waiters):
+                self._send(waiter)
         task.wanting.clear()
 
     def _broken(self, worker: _Worker, error: Exception) -> NoReturn:
-        self._lost = Failed(f"a worker process cannot take its work: {error}")
+        self._lost = Lost(f"{worker.at}: a worker process cannot take its work: {type(error).__name__}: {error}")
         raise self._lost from error
 
     def _died(self, worker: _Worker) -> NoReturn:
         process = worker.process
         process.join(5.0)
-        how = process.exitcode
-        killed = f"was killed by {Signals(-how).name}" if how is not None and how < 0 else f"ended with status {how}"
-        first = min(worker.out.values(), key=lambda task: task.order, default=None)
-        where = "before it had work" if first is None else first.about or first.kernel.name
-        self._lost = Failed(f"{where}: worker process {process.pid} {killed}, and what it had made is lost")
+        how = process.exitcode or 0
+        ended = f"was killed by {Signals(-how).name}" if how < 0 else f"ended with status {how}"
+        if how == -SIGKILL:
+            ended += " (by the system, if memory is short: take fewer workers)"
+        if how > 0 and not worker.heard:
+            ended += (
+                " before it could begin, for the reason that it has written; a script that runs scenarios in worker"
+                ' processes must do so under: if __name__ == "__main__":'
+            )
+        self._lost = Lost(f"{worker.at}: worker process {process.pid} {ended}; what it had made is lost")
         raise self._lost
-
-    def _view(self, block: Block) -> Tensor:
-        return self._segments[block.segment].view(block)
 
 
 def _arrived(waiters: Sequence[Remote]) -> list[Remote]:
@@ -399,12 +420,6 @@ def _arrived(waiters: Sequence[Remote]) -> list[Remote]:
     for waiter in waiters:
         waiter.missing -= 1
     return [waiter for waiter in dict.fromkeys(waiters) if not waiter.missing]
-
-
-def _told(about: object, error: Exception) -> Failed:
-    failed = Failed(f"{about}: {error}")
-    failed.__cause__ = error
-    return failed
 
 
 class _Files:

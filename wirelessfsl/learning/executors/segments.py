@@ -108,9 +108,9 @@ def packed(value: Any, put: Callable[[Tensor], Block]) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(content: bytes, segments: Sequence[Memory] | Mapping[int, Memory]) -> Any:
-    """What :func:`packed` was given; tensors are views into the segments."""
-    return _Unpacker(BytesIO(content), segments).load()
+def unpacked(content: bytes, segments: Sequence[Memory] | Mapping[int, Memory], lasting: bool = False) -> Any:
+    """What :func:`packed` was given; its tensors are copies, or views into the segments if these will last."""
+    return _Unpacker(BytesIO(content), segments, lasting).load()
 
 
 class _Packer(pickle.Pickler):
@@ -123,12 +123,13 @@ class _Packer(pickle.Pickler):
 
 
 class _Unpacker(pickle.Unpickler):
-    def __init__(self, buffer: BytesIO, segments: Sequence[Memory] | Mapping[int, Memory]) -> None:
+    def __init__(self, buffer: BytesIO, segments: Sequence[Memory] | Mapping[int, Memory], lasting: bool) -> None:
         super().__init__(buffer)
-        self.segments = segments
+        self.segments, self.lasting = segments, lasting
 
     def persistent_load(self, block: Block) -> Tensor:
-        return self.segments[block.segment].view(block)
+        view = self.segments[block.segment].view(block)
+        return view if self.lasting else own(view)
 
 
 def own(tensor: Tensor, at: int | None = None) -> Tensor:
@@ -143,13 +144,19 @@ def own(tensor: Tensor, at: int | None = None) -> Tensor:
 
 
 def kept(value: Any, segments: Sequence[Segment]) -> Any:
-    """The same, but that tensors in tuples and lists that lie in these segments have memory of their own."""
+    """The same, but that tensors in tuples, lists and dicts that lie in these segments have memory of their own.
+
+    Blocks are free when nobody wants what they hold any more, so that nothing that is made of it may lie there. An
+    object of a class of its own must not hold a tensor that its kernel was given, then.
+    """
     if isinstance(value, torch.Tensor):
         at = value.data_ptr()
         return own(value) if any(at in each.addresses for each in segments) else value
     if isinstance(value, tuple | list):
         items = [kept(each, segments) for each in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if isinstance(value, dict):
+        return {key: kept(each, segments) for key, each in value.items()}
     return value
 
 

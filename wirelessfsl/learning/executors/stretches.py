@@ -93,7 +93,7 @@ class _Mind:
         if knowledge.number not in self.known:
             for number in knowledge.tensors.keys() - self.tensors.keys():
                 self.tensors[number] = _Shared(library(ASKED).get(knowledge.tensors[number]))
-            self.known[knowledge.number] = unpacked(knowledge.content, self.tensors)
+            self.known[knowledge.number] = unpacked(knowledge.content, self.tensors, lasting=True)
 
     def resolved(self, value: Any, values: Mapping[At, Any]) -> Any:
         """Arguments with values in the places of what stands for them. Raises what their kernels failed with."""

@@ -20,10 +20,12 @@ Of what waits the least order is run first: one client's kernels before the next
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from heapq import heappop, heappush
 from multiprocessing.connection import Connection
 from threading import Condition, Thread
@@ -65,7 +67,7 @@ class Known(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """In place of a result: the kernel that failed."""
+    """In place of a value: the kernel that failed."""
 
     number: int
 
@@ -88,40 +90,37 @@ def work(connection: Connection, number: int, files: Sequence[Any]) -> None:
     keep_freed_memory()
     torch.set_num_threads(1)
     segments = [Segment(at, file.detach()) for at, file in enumerate(files)]
-    try:
-        with torch.inference_mode():
-            _Worker(connection, number, segments).work()
-    except (EOFError, OSError):  # whom it works for has gone
-        return
+    with torch.inference_mode(), suppress(OSError):  # whom it works for has gone
+        _Worker(connection, number, segments).work()
 
 
 class _Inbox:
-    """Messages as they come, read by a thread of its own, so that who sends never waits for a kernel."""
+    """Messages as they come, read by a thread of its own, so that who sends never waits for a kernel.
+
+    The process ends with the other end of the connection, whatever kernel it is at.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._came: deque[bytes | None] = deque()
+        self._came: deque[bytes] = deque()
         self._more = Condition()
         Thread(target=self._read, daemon=True).start()
 
     def take(self, wait: bool) -> list[bytes]:
-        """What has come; waits for something if there is nothing. Raises EOFError at the end."""
+        """What has come; waits for something if there is nothing."""
         with self._more:
             while wait and not self._came:
                 self._more.wait()
             taken = [*self._came]
             self._came.clear()
-        if None in taken:
-            raise EOFError
-        return taken  # type: ignore[return-value]
+        return taken
 
     def _read(self) -> None:
-        message: bytes | None = b""
-        while message is not None:
+        while True:
             try:
                 message = self._connection.recv_bytes()
             except (EOFError, OSError):
-                message = None
+                os._exit(0)
             with self._more:
                 self._came.append(message)
                 self._more.notify()
@@ -149,7 +148,7 @@ class _Worker:
                 except Exception as error:  # code that this process cannot import, say
                     self.answers.append(("broken", portable(error)))
                     self.answer()
-                    raise EOFError from error
+                    return
             while self.jobs:
                 _, _, job = heappop(self.jobs)
                 if self.waiting.pop(job.number, None) is not None:
@@ -159,6 +158,7 @@ class _Worker:
                 self.answer()
 
     def answer(self) -> None:
+        print(end="", flush=True)  # what kernels of the user's own have printed
         if self.answers:
             self.connection.send_bytes(pickle.dumps(self.answers))
             self.answers = []
@@ -166,7 +166,7 @@ class _Worker:
     # Messages
 
     def know(self, number: int, content: bytes) -> None:
-        self.known[number] = unpacked(content, self.segments)
+        self.known[number] = unpacked(content, self.segments, lasting=True)
 
     def run(self, number: int, order: tuple[int, int], kernel: Known, args: Any, template: Any, threads: int) -> None:
         self.waiting[number] = job = Job(order, number, self.known[kernel.number], args, template, threads)
@@ -259,9 +259,9 @@ class _Worker:
         kind = type(value)
         if kind is Held:
             found = self.held[value]
-            if isinstance(found, Failure):
-                raise _FailedBefore(found.number)
-            return found
+            return self.resolved(found) if type(found) is Failure else found
+        if kind is Failure:
+            raise _FailedBefore(value.number)
         if kind is Block:
             return self.segments[value.segment].view(value)
         if kind is Known:
@@ -271,6 +271,8 @@ class _Worker:
         if issubclass(kind, tuple):
             items = [self.resolved(each) for each in value]
             return kind(*items) if hasattr(kind, "_fields") else kind(items)
+        if kind is dict:
+            return {key: self.resolved(each) for key, each in value.items()}
         return [self.resolved(each) for each in value] if kind is list else value
 
 
@@ -291,5 +293,5 @@ def portable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        return RuntimeError(str(error) or type(error).__name__)
     return error
