@@ -53,12 +53,13 @@ class Remote:
     __slots__ = (
         "__weakref__",
         "about",
+        "alive",
         "args",
         "given",
         "kernel",
-        "leaves",
         "missing",
         "number",
+        "numbers",
         "order",
         "origin",
         "pool",
@@ -78,7 +79,8 @@ class Remote:
         self.number = next(pool.numbers)
         self.order = (order, self.number)
         self.template: Template = None
-        self.leaves: list[ref[Promise]] = []
+        self.alive = 0
+        self.numbers: dict[int, ref[Promise]] = {}
         self.given: dict[int, Block | Packed] = {}
         self.wanting: dict[int, list[Remote]] = {}
         self.missing, self.threads = 0, 1
@@ -95,9 +97,11 @@ class Remote:
         """What the kernel returns, as promises."""
         leaves: list[Promise] = []
         value, self.template = promised(self, outline, leaves)
-        for number, leaf in enumerate(leaves):
+        self.alive = len(leaves)
+        for leaf in leaves:
             leaf.value = _NOTHING
-            self.leaves.append(ref(leaf, self.worker.dropping(self.number, number)))
+            if leaf.shape == ():
+                self.numbers[leaf.number] = ref(leaf)
         return value
 
     def fulfil(self, promise: Promise) -> None:
@@ -108,6 +112,10 @@ class Remote:
         if promise.value is _NOTHING and self.error is None:
             self.pool.want(self, promise.number)
 
+    def drop(self, promise: Promise) -> None:
+        self.alive -= 1
+        self.worker.dropped += (self.number, promise.number)
+
 
 class _Worker:
     """A worker process, as it is seen from here."""
@@ -115,7 +123,9 @@ class _Worker:
     def __init__(self, process: ForkServerProcess, connection: Connection) -> None:
         self.process, self.connection = process, connection
         self.messages: list[tuple[Any, ...]] = []
+        self.dropped: list[int] = []
         self.known: dict[Any, Known] = {}
+        self.known_by_id: dict[int, Known] = {}
         self.out: dict[int, Remote] = {}
         self.chains = 0
         self.heard = False
@@ -126,12 +136,10 @@ class _Worker:
         first = min(self.out.values(), key=lambda task: task.order, default=None)
         return "between kernels" if first is None else first.about or first.kernel.name
 
-    def dropping(self, number: int, leaf: int) -> Any:
-        """What is to be done when nobody wants a leaf any more."""
-        return lambda _: self.messages.append(("drop", number, leaf))
-
     def send(self) -> None:
-        messages, self.messages = self.messages, []
+        (messages, self.messages), (dropped, self.dropped) = (self.messages, []), (self.dropped, [])
+        if dropped:
+            messages.append(("drop", dropped))
         if messages:
             self.connection.send_bytes(pickle.dumps(messages, pickle.HIGHEST_PROTOCOL))
 
@@ -191,7 +199,7 @@ class Processes:
         while self._undone:
             self._listen()
         before, self._failed = self._failed, []
-        tasks = [task for each in before if (task := each()) and any(leaf() is not None for leaf in task.leaves)]
+        tasks = [task for each in before if (task := each()) and task.alive]
         errors = [task.error for task in sorted(tasks, key=lambda task: task.number)]
         for _, block in self._shared.values():
             self._segments[0].free(block)
@@ -275,13 +283,14 @@ class Processes:
     def _send_one(self, task: Remote) -> None:
         worker, task.sent = task.worker, True
         try:
-            kernel, args = self._sent(task.kernel, worker), self._sent(task.args, worker)
+            kernel, args = self._known(task.kernel, worker), self._sent(task.args, worker)
+            form = self._known(task.template, worker) if isinstance(task.template, tuple) else task.template
         except Exception as error:
             task.raised = failed(task.about, error)
             self._fail(task, task)
             return
         worker.out[task.number] = task
-        worker.messages.append(("run", task.number, task.order, kernel, args, task.template, task.threads))
+        worker.messages.append(("run", task.number, task.order, kernel, args, form, task.threads))
         if len(worker.messages) >= (BATCH if len(worker.out) > BUSY else 1):
             self._to(worker)
 
@@ -304,12 +313,18 @@ class Processes:
             return {key: self._sent(each, worker) for key, each in value.items()}
         if isinstance(value, torch.Tensor):
             return self._share(value, self._shared)
+        return self._known(value, worker)
+
+    def _known(self, value: Any, worker: _Worker) -> Known | Packed:
+        """The name of something that the worker is told once, or all of it if it cannot be told from others."""
+        if (known := worker.known_by_id.get(id(value))) is not None:
+            return known
         try:
             known = worker.known.get(value)
         except TypeError:  # it has no hash
             return Packed(packed(value, lambda tensor: self._share(tensor, self._shared)))
         if known is None:
-            known = worker.known[value] = Known(len(worker.known))
+            known = worker.known[value] = worker.known_by_id[id(value)] = Known(len(worker.known))
             content = packed(value, lambda tensor: self._share(tensor, self._lasting))
             worker.messages.append(("know", known.number, content))
         return known
@@ -351,20 +366,22 @@ class Processes:
         if timeout_s is None:
             self._flush()
 
-    def _done(self, worker: _Worker, number: int, seconds: float | None, numbers: dict[int, Any]) -> None:
-        if (task := worker.out.pop(number, None)) is None:
-            return
-        task.args = None
-        self._undone -= 1
-        for leaf, (value, dtype) in numbers.items():
-            if (promise := task.leaves[leaf]()) is not None:
+    def _done(
+        self, worker: _Worker, done: list[int], numbers: dict[Held, Any], spent: dict[str, tuple[int, float, int]]
+    ) -> None:
+        for (number, leaf), (value, dtype) in numbers.items():
+            task = worker.out.get(number)
+            if task is not None and (promise := task.numbers[leaf]()) is not None:
                 promise.value = torch.tensor(value, dtype=dtype)
-        if seconds is not None:
-            calls, before = self.spent.get(task.kernel.name, (0, 0.0))
-            self.spent[task.kernel.name] = calls + 1, before + seconds
-            if task.kernel.trains:
-                self.kernels += 1
-                self.widths[1] += 1
+        for number in done:
+            if (task := worker.out.pop(number, None)) is not None:
+                task.args = None
+                self._undone -= 1
+        for name, (calls, seconds, trained) in spent.items():
+            before, before_s = self.spent.get(name, (0, 0.0))
+            self.spent[name] = before + calls, before_s + seconds
+            self.kernels += trained
+            self.widths[1] += trained
 
     def _compiled(self, worker: _Worker, *more: Any) -> None:
         self.compiled = self.compiled.and_also(Compiled(*more))

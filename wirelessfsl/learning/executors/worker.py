@@ -5,11 +5,12 @@ Messages come in batches of (what, ...):
     know    number and packed content of something that messages will name by this number
     run     number, order, kernel, arguments, form of the result, threads of torch: to be run when its turn comes
     give    number and leaf of a result that is wanted elsewhere: into shared memory when it is there
-    drop    number and leaf of a result that nobody wants any more
+    drop    numbers and leaves, one after the other, of results that nobody wants any more
 
 Answers are batches of (what, ...):
 
-    done    number, seconds (none if it was not run, as nobody wanted it), and the leaves that are single numbers
+    done    numbers of those that were run, or not, as nobody wanted them; the leaves that are single numbers; and by
+            kernel how many were run, in how many seconds, and how many of them were training
     failed  number of the kernel that failed, number of the one that it failed with, and the error
     given   number, leaf, and the block of its tensor or the packed value
     broken  the error that the worker ends with, as it cannot read its messages
@@ -138,6 +139,9 @@ class _Worker:
         self.waiting: dict[int, Job] = {}
         self.known: dict[int, Any] = {}
         self.answers: list[tuple[Any, ...]] = []
+        self.done: list[int] = []
+        self.numbers: dict[Held, tuple[float, torch.dtype]] = {}
+        self.spent: dict[str, tuple[int, float, int]] = {}
 
     def work(self) -> None:
         while True:
@@ -154,11 +158,14 @@ class _Worker:
                 if self.waiting.pop(job.number, None) is not None:
                     self.compute(job)
                     break
-            if len(self.answers) >= ANSWERS or not self.jobs:
+            if len(self.done) >= ANSWERS or not self.jobs:
                 self.answer()
 
     def answer(self) -> None:
         print(end="", flush=True)  # what kernels of the user's own have printed
+        if self.done:
+            self.answers.append(("done", self.done, self.numbers, self.spent))
+            self.done, self.numbers, self.spent = [], {}, {}
         if self.answers:
             self.connection.send_bytes(pickle.dumps(self.answers))
             self.answers = []
@@ -169,7 +176,8 @@ class _Worker:
         self.known[number] = unpacked(content, self.segments, lasting=True)
 
     def run(self, number: int, order: tuple[int, int], kernel: Known, args: Any, template: Any, threads: int) -> None:
-        self.waiting[number] = job = Job(order, number, self.known[kernel.number], args, template, threads)
+        form = self.known[template.number] if type(template) is Known else template
+        self.waiting[number] = job = Job(order, number, self.known[kernel.number], args, form, threads)
         heappush(self.jobs, (order, number, job))
 
     def give(self, number: int, leaf: int) -> None:
@@ -178,19 +186,20 @@ class _Worker:
         else:
             self.wanted.add((number, leaf))
 
-    def drop(self, number: int, leaf: int) -> None:
-        if self.held.pop((number, leaf), _NOTHING) is _NOTHING:
-            self.unwanted.setdefault(number, set()).add(leaf)
-            self.wanted.discard((number, leaf))
-        for block in self.blocks.pop((number, leaf), ()):
-            self.segments[self.number].free(block)
+    def drop(self, places: list[int]) -> None:
+        for number, leaf in zip(places[::2], places[1::2], strict=True):
+            if self.held.pop((number, leaf), _NOTHING) is _NOTHING:
+                self.unwanted.setdefault(number, set()).add(leaf)
+                self.wanted.discard((number, leaf))
+            for block in self.blocks.pop((number, leaf), ()):
+                self.segments[self.number].free(block)
 
     # Kernels
 
     def compute(self, job: Job) -> None:
         unwanted = self.unwanted.pop(job.number, set())
         if len(unwanted) == _count(job.template):
-            self.answers.append(("done", job.number, None, {}))
+            self.done.append(job.number)
             return
         begin = perf_counter()
         try:
@@ -210,13 +219,15 @@ class _Worker:
                 torch.set_num_threads(1)
         if more := told():
             self.answers.append(("compiled", *more))
-        numbers = {}
         for leaf, own in enumerate(leaves):
-            if isinstance(own, torch.Tensor) and own.ndim == 0 and own.is_floating_point():
-                numbers[leaf] = (own.item(), own.dtype)
             if leaf not in unwanted:
                 self.held[job.number, leaf] = own
-        self.answers.append(("done", job.number, perf_counter() - begin, numbers))
+                if isinstance(own, torch.Tensor) and own.ndim == 0 and own.is_floating_point():
+                    self.numbers[Held(job.number, leaf)] = (own.item(), own.dtype)
+        calls, seconds, trained = self.spent.get(job.kernel.name, (0, 0.0, 0))
+        ended = calls + 1, seconds + perf_counter() - begin, trained + job.kernel.trains
+        self.spent[job.kernel.name] = ended
+        self.done.append(job.number)
         self.give_wanted(job.number, len(leaves))
 
     def failed(self, job: Job, origin: int, error: Exception | None) -> None:
