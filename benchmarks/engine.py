@@ -160,7 +160,7 @@ def messages_a_second(devices: int, count: int, settings: Fdma | Tdma | Constant
 
     def sending(client: Node) -> Steps:
         for _ in range(count):
-            yield from world.transfer(client, world.server, activations=values.detach())
+            yield from world.transfer(client, world.server, activations=values)
 
     def train() -> Steps:
         for _ in world.rounds(1, None):

@@ -114,20 +114,24 @@ class Journal:
         receiver: Node,
         kind: str,
         size_bytes: int,
-        joules: tuple[float, float],
+        transmit_j: float,
+        receive_j: float,
         attempts: int,
         delivered: bool,
     ) -> None:
-        """Append what flew, to both ends: as :meth:`write`, a row of the sender and one of the receiver.
-
-        joules: of the one and of the other. Bytes are told once, by the sender.
-        """
+        """Append what flew as :meth:`write` does: a row of the sender, with the bytes, and one of the receiver."""
         session = self.sessions.get(self.env.active_process)
         step, number = -1 if session is None else session.step, self._round_of(end_s)
-        about, (sent_j, heard_j) = (kind, number, step), joules
-        at, ends = (start_s, end_s), (sender.name, receiver.name)
-        self.log.event(Event(*at, *ends, TRANSFER, *about, size_bytes, 0.0, sent_j, attempts, delivered))
-        self.log.event(Event(*at, *ends[::-1], RECEIVE, *about, 0, 0.0, heard_j, attempts, delivered))
+        sent = Event(
+            start_s, end_s, sender.name, receiver.name, TRANSFER, kind, number, step, size_bytes, 0.0, transmit_j,
+            attempts, delivered,
+        )  # fmt: skip
+        heard = Event(
+            start_s, end_s, receiver.name, sender.name, RECEIVE, kind, number, step, 0, 0.0, receive_j,
+            attempts, delivered,
+        )  # fmt: skip
+        self.log.event(sent)
+        self.log.event(heard)
 
     def _round_of(self, instant_s: float) -> int:
         """The round that an instant is in; it may be over by now."""

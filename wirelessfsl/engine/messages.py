@@ -67,22 +67,22 @@ class Messages:
         self,
         sender: Node,
         receiver: Node,
+        messages: Mapping[str, Tensor | tuple[Tensor, ...]],
         until_delivery: AbstractContextManager[None] = nullcontext(),  # noqa: B008 (may be entered many times)
-        /,
-        **messages: Tensor | tuple[Tensor, ...],
     ) -> Steps:
-        """Send tensors in one message, ``kind=value`` each; returns what the receiver decodes, in the same order.
+        """Send tensors in one message, by kind; returns what the receiver decodes, in the same order.
 
         Encoding is paid for by the sender, the air by both, decoding by the receiver. ``gradients`` are those of the
         last ``activations`` that went the other way, and return through the same codecs. If the message does not
         arrive, the scenario's case of outage (by its first kind) is met: raises Lost or Skipped, or returns what came
         last. ``until_delivery`` holds while the sender has a part in it.
         """
-        ends, first = (sender.name, receiver.name), next(iter(messages))
+        first, given = next(iter(messages)), {}
         for kind, value in messages.items():
             sender.custody.check(sender.name, f"{kind} sent", value)
-        given = {kind: _tensors(value) for kind, value in messages.items()}
-        letters, flops = self.coding.seal(*ends, given, partial(self.journal.place, sender))
+            given[kind] = _tensors(value)
+        letters: Mapping[str, Any]
+        letters, flops = self.coding.seal(sender.name, receiver.name, given, sender.place)
         case = self.transport.outage.of(first)
         try:
             with until_delivery:
@@ -92,19 +92,19 @@ class Messages:
                 sizes[first] += self.transport.overhead_bytes
                 holes = yield from self._fly(sender, receiver, sizes)
         except Lost:
-            last = {kind: self._last.get((*ends, kind), ()) for kind in messages}
+            last = {kind: self._last.get((sender.name, receiver.name, kind), ()) for kind in messages}
             if case == "reuse" and _shapes(last) == _shapes(given):
                 return _as_sent(messages, last)
             if case == "skip" or (case == "reuse" and MODEL_DOWNLOAD not in messages):
                 raise Skipped from None
             raise
-        received, flops = self.coding.unseal(*ends, letters, holes, partial(self.journal.place, receiver))
+        received, flops = self.coding.unseal(sender.name, receiver.name, letters, holes, receiver.place)
         if flops:
             yield from receiver.spend("decode", flops)
         for tensors in received.values():
             receiver.custody.claim(receiver.name, tensors)
         if case == "reuse":
-            self._last |= {(*ends, kind): tensors for kind, tensors in received.items()}
+            self._last |= {(sender.name, receiver.name, kind): tensors for kind, tensors in received.items()}
         return _as_sent(messages, received)
 
     def broadcast(self, sender: Node, **message: Tensor | tuple[Tensor, ...]) -> Steps:
@@ -116,8 +116,7 @@ class Messages:
         """
         ((kind, value),) = message.items()
         sender.custody.check(sender.name, f"{kind} sent", value)
-        place = partial(self.journal.place, sender)
-        letters, flops = self.coding.seal(sender.name, "", {kind: _tensors(value)}, place)
+        letters, flops = self.coding.seal(sender.name, "", {kind: _tensors(value)}, sender.place)
         if flops:
             yield from sender.spend("encode", flops)
         return Broadcast(sender, letters, not isinstance(value, tuple))
@@ -145,8 +144,7 @@ class Messages:
             if case in ("skip", "reuse"):
                 raise Skipped from None
             raise
-        place = partial(self.journal.place, receiver)
-        received, flops = self.coding.unseal(sender.name, "", message.letters, holes, place)
+        received, flops = self.coding.unseal(sender.name, "", message.letters, holes, receiver.place)
         if flops:
             yield from receiver.spend("decode", flops)
         tensors = received[kind]
@@ -216,30 +214,31 @@ class Messages:
         relayed: Sequence[Relayed],
     ) -> None:
         """Log one message as one row a piece and end, time and energy shared out by bytes, and one a relay and way."""
-        first = pieces[0][0]
-        start_s = min(delivery.start_s, delivery.end_s)
+        took_off_s, landed_s, sent_bytes, transmit_j, receive_j, attempts, arrived = delivery
+        first, start_s = pieces[0][0], min(took_off_s, landed_s)
         if start_s > asked_s:
             self.journal.write(asked_s, start_s, sender, WAIT, first, peer=receiver)
-        total, before, flown = sum(size for _, size, _ in pieces), 0, 0
-        span_s, sent_bytes = delivery.end_s - start_s, delivery.sent_bytes
+        total, before, flown = sum([size for _, size, _ in pieces]), 0, 0
+        span_s = landed_s - start_s
         for kind, size, lost in pieces:
             share = size / total
-            attempts, arrived = (0, False) if lost else (delivery.attempts, delivery.arrived)
             begin_s = start_s + span_s * (before / total)
             before += size
-            end_s = delivery.end_s if before == total else start_s + span_s * (before / total)
+            end_s = landed_s if before == total else start_s + span_s * (before / total)
             # Receivers of a broadcast have a part of its bytes each; of what was broken off the last ones are missing.
-            until = before * sent_bytes // total if delivery.arrived else min(before, sent_bytes)
-            joules = delivery.transmit_j * share, delivery.receive_j * share
-            self.journal.write_flown(begin_s, end_s, sender, receiver, kind, until - flown, joules, attempts, arrived)
+            until = before * sent_bytes // total if arrived else min(before, sent_bytes)
+            self.journal.write_flown(
+                begin_s, end_s, sender, receiver, kind, until - flown, transmit_j * share, receive_j * share,
+                0 if lost else attempts, arrived and not lost,
+            )  # fmt: skip
             flown = until
         for relay, sent, begin_s, end_s, energy_j in relayed:
             activity = TRANSFER if sent else RECEIVE
             self.journal.write(begin_s, end_s, relay, activity, first, peer=relay, energy_j=energy_j)
         if sender.link < 0:
-            receiver.downlink_bytes += delivery.sent_bytes
+            receiver.downlink_bytes += sent_bytes
         else:
-            sender.uplink_bytes += delivery.sent_bytes
+            sender.uplink_bytes += sent_bytes
 
 
 def _pieces(sizes: Mapping[str, int], packets: Packets | None) -> list[Piece]:

@@ -22,6 +22,7 @@ from wirelessfsl.learning.kernels import Kernel
 from wirelessfsl.records import COMPUTE, WAIT
 
 if TYPE_CHECKING:
+    from wirelessfsl.engine.journal import Place
     from wirelessfsl.engine.world import World
 
 Steps = Generator[Event, Any, Any]
@@ -74,6 +75,10 @@ class Node:
     def __repr__(self) -> str:
         return f"Node({self.name})"
 
+    def place(self, what: str) -> Place:
+        """What it does now, and where in the simulation that is."""
+        return self.journal.place(self, what)
+
     # Computing
 
     def compute(self, kernel: Kernel, *args: Any) -> Steps:
@@ -81,7 +86,7 @@ class Node:
         self.custody.check(self.name, kernel.name, args)
         if not self._free_slot():
             yield from self._turn(kernel.phase)
-        about = self.journal.place(self, kernel.name)
+        about = self.place(kernel.name)
         work = self.world.executor.submit(kernel, *args, chain=about.client, about=about)
         try:
             yield from self._busy(kernel.phase, kernel.flops(*args))

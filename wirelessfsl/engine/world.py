@@ -229,12 +229,12 @@ class World:
 
     def transfer(self, sender: Node, receiver: Node, **messages: Tensor | tuple[Tensor, ...]) -> Steps:
         """Send tensors in one message, ``kind=value`` each; returns what is decoded: :meth:`Messages.transfer`."""
-        return self.messages.transfer(sender, receiver, **messages)
+        return self.messages.transfer(sender, receiver, messages)
 
     def hand_over(self, sender: Node, **messages: Tensor | tuple[Tensor, ...]) -> Steps:
         """As :meth:`transfer`, from another client, which has no session now, to the one whose session this is."""
         receiver = self.journal.session.client
-        return self.messages.transfer(sender, receiver, self.sessions.lending(sender), **messages)
+        return self.messages.transfer(sender, receiver, messages, self.sessions.lending(sender))
 
     def broadcast(self, sender: Node, **message: Tensor | tuple[Tensor, ...]) -> Steps:
         """Encode tensors, ``kind=value``, for all who :meth:`hear` it: :meth:`Messages.broadcast`."""
