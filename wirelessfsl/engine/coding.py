@@ -143,7 +143,7 @@ class Coding:
         receiver: str,
         message: Mapping[str, tuple[Tensor, ...]],
         place: Callable[[str], Place] | None = None,
-    ) -> tuple[dict[str, Letter], float]:
+    ) -> tuple[dict[str, Any], float]:
         """Encode the tensors of a message; returns letters by kind, and what making them costs the sender in FLOPs.
 
         place: says where in the simulation what is done is done, if it fails: for a value that a chain cannot carry or

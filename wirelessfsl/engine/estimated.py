@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.estimate import Envelope, Estimate, Spec
@@ -31,7 +31,7 @@ class EstimatedCoding:
 
     def seal(
         self, sender: str, receiver: str, message: Mapping[str, tuple[Tensor, ...]], place: object = None
-    ) -> tuple[dict[str, Envelope], float]:
+    ) -> tuple[dict[str, Any], float]:
         letters, flops = {}, 0.0
         for kind, tensors in message.items():
             answered = self._far.pop((receiver, sender, ACTIVATIONS_OF[kind]), None) if kind in ACTIVATIONS_OF else None

@@ -81,7 +81,6 @@ class Messages:
         for kind, value in messages.items():
             sender.custody.check(sender.name, f"{kind} sent", value)
             given[kind] = _tensors(value)
-        letters: Mapping[str, Any]
         letters, flops = self.coding.seal(sender.name, receiver.name, given, sender.place)
         case = self.transport.outage.of(first)
         try:
