@@ -121,16 +121,11 @@ class Place:
             return source.of(value.value) if isinstance(source, Pile) else self.own(value.value)
         if isinstance(value, torch.Tensor):
             return self.moved(value)
-        if isinstance(value, tuple):
-            items = map(self.own, value)
-            return kind(*items) if hasattr(value, "_fields") else tuple(items)
-        if kind is list:
-            return [*map(self.own, value)]
         if kind is ClientData:
             if value not in self._data:
                 self._data[value] = value.on(self.moved)
             return self._data[value]
-        return value
+        return _inside(self.own, value)
 
     def joined(self, values: Sequence[Any]) -> Any:
         """An argument of many kernels, all alike, as kernels take it that stack."""
@@ -164,16 +159,10 @@ class Place:
 
 def in_memory(value: Any) -> Any:
     """An argument of a kernel that runs in the host's memory."""
-    kind = type(value)
-    if kind is Promise:
+    if type(value) is Promise:
         pile = value.source
-        if not isinstance(pile, Pile):
-            return value.value
-        return _one_of(pile.here, value.value)
-    if isinstance(value, tuple):
-        items = map(in_memory, value)
-        return kind(*items) if hasattr(value, "_fields") else tuple(items)
-    return [*map(in_memory, value)] if kind is list else value
+        return _one_of(pile.here, value.value) if isinstance(pile, Pile) else value.value
+    return _inside(in_memory, value)
 
 
 def copy_here(piles: Iterable[Pile]) -> None:
@@ -201,10 +190,21 @@ def together(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
 
 
 def _each(function: Callable[[Tensor], Any], value: Any) -> Any:
-    """The same with something in place of every tensor, in tuples."""
+    """The same with something in place of every tensor, in tuples, lists and dicts."""
     if isinstance(value, torch.Tensor):
         return function(value)
-    return tuple(_each(function, each) for each in value) if type(value) is tuple else value
+    return _inside(lambda each: _each(function, each), value)
+
+
+def _inside(function: Callable[[Any], Any], value: Any) -> Any:
+    """The same with something in place of each of what is in a tuple, list or dict."""
+    kind = type(value)
+    if issubclass(kind, tuple):
+        items = map(function, value)
+        return kind(*items) if hasattr(kind, "_fields") else tuple(items)
+    if kind is list:
+        return [*map(function, value)]
+    return {key: function(each) for key, each in value.items()} if kind is dict else value
 
 
 def _one_of(value: Any, at: int | None) -> Any:

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from wirelessfsl.lazy import torch
+from wirelessfsl.learning.executors.contract import heard, unheard
 from wirelessfsl.learning.executors.graph import Graph, Task
 from wirelessfsl.learning.executors.piles import Pile, Place, copy_here, in_memory, likeness, together
 from wirelessfsl.learning.executors.promises import Promise, promises_in, taken_apart
@@ -73,17 +74,16 @@ class Stacked(Graph):
 
     def compute(self, task: Task) -> None:
         self._advance([task])
-        if task.error is not None:
-            raise task.error
 
     def settle(self) -> None:
         waiting, self._waiting = self._waiting, []
         tasks = [task for each in waiting if (task := each()) is not None]
         self._advance(tasks)
         self._forget()
-        for task in tasks:
-            if task.error is not None and any(leaf() is not None for leaf in task.leaves):
-                raise task.error
+        for task in reversed(tasks):
+            wanted = any(leaf() is not None for leaf in task.leaves)
+            if wanted and (error := task.error) is not None and unheard(error):
+                raise heard(error)
 
     def close(self) -> None:
         super().close()
@@ -183,8 +183,8 @@ class Stacked(Graph):
     def _run(self, group: Sequence[Placed]) -> None:
         """Compute equal tasks, of which all is there that they need."""
         for task in group:
-            if error := next((need.error for need in task.needs if need.error is not None), None):
-                task.fail(error)
+            if error := next((need.error for need in reversed(task.needs) if need.error is not None), None):
+                task.give_up(error)
         group = [task for task in group if not task.done]
         if not group:
             return
