@@ -152,7 +152,8 @@ def test_a_refusal_names_what_helps_against_the_largest_parts() -> None:
     )
 
 
-def test_where_more_kernels_would_wait_than_may_the_parts_of_all_are_there() -> None:
+def test_where_more_kernels_would_wait_than_may_the_parts_of_all_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wirelessfsl.footprint.MOST", 100_000)
     few, many = (of(tiny(1500, algorithm=SplitFedV1(rounds=1, local_steps=n, batch_size=BATCH))) for n in (5, 10))
     assert few.in_flight < 10 * MODEL
     assert many.in_flight > 1500 * 3 * MODEL
