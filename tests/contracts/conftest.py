@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.learning.plain import same
+from wirelessfsl.learning.executors.cluster import Ray
 from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.learning.executors.processes import Processes
 from wirelessfsl.learning.executors.promises import settled
@@ -34,14 +35,22 @@ class Kind(NamedTuple):
         return len(found) == len(expected) and all(map(self.equal, found, expected))
 
 
+def on_ray() -> Executor:
+    """On a Ray of this machine, which ends with the executor."""
+    pytest.importorskip("ray")
+    return Ray(workers=2)
+
+
 EXECUTORS = {
     "sequential": Kind(Sequential),
     "processes": Kind(lambda: Processes(2)),
     "stacked": Kind(Stacked, 1e-5),
+    "ray": Kind(on_ray),
 }
+MARKS = {"ray": [pytest.mark.slow, pytest.mark.filterwarnings("default")]}  # Ray's own
 
 
-@pytest.fixture(scope="module", params=EXECUTORS)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS.get(name, [])) for name in EXECUTORS])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return EXECUTORS[request.param]
 

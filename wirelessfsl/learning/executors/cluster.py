@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary, finalize, ref
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled
-from wirelessfsl.learning.executors.contract import Failed
+from wirelessfsl.learning.executors.contract import Failed, failed, heard, unheard
 from wirelessfsl.learning.executors.graph import Submitted
 from wirelessfsl.learning.executors.parcels import Parcel
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
@@ -71,6 +71,7 @@ class Call:
         "knowledge",
         "leaves",
         "number",
+        "origin",
         "refs",
         "stretch",
         "template",
@@ -90,6 +91,7 @@ class Call:
         self.refs: dict[int, Any] = {}
         self.threads = 1
         self.error: Exception | None = None
+        self.origin = self.number
 
     def promise(self, outline: Any) -> Any:
         """What the kernel returns, as promises."""
@@ -186,15 +188,16 @@ class Ray:
         self.send_all()
         for stretch in [*self._unheard.values()]:
             self._hear(stretch)
-        failed, self._failed = self._failed, []
+        before, self._failed = self._failed, []
         self._shared.clear()
         self._abouts.clear()
         self._errors.clear()
         self._pending = 0
         self.busy_s += perf_counter() - begin
-        for each in failed:
-            if (call := each()) is not None and call.error is not None and any(call.wanted()):
-                raise call.error
+        calls = [call for each in before if (call := each()) is not None and any(call.wanted())]
+        for call in sorted(calls, key=lambda call: -call.number):  # as the graph: from the last
+            if call.error is not None and unheard(call.error):
+                raise heard(call.error)
 
     def fetch(self, call: Call, promise: Promise) -> None:
         """Bring a value here. Raises what its kernel raised."""
@@ -206,7 +209,7 @@ class Ray:
             self._arrived(self._get(call.refs[promise.number], call.stretch))
         self.busy_s += perf_counter() - begin
         if call.error is not None:
-            raise call.error
+            raise heard(call.error)
 
     # Sending
 
@@ -241,8 +244,6 @@ class Ray:
         for promise in promises_in(args):
             call = promise.source
             assert isinstance(call, Call)
-            if call.error is not None:
-                raise call.error
             if call.stretch is not stretch and not call.stretch.sent:
                 awaited.setdefault(call.stretch, set()).add(At(call.number, promise.number))
         for other, places in awaited.items():
@@ -255,6 +256,9 @@ class Ray:
             return value
         if kind is Promise:
             place, source = At(value.source.number, value.number), value.source
+            if source.error is not None:
+                self._errors[source.origin] = source.error
+                return Failure(source.origin, Failed())
             call.uses.add(place)
             if source.stretch is not call.stretch:
                 call.given.add(source.refs[value.number])
@@ -268,6 +272,8 @@ class Ray:
             return kind(*items) if hasattr(kind, "_fields") else kind(items)
         if kind is list:
             return [self._sent(each, call) for each in value]
+        if kind is dict:
+            return {key: self._sent(each, call) for key, each in value.items()}
         return self._known_as(value, call)
 
     def _share(self, value: Any, call: Call) -> Any:
@@ -384,13 +390,9 @@ class Ray:
     def _fail(self, call: Call, failure: Failure) -> None:
         """Nothing comes of a call, for what one failed with."""
         origin, error = failure
-        about = self._abouts.get(origin)
         if origin not in self._errors:
-            if about is not None and not isinstance(error, Failed):
-                failed = Failed(f"{about}: {error}")
-                failed.__cause__, error = error, failed
-            self._errors[origin] = error
-        call.error = self._errors[origin]
+            self._errors[origin] = failed(self._abouts.get(origin), error)
+        call.origin, call.error = origin, self._errors[origin]
         self._failed.append(ref(call))
 
 
@@ -399,12 +401,14 @@ def _is_small(promise: Promise) -> bool:
 
 
 def _own(value: Any) -> Any:
-    """The same, tensors in tuples and lists copied out of Ray's memory."""
+    """The same, tensors in tuples, lists and dicts copied out of Ray's memory."""
     if isinstance(value, torch.Tensor):
         return own(value)
     if isinstance(value, tuple | list):
         items = [_own(each) for each in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if isinstance(value, dict):
+        return {key: _own(each) for key, each in value.items()}
     return value
 
 

@@ -100,14 +100,16 @@ class _Mind:
         kind = type(value)
         if kind is At:
             found = values[value]
-            if isinstance(found, Failure):
-                raise _FailedBefore(found)
-            return found
+            return self.resolved(found, values) if type(found) is Failure else found
+        if kind is Failure:
+            raise _FailedBefore(value)
         if kind is Known:
             return self.known[value.number]
         if kind is tuple or hasattr(kind, "_fields"):
             items = [self.resolved(each, values) for each in value]
             return tuple(items) if kind is tuple else kind(*items)
+        if kind is dict:
+            return {key: self.resolved(each, values) for key, each in value.items()}
         return [self.resolved(each, values) for each in value] if kind is list else value
 
     def leaves(self, step: Step, values: Mapping[At, Any]) -> list[Any]:
