@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -188,7 +188,7 @@ def _strides(tensor: Tensor) -> list[list[int]]:
     return [list(torch.empty_like(tensor, device="meta").stride())]
 
 
-@cache
+@lru_cache(4096)
 def _in_rows(shape: tuple[int, ...]) -> tuple[int, ...]:
     return torch.empty(shape, device="meta").stride()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 from math import nan
 from typing import TYPE_CHECKING, Any, Literal
@@ -102,7 +102,7 @@ def _next(part: Part) -> Part:
     return part._replace(key=part.key + 1)
 
 
-@cache
+@lru_cache(4096)
 def blank(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """The tensor without numbers of a shape and dtype."""
     return torch.empty(shape, dtype=dtype, device="meta")
@@ -112,7 +112,7 @@ def _blank(*shape: int) -> Tensor:
     return blank(shape, torch.float32)
 
 
-@cache
+@lru_cache(4096)
 def _loss(*shape: int) -> Tensor:
     return torch.full(shape, torch.nan)
 

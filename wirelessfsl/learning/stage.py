@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Weights = tuple["Tensor", ...]
+STAGES = 1024
+"""Of which what was worked out is kept; where clients prune filters there is a new stage for each, again and again."""
 
 
 class Part(NamedTuple):
@@ -160,7 +162,7 @@ def split(model: ModelSpec, cuts: tuple[str, ...], compiled: bool = False) -> tu
     return tuple(Stage(model, cuts, index, compiled=compiled) for index in range(len(cuts) + 1))
 
 
-@cache
+@lru_cache(STAGES)
 def cut_points_of(model: ModelSpec) -> dict[str, int]:
     """Names of the modules that a cut can follow, in the model's order, each with its position.
 
@@ -224,7 +226,7 @@ def blank_parts(stages: tuple[Stage, ...]) -> tuple[Part, ...]:
     return tuple(Part(tuple(p.detach() for p in each.parameters()), tuple(each.buffers())) for each in modules)
 
 
-@cache
+@lru_cache(STAGES)
 def tensor_names(model: ModelSpec, cuts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """What the uncut model calls the weights of each stage's part: parameters, then buffers."""
     module = _on_meta(model)
@@ -254,7 +256,7 @@ def loaded(parts: Sequence[Part], weights: Weights) -> tuple[Part, ...]:
     return tuple(part.load(tuple(islice(held, len(part.weights)))) for part in parts)
 
 
-@cache
+@lru_cache(STAGES)
 def _blank(shape: Shape, dtype: torch.dtype) -> Tensor:
     with _lasting():
         return torch.empty(shape, dtype=dtype, device="meta")
@@ -270,13 +272,13 @@ def _on_meta(model: ModelSpec) -> nn.Module:
         return make(model)
 
 
-@cache
+@lru_cache(STAGES)
 def _pieces(model: ModelSpec, cuts: tuple[str, ...], training: bool) -> tuple[nn.Module, ...]:
     with _lasting():
         return tuple(piece.train(training) for piece in cut(_on_meta(model).train(training), cuts))
 
 
-@cache
+@lru_cache(STAGES)
 def uses_of_weights(stage: Stage) -> tuple[int, ...]:
     """How often each parameter's numbers are multiplied with one sample: a filter at each position of its output.
 
@@ -300,13 +302,13 @@ def uses_of_weights(stage: Stage) -> tuple[int, ...]:
     return tuple(uses)
 
 
-@cache
+@lru_cache(STAGES)
 def filter_groups_of(stage: Stage) -> tuple[Group, ...]:
     """Groups of filters of a whole stage."""
     return filter_groups(_pieces(stage.model, stage.cuts, True)[stage.index], tuple(blank_input(stage, 1).shape[1:]))
 
 
-@cache
+@lru_cache(STAGES)
 def shrunk(stage: Stage, training: bool = True) -> Shrunk:
     """A stage without the filters that its flags say are gone."""
     counts = [group.size for group in filter_groups_of(stage)]
@@ -317,7 +319,7 @@ def shrunk(stage: Stage, training: bool = True) -> Shrunk:
         return shrink(whole, tuple(blank_input(stage, 1).shape[1:]), keep)
 
 
-@cache
+@lru_cache(STAGES)
 def _output(stage: Stage, batch: int = 2) -> Tensor:
     """Output for a batch, on the meta device."""
     with _lasting(), torch.no_grad():
@@ -332,7 +334,7 @@ def blank_input(stage: Stage, batch: int) -> Tensor:
     return _output(replace(stage, index=stage.index - 1), batch)
 
 
-@cache
+@lru_cache(STAGES)
 def _random_operations(stage: Stage, training: bool = True) -> int:
     """Number of random operations from the model's beginning to the end of a stage."""
     from torch.fx.experimental.proxy_tensor import make_fx
@@ -342,7 +344,7 @@ def _random_operations(stage: Stage, training: bool = True) -> int:
     return stage.first_draw() + len(random_operations(graph))
 
 
-@cache
+@lru_cache(STAGES)
 def _flops(stage: Stage, batch: int) -> Flops:
     from torch.utils.flop_counter import FlopCounterMode
 

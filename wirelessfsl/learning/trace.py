@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled, compiled, tell
 from wirelessfsl.learning.graph import random_operations
-from wirelessfsl.learning.stage import Many, Stage, over_lanes
+from wirelessfsl.learning.stage import STAGES, Many, Stage, over_lanes
 from wirelessfsl.streams import subkey
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Pass:
         return compiled(module) if quick else module.forward
 
 
-@cache
+@lru_cache(STAGES)
 def halves(stage: Stage | Many, shape: torch.Size, dtype: torch.dtype) -> tuple[Pass, Pass]:
     """Forward and backward half of a stage for inputs x of this shape (batch included) and dtype.
 
@@ -96,7 +96,7 @@ def halves(stage: Stage | Many, shape: torch.Size, dtype: torch.dtype) -> tuple[
     return Pass(first, stage, stage.first_draw()), Pass(second, stage)
 
 
-@cache
+@lru_cache(STAGES)
 def whole(stage: Stage | Many, shape: torch.Size, dtype: torch.dtype) -> Pass:
     """Forward, mean cross-entropy and backward of a stage that ends the model, in one pass.
 
@@ -120,7 +120,7 @@ def whole(stage: Stage | Many, shape: torch.Size, dtype: torch.dtype) -> Pass:
     return Pass(graph.graph, stage, stage.first_draw())
 
 
-@cache
+@lru_cache(STAGES)
 def weighted(stage: Stage, shape: torch.Size, dtype: torch.dtype) -> Pass:
     """As :func:`whole`, of a weighted sum of the samples' losses.
 

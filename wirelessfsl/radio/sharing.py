@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from math import log
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -215,7 +215,7 @@ class Table(NamedTuple):
         return snr
 
 
-@cache
+@lru_cache(64)
 def table(phy: Any) -> Table:
     """The table of a physical layer."""
     efficiency = phy.efficiency(_SNRS.copy())

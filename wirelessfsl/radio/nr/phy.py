@@ -11,7 +11,7 @@ failures would cost more than the MCS gains on the next lower one: so the goodpu
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -203,7 +203,7 @@ class Adaptation:
         self.threshold_db: Floats = np.minimum.accumulate(self.blocks.required_db(failing)[::-1])[::-1]
 
     @staticmethod
-    @cache
+    @lru_cache(1024)
     def of(phy: Nr, prb: int) -> Adaptation:
         """The same object for the same settings."""
         return Adaptation(phy, prb)
