@@ -191,7 +191,9 @@ class World:
         return self._batch(client, self._batches[client] - 1, batch_size)
 
     def _batch(self, client: Node, number: int, batch_size: int) -> tuple[Tensor, Tensor]:
-        drawn = self.executor.submit(batch, self.data[client], number, batch_size, chain=client.name).result()
+        about = self.journal.place(client, batch.name)
+        work = self.executor.submit(batch, self.data[client], number, batch_size, chain=client.name, about=about)
+        drawn = work.result()
         self.custody.claim(client.name, drawn)
         self.client_steps += 1
         x, y = drawn

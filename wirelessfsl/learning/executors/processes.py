@@ -28,7 +28,7 @@ from weakref import WeakValueDictionary, finalize, ref
 from wirelessfsl.forking import fork_server
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled
-from wirelessfsl.learning.executors.contract import Lost, failed, heard, unheard
+from wirelessfsl.learning.executors.contract import Failed, Lost, failed, heard, unheard
 from wirelessfsl.learning.executors.graph import MOST, Submitted
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
 from wirelessfsl.learning.executors.segments import Block, Segment, new_file, own, packed, unpacked
@@ -201,9 +201,7 @@ class Processes:
         before, self._failed = self._failed, []
         tasks = [task for each in before if (task := each()) and task.alive]
         errors = [task.error for task in sorted(tasks, key=lambda task: task.number)]
-        for _, block in self._shared.values():
-            self._segments[0].free(block)
-        self._shared.clear()
+        self._free(self._shared)
         self.busy_s += perf_counter() - begin
         for error in reversed(errors):  # as the graph: from the last
             if error is not None and unheard(error):
@@ -234,6 +232,8 @@ class Processes:
             raise self._lost
         if self._undone > MOST:
             self.settle()
+        if not (self._undone or self._tasks):
+            self._forget()
         worker, order = self._chains.get(chain) or self._place(chain)
         task = Remote(self, worker, order, kernel, args, about)
         task.threads = threads_of(kernel, args, self.threads)
@@ -338,6 +338,22 @@ class Processes:
         where[id(tensor)] = tensor, block
         return block
 
+    def _free(self, shared: dict[int, tuple[Tensor, Block]]) -> None:
+        for _, block in shared.values():
+            self._segments[0].free(block)
+        shared.clear()
+
+    def _forget(self) -> None:
+        """Nothing is left of what was computed: a run has ended, and the next may have other data."""
+        self._free(self._shared)
+        self._free(self._lasting)
+        self._chains.clear()
+        for worker in self._workers:
+            worker.chains = 0
+            if worker.known:
+                worker.known.clear()
+                worker.messages.append(("forget",))
+
     def _flush(self) -> None:
         for worker in self._workers:
             self._to(worker)
@@ -421,13 +437,14 @@ class Processes:
         process.join(5.0)
         how = process.exitcode or 0
         ended = f"was killed by {Signals(-how).name}" if how < 0 else f"ended with status {how}"
+        if how > 0 and not worker.heard:
+            self._lost = Failed(
+                f"worker process {process.pid} {ended} before it could begin, and has written why; a script that runs"
+                ' scenarios in worker processes must do so under: if __name__ == "__main__":'
+            )
+            raise self._lost
         if how == -SIGKILL:
             ended += " (by the system, if memory is short: take fewer workers)"
-        if how > 0 and not worker.heard:
-            ended += (
-                " before it could begin, for the reason that it has written; a script that runs scenarios in worker"
-                ' processes must do so under: if __name__ == "__main__":'
-            )
         self._lost = Lost(f"{worker.at}: worker process {process.pid} {ended}; what it had made is lost")
         raise self._lost
 

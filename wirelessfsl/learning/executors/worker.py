@@ -3,6 +3,7 @@
 Messages come in batches of (what, ...):
 
     know    number and packed content of something that messages will name by this number
+    forget  all that has such a number
     run     number, order, kernel, arguments, form of the result, threads of torch: to be run when its turn comes
     give    number and leaf of a result that is wanted elsewhere: into shared memory when it is there
     drop    numbers and leaves, one after the other, of results that nobody wants any more
@@ -174,6 +175,9 @@ class _Worker:
 
     def know(self, number: int, content: bytes) -> None:
         self.known[number] = unpacked(content, self.segments, lasting=True)
+
+    def forget(self) -> None:
+        self.known.clear()
 
     def run(self, number: int, order: tuple[int, int], kernel: Known, args: Any, template: Any, threads: int) -> None:
         form = self.known[template.number] if type(template) is Known else template
