@@ -352,6 +352,7 @@ class Processes:
             worker.chains = 0
             if worker.known:
                 worker.known.clear()
+                worker.known_by_id.clear()
                 worker.messages.append(("forget",))
 
     def _flush(self) -> None:
