@@ -199,9 +199,10 @@ def test_memory_that_is_shared_is_used_again_round_after_round(shared: Processes
         (mean,) = shared.submit(average, [(line,) for line in own], [1] * 6).result()
         shared.settle()
         own = [each + 0.0 for each in settled(own)] if number % 2 else own
+        del there, line, mean
+        shared.settle()  # what was dropped is told
         if number in (9, 99):
             tops.append((shared._segments[0]._top, *(shared.submit(TOP, chain=f"client-{k}").result() for k in (0, 1))))
-        del there, line, mean
     assert tops[0] == tops[1]
     assert all(line[1].item() == 1.0 + k for k, line in enumerate(settled(own)))
 
