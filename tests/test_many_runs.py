@@ -63,7 +63,6 @@ def test_runs_in_a_row_leave_what_there_was(tmp_path: Path, wish: Wish, count: i
     before, before_bytes = Left.now(), resident_bytes()
     runs(count, wish, tmp_path)
     after = Left.now()
-    print(after, before, resident_bytes() - before_bytes)
     assert after._replace(objects=0) == before._replace(objects=0)
     assert after.objects - before.objects < count  # not one a run, whatever is cached once
     assert count < 100 or resident_bytes() - before_bytes < 30e6

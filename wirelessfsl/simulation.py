@@ -291,7 +291,7 @@ def play(
                     " has rate 0 and will keep it. Set network.transport.timeout_s or participation.deadline_s"
                 ) from error
             spent = going.spent
-    return Outcome(
+    outcome = Outcome(
         status=status,
         rounds=evaluator.rounds,
         parts=evaluator.parts,
@@ -306,3 +306,5 @@ def play(
         busy_s=spent.busy_s - evaluator.host_s,
         evaluation_s=evaluator.host_s,
     )
+    vars(world).clear()  # its parts know each other, and would keep data and weights until Python looks for such rings
+    return outcome

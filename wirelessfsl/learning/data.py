@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +62,7 @@ class ClientData:
     def __init__(self, inputs: Tensor, labels: Tensor, name: str, seed: int, own: Indices | None = None) -> None:
         self.name, self.seed = name, seed
         self._inputs, self._labels, self._own = inputs, labels, np.arange(len(labels)) if own is None else own
-        self._order = lru_cache(maxsize=2)(self._shuffled)
+        self._orders: dict[int, Tensor] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ClientData, (self._inputs, self._labels, self.name, self.seed, self._own)
@@ -117,8 +116,12 @@ class ClientData:
         order = self._order(epochs[0]) if len(epochs) == 1 else torch.cat([self._order(e) for e in epochs])
         return order[first - epochs[0] * n : last - epochs[0] * n]
 
-    def _shuffled(self, epoch: int) -> Tensor:
-        return torch.from_numpy(self._own[stream(self.seed, "batches", self.name, epoch).permutation(len(self))])
+    def _order(self, epoch: int) -> Tensor:
+        """Numbers of the samples in an epoch; those of two are kept, as a batch may be of both."""
+        if epoch not in self._orders:
+            order = self._own[stream(self.seed, "batches", self.name, epoch).permutation(len(self))]
+            self._orders = {**dict([*self._orders.items()][-1:]), epoch: torch.from_numpy(order)}
+        return self._orders[epoch]
 
 
 class Clients:
