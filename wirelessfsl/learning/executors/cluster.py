@@ -9,7 +9,7 @@ was lost with its machine and is still needed; as kernels are pure, nothing chan
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import count
 from time import perf_counter
@@ -18,8 +18,7 @@ from uuid import uuid4
 from weakref import WeakValueDictionary, finalize, ref
 
 from wirelessfsl.lazy import torch
-from wirelessfsl.learning.compiling import Compiled
-from wirelessfsl.learning.executors.contract import Failed, failed, heard, unheard
+from wirelessfsl.learning.executors.contract import Books, Failed, failed, heard, unheard
 from wirelessfsl.learning.executors.graph import Submitted
 from wirelessfsl.learning.executors.parcels import Parcel
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
@@ -128,7 +127,7 @@ class Stretch:
         self.what: object = None
 
 
-class Ray:
+class Ray(Books):
     """Runs kernels on a Ray cluster: the one that this process is connected to, or else one that it connects to.
 
     address: of the cluster; None for a Ray of this machine alone, which ends with the executor.
@@ -138,13 +137,7 @@ class Ray:
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
-        self.busy_s = 0.0
-        self.kernels = 0
-        self.widths: Counter[int] = Counter()
-        self.spent: dict[str, tuple[int, float]] = {}
-        self.remote = True
-        self.threads = 1
-        self.compiled = Compiled()
+        super().__init__(remote=True)
         self.numbers = count()
         self._ray = ray = library(ASKED)
         if address and workers:
@@ -360,11 +353,7 @@ class Ray:
         self._arrived(report.values)
         for number, (calls, seconds) in report.spent.items():
             kernel = self._kernels[number]
-            before, spent = self.spent.get(kernel.name, (0, 0.0))
-            self.spent[kernel.name] = before + calls, spent + seconds
-            if kernel.trains:
-                self.kernels += calls
-                self.widths[1] += calls
+            self.enter(kernel.name, calls, seconds, calls * kernel.trains)
         self.compiled = self.compiled.and_also(report.compiled)
         for number, failure in report.failures.items():
             if call := self._calls.get(number):

@@ -59,8 +59,8 @@ class Executor(Protocol):
     """Runs kernels; values equal to calling the kernel, nothing else observable.
 
     busy_s: host time in which this process was busy with kernels, or waited for them.
-    kernels: how many were run.
-    widths: how many runs there were of how many kernels at once.
+    kernels: how many were run that train.
+    widths: how many runs there were of how many such kernels at once.
     spent: how often each kernel was run, by name, and in how many seconds of the host.
     remote: whether kernels run elsewhere, while this process goes on.
     threads: of torch, that a kernel may take (:mod:`wirelessfsl.learning.threads`).
@@ -92,3 +92,24 @@ class Executor(Protocol):
     def close(self) -> None:
         """Let go of workers and memory; promises that are not settled are lost."""
         ...
+
+
+class Books:
+    """What every executor keeps account of (:class:`Executor`)."""
+
+    def __init__(self, remote: bool = False) -> None:
+        self.busy_s = 0.0
+        self.kernels = 0
+        self.widths: Counter[int] = Counter()
+        self.spent: dict[str, tuple[int, float]] = {}
+        self.remote = remote
+        self.threads = 1
+        self.compiled = Compiled()
+
+    def enter(self, name: str, calls: int, seconds: float, trained: int, width: int = 1) -> None:
+        """A kernel was run so many times, and some of them trained; width: how many at once."""
+        before, before_s = self.spent.get(name, (0, 0.0))
+        self.spent[name] = before + calls, before_s + seconds
+        if trained:
+            self.kernels += trained
+            self.widths[width] += trained // width

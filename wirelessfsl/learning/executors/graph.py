@@ -7,7 +7,7 @@ cache, its memory is free before the next client's is needed, and an average tak
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from contextlib import nullcontext
 from itertools import count
 from time import perf_counter
@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from wirelessfsl.lazy import torch
-from wirelessfsl.learning.compiling import Compiled, told
-from wirelessfsl.learning.executors.contract import failed, heard, unheard
+from wirelessfsl.learning.compiling import told
+from wirelessfsl.learning.executors.contract import Books, failed, heard, unheard
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in, settled, taken_apart
 from wirelessfsl.learning.host import torch_threads
 from wirelessfsl.learning.kernels import Hidden, Kernel
@@ -99,19 +99,13 @@ class Submitted:
         self.promise = None
 
 
-class Graph:
+class Graph(Books):
     """What executors have in common that run kernels in this process; they say how one is run."""
 
     task: ClassVar = Task
 
     def __init__(self) -> None:
-        self.busy_s = 0.0
-        self.kernels = 0
-        self.widths: Counter[int] = Counter()
-        self.spent: dict[str, tuple[int, float]] = {}
-        self.threads = 1
-        self.remote = False
-        self.compiled = Compiled()
+        super().__init__()
         self._waiting: list[ref[Task]] = []
         self._chains: defaultdict[object, deque[ref[Task]]] = defaultdict(deque)
         self._averages: deque[object] = deque()
@@ -167,14 +161,11 @@ class Graph:
     def account(self, kernel: Kernel, begin: float, width: int = 1) -> None:
         """A kernel was run that began at this time, or so many at once."""
         seconds = perf_counter() - begin
-        calls, before = self.spent.get(kernel.name, (0, 0.0))
-        self.spent[kernel.name] = calls + width, before + seconds
+        self.enter(kernel.name, width, seconds, width * kernel.trains, width)
         if more := told():
             self.compiled = self.compiled.and_also(more)
         if kernel.trains:
             self.busy_s += seconds
-            self.kernels += width
-            self.widths[width] += 1
 
     def _wait(self, task: Task) -> Task:
         mark = ref(task)

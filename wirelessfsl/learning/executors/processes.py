@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from multiprocessing import reduction
@@ -28,7 +27,7 @@ from weakref import WeakValueDictionary, finalize, ref
 from wirelessfsl.forking import fork_server
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import Compiled
-from wirelessfsl.learning.executors.contract import Failed, Lost, failed, heard, unheard
+from wirelessfsl.learning.executors.contract import Books, Failed, Lost, failed, heard, unheard
 from wirelessfsl.learning.executors.graph import MOST, Submitted
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
 from wirelessfsl.learning.executors.segments import Block, Segment, new_file, own, packed, unpacked
@@ -144,20 +143,14 @@ class _Worker:
             self.connection.send_bytes(pickle.dumps(messages, pickle.HIGHEST_PROTOCOL))
 
 
-class Processes:
+class Processes(Books):
     """Runs kernels in worker processes.
 
     workers: how many; by default as many as there are cores.
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self.busy_s = 0.0
-        self.kernels = 0
-        self.widths: Counter[int] = Counter()
-        self.spent: dict[str, tuple[int, float]] = {}
-        self.threads = 1
-        self.remote = True
-        self.compiled = Compiled()
+        super().__init__(remote=True)
         self.numbers = count()
         self._orders = count(1)
         self._chains: dict[object, tuple[_Worker, int]] = {}
@@ -395,10 +388,7 @@ class Processes:
                 task.args = None
                 self._undone -= 1
         for name, (calls, seconds, trained) in spent.items():
-            before, before_s = self.spent.get(name, (0, 0.0))
-            self.spent[name] = before + calls, before_s + seconds
-            self.kernels += trained
-            self.widths[1] += trained
+            self.enter(name, calls, seconds, trained)
 
     def _compiled(self, worker: _Worker, *more: Any) -> None:
         self.compiled = self.compiled.and_also(Compiled(*more))

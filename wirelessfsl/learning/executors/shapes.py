@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
-from wirelessfsl.learning.compiling import Compiled
+from wirelessfsl.learning.executors.contract import Books
 from wirelessfsl.learning.kernels import Kernel
 
 
-class ShapesOnly:
+class ShapesOnly(Books):
     """A kernel says by its outline what comes out. Tensors without numbers take no memory, whatever their shape."""
-
-    def __init__(self) -> None:
-        self.busy_s = 0.0
-        self.kernels = 0
-        self.widths: Counter[int] = Counter()
-        self.spent: dict[str, tuple[int, float]] = {}
-        self.threads = 1
-        self.remote = False
-        self.compiled = Compiled()
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> _Outlined:
         return _Outlined(self, kernel, args)
