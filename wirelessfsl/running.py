@@ -21,8 +21,8 @@ from wirelessfsl.continuing import Packed
 from wirelessfsl.engine.journal import SimulationError
 from wirelessfsl.files import NoSpace, is_full, settle
 from wirelessfsl.learning.executors.contract import Executor, Lost
+from wirelessfsl.learning.host import peak_rss_bytes
 from wirelessfsl.profiling import Profile
-from wirelessfsl.provenance import peak_rss_bytes
 from wirelessfsl.results.locks import locked
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 from wirelessfsl.scenario import Scenario
@@ -122,6 +122,7 @@ class Job:
         host = {
             "wall_s": outcome.wall_s,
             "peak_rss_bytes": manifest["peak_rss_bytes"],
+            "workers_peak_rss_bytes": manifest["workers_peak_rss_bytes"],
             "client_steps": outcome.client_steps,
             "kernels": outcome.kernels,
             "overhead_fraction": outcome.overhead_fraction,
@@ -167,7 +168,9 @@ class Job:
         """Add what the host has spent to what it had before."""
         manifest = self.manifest
         manifest["host_s"] = manifest.get("host_s", 0.0) + perf_counter() - begin
-        manifest["peak_rss_bytes"] = max(manifest.get("peak_rss_bytes", 0), peak_rss_bytes())
+        peaks = {"peak_rss_bytes": peak_rss_bytes(), "workers_peak_rss_bytes": sum(self.executor.peaks.values())}
+        for name, size in peaks.items():
+            manifest[name] = max(manifest.get(name, 0), size)
 
 
 def differences(old: Any, new: Any, path: str = "") -> str:

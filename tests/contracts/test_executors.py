@@ -71,6 +71,10 @@ def _sum(*numbers: Tensor) -> Tensor:
     return total
 
 
+def _zeros(elements: int) -> Tensor:
+    return torch.zeros(elements)
+
+
 def _threads(_: Any = None) -> float:
     return float(torch.get_num_threads())
 
@@ -88,6 +92,7 @@ ECHO = Kernel("echo", "client_forward", _echo, _free, lambda value: value)
 HIDE = Kernel("hide", "client_forward", _echo, _free, lambda value: Hidden())
 FORM = Kernel("form", "client_forward", _form, _free)
 SUM = Kernel("sum", "client_forward", _sum, _free, lambda *_: NUMBER)
+ZEROS = Kernel("zeros", "client_forward", _zeros, _free, lambda elements: blank((elements,), torch.float32))
 ALONE = Kernel("threads", "server_step", _threads, lambda *_: 1e12, alone=True)
 TOGETHER = Kernel("threads", "server_step", _threads, lambda *_: 1e12)
 
@@ -344,6 +349,13 @@ def test_kernels_and_their_host_seconds_are_counted(executor: Executor) -> None:
     assert executor.spent["sleep"][0] == calls + 3
     assert executor.spent["sleep"][1] - spent_s >= 0.06
     assert executor.remote or executor.busy_s - busy_s >= 0.06
+
+
+def test_workers_tell_their_peak_memory(executor: Executor) -> None:
+    elements = 1000
+    executor.submit(ZEROS, elements, chain="one").result().sum().item()
+    assert bool(executor.peaks) == executor.remote
+    assert all(50e6 < size < 2**40 for size in executor.peaks.values())
 
 
 def test_who_is_waited_for_by_all_has_all_threads(executor: Executor) -> None:

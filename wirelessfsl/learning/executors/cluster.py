@@ -355,6 +355,7 @@ class Ray(Books):
             kernel = self._kernels[number]
             self.enter(kernel.name, calls, seconds, calls * kernel.trains)
         self.compiled = self.compiled.and_also(report.compiled)
+        self.peaks[report.process] = report.peak_bytes
         for number, failure in report.failures.items():
             if call := self._calls.get(number):
                 self._fail(call, failure)

@@ -65,6 +65,7 @@ class Executor(Protocol):
     remote: whether kernels run elsewhere, while this process goes on.
     threads: of torch, that a kernel may take (:mod:`wirelessfsl.learning.threads`).
     compiled: what was compiled for its kernels.
+    peaks: largest resident memory of every worker process so far, in bytes, by what names the process.
     """
 
     busy_s: float
@@ -74,6 +75,7 @@ class Executor(Protocol):
     remote: bool
     threads: int
     compiled: Compiled
+    peaks: dict[object, int]
 
     def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Work:
         """A computation begins.
@@ -105,6 +107,7 @@ class Books:
         self.remote = remote
         self.threads = 1
         self.compiled = Compiled()
+        self.peaks: dict[object, int] = {}
 
     def enter(self, name: str, calls: int, seconds: float, trained: int, width: int = 1) -> None:
         """A kernel was run so many times, and some of them trained; width: how many at once."""

@@ -377,8 +377,14 @@ class Processes(Books):
             self._flush()
 
     def _done(
-        self, worker: _Worker, done: list[int], numbers: dict[Held, Any], spent: dict[str, tuple[int, float, int]]
+        self,
+        worker: _Worker,
+        done: list[int],
+        numbers: dict[Held, Any],
+        spent: dict[str, tuple[int, float, int]],
+        peak_bytes: int,
     ) -> None:
+        self.peaks[worker.process.pid] = peak_bytes
         for (number, leaf), (value, dtype) in numbers.items():
             task = worker.out.get(number)
             if task is not None and (promise := task.numbers[leaf]()) is not None:

@@ -6,8 +6,10 @@ small, what somebody waits for, and what else lives on.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from socket import gethostname
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +19,7 @@ from wirelessfsl.learning.executors.parcels import Parcel
 from wirelessfsl.learning.executors.promises import Template, taken_apart
 from wirelessfsl.learning.executors.segments import Block, unpacked
 from wirelessfsl.learning.executors.worker import portable
-from wirelessfsl.learning.host import keep_freed_memory
+from wirelessfsl.learning.host import keep_freed_memory, peak_rss_bytes
 from wirelessfsl.rays import library
 
 if TYPE_CHECKING:
@@ -72,13 +74,15 @@ class Step(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What came of a stretch: small values, what failed by number, calls and seconds by kernel,
-    and what was compiled for them."""
+    """What came of a stretch: small values, what failed by number, calls and seconds by kernel, what was compiled for
+    them, and the host and number of the process with its peak memory in bytes."""
 
     values: dict[At, Any]
     failures: dict[int, Failure]
     spent: dict[int, tuple[int, float]]
     compiled: Compiled
+    process: tuple[str, int]
+    peak_bytes: int
 
 
 class _Mind:
@@ -161,7 +165,7 @@ def run(whose: str, steps: Sequence[Step], knowledge: Sequence[Knowledge], *give
     for own in given:
         values |= own.values if isinstance(own, Report) else own
     out: tuple[dict[At, Any], ...] = {}, {}, {}
-    report = Report(out[REPORT], {}, {}, Compiled())
+    report = Report(out[REPORT], {}, {}, Compiled(), (gethostname(), os.getpid()), 0)
     for step in steps:
         begin = perf_counter()
         try:
@@ -178,7 +182,7 @@ def run(whose: str, steps: Sequence[Step], knowledge: Sequence[Knowledge], *give
             values[At(step.number, leaf)] = leaves[leaf]
             if where != HERE:
                 out[where][At(step.number, leaf)] = leaves[leaf]
-    report = report._replace(compiled=told() or Compiled())
+    report = report._replace(compiled=told() or Compiled(), peak_bytes=peak_rss_bytes())
     parcels = [Parcel(each) for each in (report, *filter(None, out[AWAITED:]))]
     return parcels if len(parcels) > 1 else parcels[0]
 

@@ -10,8 +10,9 @@ Messages come in batches of (what, ...):
 
 Answers are batches of (what, ...):
 
-    done    numbers of those that were run, or not, as nobody wanted them; the leaves that are single numbers; and by
-            kernel how many were run, in how many seconds, and how many of them were training
+    done    numbers of those that were run, or not, as nobody wanted them; the leaves that are single numbers; by
+            kernel how many were run, in how many seconds, and how many of them were training; and the worker's peak
+            memory in bytes
     failed  number of the kernel that failed, number of the one that it failed with, and the error
     given   number, leaf, and the block of its tensor or the packed value
     broken  the error that the worker ends with, as it cannot read its messages
@@ -38,7 +39,7 @@ from wirelessfsl.lazy import torch
 from wirelessfsl.learning.compiling import told
 from wirelessfsl.learning.executors.promises import Template, taken_apart
 from wirelessfsl.learning.executors.segments import Block, Segment, kept, packed, unpacked
-from wirelessfsl.learning.host import keep_freed_memory
+from wirelessfsl.learning.host import keep_freed_memory, peak_rss_bytes
 from wirelessfsl.learning.kernels import Kernel
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class _Worker:
     def answer(self) -> None:
         print(end="", flush=True)  # what kernels of the user's own have printed
         if self.done:
-            self.answers.append(("done", self.done, self.numbers, self.spent))
+            self.answers.append(("done", self.done, self.numbers, self.spent, peak_rss_bytes()))
             self.done, self.numbers, self.spent = [], {}, {}
         if self.answers:
             self.connection.send_bytes(pickle.dumps(self.answers))
