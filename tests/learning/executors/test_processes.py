@@ -182,7 +182,7 @@ def test_nothing_is_left_of_a_pool(shared: Processes, end: str) -> None:
 def _top() -> tuple[int, ...]:
     """How much of its segment a worker ever used, and how many things it holds."""
     (own,) = (each for each in gc.get_objects() if type(each) is worker._Worker)
-    held = own.held, own.blocks, own.wanted, own.unwanted, own.waiting, own.known
+    held = own.held, own.blocks, own.unwanted, own.waiting, own.known
     return own.segments[own.number]._top, *map(len, held)
 
 
