@@ -66,6 +66,7 @@ def test_a_group_that_is_full_leaves_nothing(host: Path) -> None:
 def test_the_environment_has_the_last_word(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "3e9")
     assert available_bytes(host) == 3 * 10**9
-    monkeypatch.setenv(VARIABLE, "plenty")
-    with pytest.raises(ValueError, match="WIRELESSFSL_MEMORY_BYTES: got 'plenty', must be a number of bytes"):
-        available_bytes(host)
+    for wrong in ("plenty", "0", "-4e9", "inf"):
+        monkeypatch.setenv(VARIABLE, wrong)
+        with pytest.raises(ValueError, match=f"WIRELESSFSL_MEMORY_BYTES: got '{wrong}', must be a number of bytes"):
+            available_bytes(host)

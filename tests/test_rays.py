@@ -17,7 +17,7 @@ def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere"])
 def test_an_address_where_nobody_answers_is_the_users_mistake(address: str) -> None:
     pytest.importorskip("ray")
     with pytest.raises(ValueError, match=f"^--address: no Ray answers at {address}: "):

@@ -59,10 +59,11 @@ def simulate(
         of the host's time allows.
     profile: whether profile.json in the run folder says where the host's time went.
 
-    Raises TypeError if ``scenario`` is none, ValueError if ``out`` already holds something or cannot be made, if a
-    tracker cannot begin, or if the host has not the memory that it takes, SimulationError if the run fails, NoSpace if
-    the disk is full, RuntimeError if its folder is taken away meanwhile. A run that fails or is interrupted leaves a
-    folder that can be read, and its manifest says so; :func:`resume` goes on with it.
+    Raises TypeError if ``scenario`` is none or ``executor`` a bare name, ValueError if ``out`` already holds something
+    or cannot be made, if there is no such executor here, if a tracker cannot begin, or if the host has not the memory
+    that it takes, SimulationError if the run fails, NoSpace if the disk is full, RuntimeError if its folder is taken
+    away meanwhile. A run that fails or is interrupted leaves a folder that can be read, and its manifest says so;
+    :func:`resume` goes on with it.
     """
     if not isinstance(scenario, Scenario):
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
@@ -72,17 +73,18 @@ def simulate(
     if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
         raise ValueError(f"{folder}: already there and not empty; give another folder with --out")
     following = Following(trackers, folder, resolved)
-    memory = _memory(scenario, executor, timing_only, notice)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
+    memory, told = _memory(scenario, executor, timing_only)
     manifest: dict[str, Any] = {"status": "running", "scenario": resolved, "memory": memory, **provenance()}
     if timing_only:
         manifest["timing_only"] = True
     if watch is not unwatched:
         manifest["watched"] = True
     with at_work(executor, scenario, timing_only) as (at, why):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
+        notice(told)
         job = Job(folder, scenario, manifest, at, why, report, notice, watch, following, checkpoint_rounds, profile)
         with job.under_way():
             log = RunWriter(folder)
@@ -129,23 +131,21 @@ def resume(
         )
     scenario = _scenario_of(run, allow_code)
     following = Following(trackers, folder, run.scenario)
-    manifest["memory"] = _memory(scenario, executor, run.timing_only, notice)
+    manifest["memory"], told = _memory(scenario, executor, run.timing_only)
     with at_work(executor, scenario, run.timing_only) as (at, why):
+        notice(told)
         job = Job(folder, scenario, manifest, at, why, report, notice, unwatched, following, checkpoint_rounds)
         with job.under_way():
             return job.go_on()
 
 
-def _memory(
-    scenario: Scenario, executor: Executor | Wish, timing_only: bool, notice: Callable[[str], None]
-) -> dict[str, int | None]:
-    """What a run will take of the host's memory, which is told, and what that can give. Raises ValueError if less."""
+def _memory(scenario: Scenario, executor: Executor | Wish, timing_only: bool) -> tuple[dict[str, int | None], str]:
+    """What a run will take of the host's memory and what that can give; in a line, too. Raises ValueError if less."""
     workers = workers_of(executor, scenario, timing_only)
     needs, available = footprint(scenario, dataset_of(scenario), timing_only, workers), available_bytes()
     needs.check(available, scenario.name)
-    notice(needs.told(available))
     parts = {f"{part}_bytes": round(size) for part, size in needs._asdict().items()}
-    return {"peak_bytes": round(needs.total), **parts, "available_bytes": available}
+    return {"peak_bytes": round(needs.total), **parts, "available_bytes": available}, needs.told(available)
 
 
 def _scenario_of(run: Run, allow_code: bool) -> Scenario:

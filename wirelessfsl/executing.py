@@ -38,8 +38,11 @@ class Wish(NamedTuple):
 def at_work(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> Iterator[tuple[Executor, str]]:
     """The executor of a run, and why it is this one; closed at the end, unless it was given.
 
-    Raises ValueError for a name that there is not, for workers where there are none, and for what is not installed.
+    Raises ValueError for a name that there is not, for workers where there are none, and for what is not installed,
+    TypeError for a name that is in no Wish.
     """
+    if isinstance(wish, str):
+        raise TypeError(f"executor: got {wish!r}, give wirelessfsl.executing.Wish({wish!r})")
     if not isinstance(wish, Wish):
         yield wish, "given"
         return
@@ -55,8 +58,10 @@ def _made(wish: Wish, scenario: Scenario) -> tuple[Executor, str]:
     device = scenario.host.device
     if name not in EXECUTORS:
         raise ValueError(f"executor: got {name!r}, allowed: {', '.join(EXECUTORS)}")
+    if wish.workers is not None and wish.workers < 1:
+        raise ValueError(f"executor: got {wish.workers} workers, must be at least 1")
     if wish.address is not None and name != "ray":
-        raise ValueError(f"executor: {name} runs on this machine; leave the address out")
+        raise ValueError(f"executor: {name} runs on this machine; take ray, or leave the address out")
     if name in ("processes", "ray"):
         if device != "cpu":
             raise ValueError(f"executor: {name} is for processors; on {device} take stacked, or leave host.device out")

@@ -65,7 +65,7 @@ REMEDIES = {
     "in_flight": "a smaller algorithm.batch_size, another cut (model.cuts), or fewer algorithm.local_steps",
     "codecs": "codecs without error feedback",
     "simulation": "fewer clients (data.clients) or algorithm.local_steps",
-    "between_rounds": "a smaller model, or fewer clients",
+    "between_rounds": "a smaller model",
     "workers": "--executor sequential, or fewer --workers",
 }
 

@@ -21,13 +21,13 @@ def available_bytes(root: Path = Path("/")) -> int | None:
 
     root: where the host's files are.
 
-    Raises ValueError if the environment variable is no number.
+    Raises ValueError if the environment variable is no positive number.
     """
     if given := os.environ.get(VARIABLE):
-        try:
-            return int(float(given))
-        except (ValueError, OverflowError):
-            raise ValueError(f"{VARIABLE}: got {given!r}, must be a number of bytes, such as 16e9") from None
+        with suppress(ValueError, OverflowError):
+            if (said := int(float(given))) > 0:
+                return said
+        raise ValueError(f"{VARIABLE}: got {given!r}, must be a number of bytes above 0, such as 16e9")
     free = [*_of_host(root), *_of_groups(root)]
     return resident_bytes(root) + min(free) if free else None
 

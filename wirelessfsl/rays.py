@@ -41,5 +41,6 @@ def connect(ray: Any, address: str | None, cpus: int | None) -> None:
             log_to_driver=False,
             logging_level=WARNING,
         )
-    except OSError as error:
-        raise ValueError(f"--address: no Ray answers at {address}: {error}") from error
+    except (OSError, ValueError) as error:
+        remedy = "give HOST:PORT of a cluster's head, or leave it out"
+        raise ValueError(f"--address: no Ray answers at {address}: {error}; {remedy}") from error

@@ -38,9 +38,14 @@ def add(commands: Commands) -> None:
         "--executor",
         metavar="NAME",
         choices=EXECUTORS,
-        help=f"where kernels run on this machine: {', '.join(EXECUTORS)} (default auto); changes speed alone",
+        help=f"where kernels run: {', '.join(EXECUTORS)} (default auto); the same results, of stacked but for rounding",
     )
-    run.add_argument("--workers", metavar="N", type=count, help="worker processes (default as many as cores)")
+    run.add_argument(
+        "--workers",
+        metavar="N",
+        type=count,
+        help="worker processes of auto, processes and ray (default as many as cores)",
+    )
     run.add_argument("--address", metavar="HOST:PORT", help="with --executor ray: a cluster instead of this machine")
     run.add_argument("--profile", action="store_true", help="say where the host's time went, and in profile.json")
     tracker_options(run)

@@ -1,0 +1,53 @@
+"""Which executor a run gets, and that a mistake in what is wished for leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wirelessfsl import load_scenario, simulate
+from wirelessfsl.executing import Wish, chosen
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        (Wish("threads"), "executor: got 'threads', allowed: auto, sequential, processes, stacked, ray"),
+        (Wish("processes", 0), "executor: got 0 workers, must be at least 1"),
+        (Wish("sequential", 2), "executor: sequential has no workers; leave their number out"),
+        (
+            Wish("processes", address="head:6379"),
+            "executor: processes runs on this machine; take ray, or leave the address out",
+        ),
+    ],
+    ids=lambda each: each.name if isinstance(each, Wish) else "",
+)
+def test_a_wrong_wish_is_told_in_one_line_before_anything_is_written(wish: Wish, message: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        simulate(load_scenario(SCENARIOS / "quickstart.yaml"), tmp_path / "run", wish, notice=told.append)
+    assert (told, [*tmp_path.iterdir()]) == ([], [])
+
+
+def test_a_name_without_a_wish_is_a_mistake_of_type(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"^executor: got 'processes', give wirelessfsl.executing.Wish\('processes'\)$"):
+        simulate(load_scenario(SCENARIOS / "quickstart.yaml"), tmp_path / "run", "processes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "rounds", "workers", "executor"),
+    [
+        ("quickstart", 40, 4, "sequential"),
+        ("quickstart", 40_000, 4, "processes"),
+        ("quickstart", 40_000, 1, "sequential"),
+        ("split_learning", 40_000, 4, "sequential"),
+    ],
+)
+def test_auto_takes_processes_for_much_training_side_by_side_on_several_cores(
+    name: str, rounds: int, workers: int, executor: str
+) -> None:
+    scenario = load_scenario(SCENARIOS / f"{name}.yaml", sets=[f"algorithm.rounds={rounds}"])
+    assert chosen(scenario, workers)[0] == executor
