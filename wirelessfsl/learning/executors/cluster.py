@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary, finalize, ref
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.executors.contract import Books, Failed, failed, heard, unheard
-from wirelessfsl.learning.executors.graph import Submitted
+from wirelessfsl.learning.executors.graph import MOST, Submitted
 from wirelessfsl.learning.executors.parcels import Parcel
 from wirelessfsl.learning.executors.promises import Promise, Template, promised, promises_in
 from wirelessfsl.learning.executors.segments import Block, own, packed
@@ -44,8 +44,6 @@ from wirelessfsl.rays import connect, library
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST = 50_000
-"""Kernels that may wait at a time."""
 LONG, TERMS = 64, 16
 """Kernels of a stretch, and of one that adds up what many clients made, which it holds at once."""
 SMALL_BYTES = 1024
