@@ -18,6 +18,7 @@ from wirelessfsl.api import simulate
 from wirelessfsl.cli import main
 from wirelessfsl.codecs.lossless import ErrorFeedback
 from wirelessfsl.codecs.sparse import TopK
+from wirelessfsl.executing import Wish
 from wirelessfsl.footprint import Footprint, footprint
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
@@ -61,6 +62,23 @@ def test_clients_in_step_are_all_there_at_a_time() -> None:
     algorithm, model = RUNS["parallel_sl"]
     few, many = (of(tiny(n, algorithm=algorithm, model=model)).in_flight for n in (10, 100))
     assert 8 < many / few < 10
+
+
+def test_stacked_kernels_have_the_parts_of_all_that_run_at_once() -> None:
+    alone, few, many = (of(v1(200), width=width).in_flight for width in (1, 16, 32))
+    assert few == 16 * alone
+    assert many == 32 * alone
+    assert of(v1(8), width=32).in_flight == 8 * alone
+    in_step = tiny(10, algorithm=RUNS["parallel_sl"][0], model=RUNS["parallel_sl"][1])
+    assert of(in_step, width=8).in_flight < 2 * of(in_step).in_flight
+
+
+def test_a_run_on_stacked_kernels_is_told_with_their_width(tmp_path: Path) -> None:
+    sizes = {}
+    for name in "sequential", "stacked":
+        run = simulate(v1(4), tmp_path / name, Wish(name))
+        sizes[name] = run.manifest["memory"]["in_flight_bytes"]
+    assert sizes["stacked"] == pytest.approx(4 * sizes["sequential"], abs=4)
 
 
 def test_error_feedback_keeps_a_message_of_every_client() -> None:

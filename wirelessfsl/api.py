@@ -16,7 +16,7 @@ from shutil import rmtree
 from typing import Any
 
 from wirelessfsl.economy import planned
-from wirelessfsl.executing import Wish, at_work, workers_of
+from wirelessfsl.executing import Wish, at_work, width_of, workers_of
 from wirelessfsl.files import write
 from wirelessfsl.footprint import footprint
 from wirelessfsl.learning.executors.contract import Executor
@@ -141,8 +141,9 @@ def resume(
 
 def _memory(scenario: Scenario, executor: Executor | Wish, timing_only: bool) -> tuple[dict[str, int | None], str]:
     """What a run will take of the host's memory and what that can give; in a line, too. Raises ValueError if less."""
-    workers = workers_of(executor, scenario, timing_only)
-    needs, available = footprint(scenario, dataset_of(scenario), timing_only, workers), available_bytes()
+    how = executor, scenario, timing_only
+    needs = footprint(scenario, dataset_of(scenario), timing_only, workers_of(*how), width_of(*how))
+    available = available_bytes()
     needs.check(available, scenario.name)
     parts = {f"{part}_bytes": round(size) for part, size in needs._asdict().items()}
     return {"peak_bytes": round(needs.total), **parts, "available_bytes": available}, needs.told(available)

@@ -13,7 +13,7 @@ from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.learning.executors.names import EXECUTORS
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.executors.shapes import ShapesOnly
-from wirelessfsl.learning.executors.stacked import Stacked
+from wirelessfsl.learning.executors.stacked import WIDTH, Stacked
 from wirelessfsl.learning.stage import Stage
 from wirelessfsl.learning.threads import cores
 from wirelessfsl.scenario import Scenario, dataset_of, model_of
@@ -85,6 +85,12 @@ def workers_of(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> 
         return 0
     name = chosen(scenario, wish.workers)[0] if wish.name == "auto" else wish.name
     return wish.workers or cores() if name in ("processes", "ray") and wish.address is None else 0
+
+
+def width_of(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> int:
+    """Clients whose kernels the executor of a run computes at once in the host's memory, unless it was given."""
+    asked = isinstance(wish, Wish) and wish.name == "stacked" and scenario.host.device == "cpu"
+    return WIDTH if asked and not timing_only else 1
 
 
 def chosen(scenario: Scenario, workers: int | None = None) -> tuple[str, str]:

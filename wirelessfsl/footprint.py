@@ -3,7 +3,8 @@
 What lives from round to round is counted of the state that the scheme begins with, on tensors without values. What a
 round needs besides follows from how the executors work: where clients go each on its own, one client's kernels run
 after the other, and averages take weights as they come, so that the parts of a single client are there at a time (one a
-worker); where they go in step with the server, or a round has more kernels than may wait, those of all. Constants were
+worker; stacked, as many as run at once); where they go in step with the server, or a round has more kernels than may
+wait, those of all. Constants were
 measured (analysis/LOG.md). Left out: what a watch, a tracker or code of the user's own holds, and models or cuts of
 groups of devices, for which the scenario's stand.
 """
@@ -122,10 +123,11 @@ class Footprint(NamedTuple):
         return ", ".join(f"{part.replace('_', ' ')} {_gb(sizes[part])}" for part in self._ranked[:count])
 
 
-def footprint(s: Scenario, dataset: Dataset, timing_only: bool = False, workers: int = 0) -> Footprint:
+def footprint(s: Scenario, dataset: Dataset, timing_only: bool = False, workers: int = 0, width: int = 1) -> Footprint:
     """Peak memory of a scenario's run.
 
     dataset: its samples. timing_only: whether nothing is learnt. workers: processes that kernels run in; 0 for none.
+    width: clients whose kernels run at once in this process.
     """
     scheme, data, simulation = s.algorithm, _data(s, dataset), _simulation(s)
     if timing_only:
@@ -136,14 +138,18 @@ def footprint(s: Scenario, dataset: Dataset, timing_only: bool = False, workers:
     clients, optimisers = _state(s, stages)
     taking = max(1, round(getattr(s.participation.choice, "fraction", 1.0) * s.data.clients)) if s.has_clients else 1
     kernels = taking * KERNELS[scheme.cuts] * getattr(scheme, "local_steps", 1)
-    together = taking if kernels > MOST else _together(s, taking)
+    at_once = min(width, taking)
+    together = taking if kernels > MOST else max(at_once, _together(s, taking))
     # A pass has its tape, the gradients of the weights, the new weights and states, and a layer's work.
     own = {"free": 3 * model, "in_turn": 3 * model}.get(_pace(s), 2 * weights_bytes(stages[0]))
     edges = [each.output_shape() for each in stages[:-1]]
     crossing = 4 * 4 * batch * sum(int(np.prod(shape)) for shape in edges)
     waiting = own + crossing + sum(tape_bytes(stage, batch) for stage in stages[:-1])
-    width = batch * (together if _pace(s) == "in_step" else 1)
-    passing = [_pass(stage, rule, batch if stage.index % 2 == 0 else width) for stage in stages]
+    pooled = [stage.index % 2 == 1 and _pace(s) == "in_step" for stage in stages]
+    passing = [
+        _pass(stage, rule, batch * together) if of_all else at_once * _pass(stage, rule, batch)
+        for stage, of_all in zip(stages, pooled, strict=True)
+    ]
     in_flight = together * waiting + max(passing)
     personal = isinstance(scheme, EPSL | FedEM | LocalOnly | MTSL | PFSL | SplitFedV3)
     evaluated = min(CHUNK, ceil(len(dataset.test_labels) / (s.data.clients if personal else 1)))
