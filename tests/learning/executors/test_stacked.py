@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,32 @@ def test_no_more_go_in_step_than_the_width() -> None:
     executor.settle()
     assert executor.widths == {3: 1, 2: 1}
     assert len(results) == CLIENTS
+
+
+def test_kernels_of_one_name_that_do_something_else_are_not_stacked() -> None:
+    executor, zeros = Stacked(), torch.zeros(4)
+    by_one, by_two = (
+        Kernel("add", "server_step", partial(torch.add, other=n), _free, _same, stacks=True) for n in (1, 2)
+    )
+    works = [executor.submit(each, zeros, chain=f"{k}") for k, each in enumerate((by_one, by_two, by_one))]
+    assert [float(work.result()[0]) for work in works] == [1.0, 2.0, 1.0]
+    assert executor.widths == {2: 1, 1: 1}
+
+
+def test_what_cannot_be_told_from_others_runs_by_itself() -> None:
+    executor, named = Stacked(), {"x": torch.ones(4)}
+    take = Kernel("take", "server_step", lambda values: values["x"] + 1, _free, lambda values: values["x"], stacks=True)
+    works = [executor.submit(take, named, chain=f"{k}") for k in range(3)]
+    assert [float(work.result()[0]) for work in works] == [2.0] * 3
+    assert executor.widths == {1: 3}
+
+
+def _free(*_: Any) -> float:
+    return 0.0
+
+
+def _same(x: torch.Tensor) -> torch.Tensor:
+    return x
 
 
 @pytest.mark.parametrize("model", ["small_cnn_bn", "femnist_cnn"])  # statistics; dropout

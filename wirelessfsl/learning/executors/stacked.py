@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from heapq import heapify, heappop, heappush
 from itertools import count
 from time import perf_counter
@@ -124,8 +125,9 @@ class Stacked(Graph):
         if kernel.host:
             task.likeness = kernel.name
         elif kernel.stacks:
-            alike = (kernel.name, *map(likeness, task.args))
-            task.likeness = None if alike in self._apart else alike
+            with suppress(TypeError):  # nobody can tell whether another is equal
+                alike = (kernel, *map(likeness, task.args))
+                task.likeness = None if alike in self._apart else alike
         if task.likeness is not None:
             self._ready.setdefault(task.likeness, []).append(ref(task))
 
