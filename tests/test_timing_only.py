@@ -114,6 +114,14 @@ def test_a_kernel_without_an_outline_is_refused_with_what_to_do() -> None:
         ShapesOnly().submit(Kernel("own", "client_step", lambda: None, lambda: 0.0)).result()
 
 
+def test_only_kernels_that_train_are_counted() -> None:
+    executor = ShapesOnly()
+    for trains in (True, False, True):
+        made = Kernel("k", "client_forward", lambda: None, lambda: 0.0, lambda: None, trains=trains)
+        executor.submit(made).result()
+    assert executor.kernels == 2
+
+
 def test_blank_parts_have_the_shapes_of_real_ones_and_no_memory() -> None:
     stages = split(ModelSpec("small_cnn_bn", (1, 8, 8), 10), ("block1",))
     for blank, real in zip(blank_parts(stages), initial_parts(stages, 1), strict=True):
