@@ -48,9 +48,10 @@ EXECUTORS = {
     "ray": Kind(on_ray),
 }
 MARKS = {"ray": [pytest.mark.slow, pytest.mark.filterwarnings("default")]}  # Ray's own
+PARAMETERS = {name: pytest.param(name, marks=MARKS.get(name, [])) for name in EXECUTORS}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS.get(name, [])) for name in EXECUTORS])
+@pytest.fixture(scope="module", params=PARAMETERS.values())
 def kind(request: pytest.FixtureRequest) -> Kind:
     return EXECUTORS[request.param]
 

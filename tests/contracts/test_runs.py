@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from tests.contracts.conftest import EXECUTORS, Kind
+from tests.contracts.conftest import EXECUTORS, PARAMETERS, Kind
 from tests.engine.test_accounts import FEDAVG, SPLITFED
 from tests.engine.test_accounts import stormy as storm
 from tests.engine.test_checkpoint import Broken, stormy
@@ -24,7 +24,7 @@ from wirelessfsl.learning.optim import SGD
 from wirelessfsl.scenario import Model, Scenario, load_scenario
 from wirelessfsl.simulation import Outcome, play
 
-OTHERS = [name for name in EXECUTORS if name != "sequential"]
+OTHERS = [each for name, each in PARAMETERS.items() if name != "sequential"]
 
 
 @pytest.fixture(scope="module", params=OTHERS)
