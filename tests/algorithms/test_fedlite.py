@@ -83,7 +83,7 @@ def test_the_servers_gradient_is_that_at_what_it_received() -> None:
 
     def watched(*args: Any) -> Any:
         unsealed = unseal(*args)
-        received.update({kind: tensors[0] for kind, (tensors, _) in unsealed.items()})
+        received.update({kind: tensors[0] for kind, tensors in unsealed[0].items()})
         return unsealed
 
     world.messages.coding.unseal = watched  # type: ignore[method-assign]
