@@ -83,25 +83,26 @@ def one(rung: str, devices: int, algorithm: str, trained: bool) -> dict[str, Any
         f"devices.0.count={devices}",
         *RUNGS[rung],
     ]
-    scenario, worlds = load_scenario(QUICK, sets, timing_only=True), list[World]()
+    scenario, engines = load_scenario(QUICK, sets, timing_only=True), []
     data = repeated(dataset_of(scenario), SAMPLES * devices) if trained else None
     build = simulation.build
 
     def built(*args: Any) -> World:
-        worlds.append(build(*args))
-        return worlds[-1]
+        world = build(*args)
+        engines.append((world.env, world.medium))  # the world itself ends with the run
+        return world
 
     simulation.build = built
     begin, begin_cpu, log = perf_counter(), process_time(), Counter()
     simulation.play(scenario, log, dataset=data, timing_only=not trained)
     run_s, cpu_s = perf_counter() - begin, process_time() - begin_cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    (world,) = worlds
+    ((env, medium),) = engines
     return {
         "rows": log.rows,
         "simulated_s": log.end_s,
-        "events": next(world.env._eid) - len(world.env._queue),
-        "messages": sum(line._taken_off for lines in world.medium.bands for line in lines.values()),
+        "events": next(env._eid) - len(env._queue),
+        "messages": sum(line._taken_off for lines in medium.bands for line in lines.values()),
         "run_s": run_s,
         "cpu_s": cpu_s,
         "peak_bytes": peak,
