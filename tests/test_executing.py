@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from wirelessfsl import load_scenario, simulate
-from wirelessfsl.executing import Wish, chosen
+from wirelessfsl.executing import Wish, at_work, chosen
+from wirelessfsl.learning.executors.sequential import Sequential
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 
@@ -51,3 +53,28 @@ def test_auto_takes_processes_for_much_training_side_by_side_on_several_cores(
 ) -> None:
     scenario = load_scenario(SCENARIOS / f"{name}.yaml", sets=[f"algorithm.rounds={rounds}"])
     assert chosen(scenario, workers)[0] == executor
+
+
+def test_an_executor_where_no_kernel_runs_is_refused(tmp_path: Path) -> None:
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml", timing_only=True)
+    for wish in (Wish("processes", 2), Sequential()):
+        with pytest.raises(ValueError, match=r"^executor: no kernel runs where only times are played; leave it out$"):
+            simulate(scenario, tmp_path / "run", wish, timing_only=True)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_compiled_passes_that_would_be_stacked_are_refused() -> None:
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml")
+    compiled = replace(scenario, host=replace(scenario.host, compile=True))
+    with (
+        pytest.raises(ValueError, match=r"^host\.compile: has no effect on kernels that are stacked"),
+        at_work(Wish("stacked"), compiled, timing_only=False),
+    ):
+        pass
+
+
+def test_nobody_asked_for_the_default() -> None:
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml")
+    for wish, told in ((None, "the default"), (Wish("sequential"), "asked for")):
+        with at_work(wish, scenario, timing_only=False) as (executor, why):
+            assert (type(executor), why) == (Sequential, told)

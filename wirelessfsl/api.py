@@ -32,7 +32,7 @@ from wirelessfsl.trackers.following import Following, Tracker
 def simulate(
     scenario: Scenario,
     out: str | Path | None = None,
-    executor: Executor | Wish = Wish("sequential"),  # noqa: B008 (a value)
+    executor: Executor | Wish | None = None,
     report: Callable[[Progress], None] = lambda _: None,
     notice: Callable[[str], None] = lambda _: None,
     watch: Watch = unwatched,
@@ -95,7 +95,7 @@ def simulate(
 
 def resume(
     folder: str | Path,
-    executor: Executor | Wish = Wish("sequential"),  # noqa: B008 (a value)
+    executor: Executor | Wish | None = None,
     report: Callable[[Progress], None] = lambda _: None,
     notice: Callable[[str], None] = lambda _: None,
     allow_code: bool = False,
@@ -139,7 +139,9 @@ def resume(
             return job.go_on()
 
 
-def _memory(scenario: Scenario, executor: Executor | Wish, timing_only: bool) -> tuple[dict[str, int | None], str]:
+def _memory(
+    scenario: Scenario, executor: Executor | Wish | None, timing_only: bool
+) -> tuple[dict[str, int | None], str]:
     """What a run will take of the host's memory and what that can give; in a line, too. Raises ValueError if less."""
     how = executor, scenario, timing_only
     needs = footprint(scenario, dataset_of(scenario), timing_only, workers_of(*how), width_of(*how))

@@ -35,26 +35,33 @@ class Wish(NamedTuple):
 
 
 @contextmanager
-def at_work(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> Iterator[tuple[Executor, str]]:
-    """The executor of a run, and why it is this one; closed at the end, unless it was given.
+def at_work(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool) -> Iterator[tuple[Executor, str]]:
+    """The executor of a run, and why it is this one; closed at the end, unless it was given. None is sequential.
 
-    Raises ValueError for a name that there is not, for workers where there are none, and for what is not installed,
-    TypeError for a name that is in no Wish.
+    Raises ValueError for a name that there is not, for workers where there are none, for what is not installed or has
+    no effect, TypeError for a name that is in no Wish.
     """
     if isinstance(wish, str):
         raise TypeError(f"executor: got {wish!r}, give wirelessfsl.executing.Wish({wish!r})")
-    if not isinstance(wish, Wish):
+    executor: Executor
+    if timing_only:
+        if wish not in (None, Wish()):
+            raise ValueError("executor: no kernel runs where only times are played; leave it out")
+        executor, why = ShapesOnly(), "timing only"
+    elif wish is None or isinstance(wish, Wish):
+        executor, why = _made(wish, scenario)
+    else:
         yield wish, "given"
         return
-    executor, why = (ShapesOnly(), "timing only") if timing_only else _made(wish, scenario)
     try:
         yield executor, why
     finally:
         executor.close()
 
 
-def _made(wish: Wish, scenario: Scenario) -> tuple[Executor, str]:
-    name, why = chosen(scenario, wish.workers) if wish.name == "auto" else (wish.name, "asked for")
+def _made(wish: Wish | None, scenario: Scenario) -> tuple[Executor, str]:
+    asked, wish = ("the default", Wish("sequential")) if wish is None else ("asked for", wish)
+    name, why = chosen(scenario, wish.workers) if wish.name == "auto" else (wish.name, asked)
     device = scenario.host.device
     if name not in EXECUTORS:
         raise ValueError(f"executor: got {name!r}, allowed: {', '.join(EXECUTORS)}")
@@ -75,11 +82,15 @@ def _made(wish: Wish, scenario: Scenario) -> tuple[Executor, str]:
     if wish.workers is not None and wish.name != "auto":
         raise ValueError(f"executor: {name} has no workers; leave their number out")
     if name == "stacked":
+        if scenario.host.compile:
+            raise ValueError(
+                "host.compile: has no effect on kernels that are stacked; leave it out, or take sequential"
+            )
         return Stacked(device), why
     return Sequential() if device == "cpu" else Stacked(device, width=1), why
 
 
-def workers_of(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> int:
+def workers_of(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool) -> int:
     """Worker processes that the executor of a run will have, unless it was given."""
     if timing_only or not isinstance(wish, Wish):
         return 0
@@ -87,7 +98,7 @@ def workers_of(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> 
     return wish.workers or cores() if name in ("processes", "ray") and wish.address is None else 0
 
 
-def width_of(wish: Wish | Executor, scenario: Scenario, timing_only: bool) -> int:
+def width_of(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool) -> int:
     """Clients whose kernels the executor of a run computes at once in the host's memory, unless it was given."""
     asked = isinstance(wish, Wish) and wish.name == "stacked" and scenario.host.device == "cpu"
     return WIDTH if asked and not timing_only else 1
