@@ -110,7 +110,7 @@ def test_what_goes_wrong_with_a_part_is_raised_at_a_quiet_instant_and_its_rows_a
         for told in (log.flush, log.close):
             with pytest.raises(NoSpace, match=r"part-00000.parquet: no space left"):
                 told()
-        numbered(log, 2, first=11)
+    numbered(log, 2, first=11)
     log.close()
     assert [*chain(*steps(tmp_path))] == [*range(13)]
 
