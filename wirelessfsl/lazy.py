@@ -2,11 +2,17 @@
 
 ``from wirelessfsl.lazy import torch`` is ``import torch`` for a type checker and a stand-in at run time: the first
 attribute taken from it imports the module. Only ``learning`` and ``codecs`` may import it (rule 2 of the house).
+
+Its threads sleep while they wait for each other, unless OMP_WAIT_POLICY says otherwise. As they come, they turn in
+circles for a millisecond first, and where another process holds a core that is what they do most of the time.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     import torch as torch

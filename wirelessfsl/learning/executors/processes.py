@@ -384,7 +384,8 @@ class Processes(Books):
         spent: dict[str, tuple[int, float, int]],
         peak_bytes: int,
     ) -> None:
-        self.peaks[worker.process.pid] = peak_bytes
+        if peak_bytes:
+            self.peaks[worker.process.pid] = peak_bytes
         for (number, leaf), (value, dtype) in numbers.items():
             task = worker.out.get(number)
             if task is not None and (promise := task.numbers[leaf]()) is not None:

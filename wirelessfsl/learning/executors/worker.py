@@ -12,7 +12,7 @@ Answers are batches of (what, ...):
 
     done    numbers of those that were run, or not, as nobody wanted them; the leaves that are single numbers; by
             kernel how many were run, in how many seconds, and how many of them were training; and the worker's peak
-            memory in bytes
+            memory in bytes, 0 while there is more to do
     failed  number of the kernel that failed, number of the one that it failed with, and the error
     given   number, leaf, and the block of its tensor or the packed value
     broken  the error that the worker ends with, as it cannot read its messages
@@ -166,7 +166,8 @@ class _Worker:
     def answer(self) -> None:
         print(end="", flush=True)  # what kernels of the user's own have printed
         if self.done:
-            self.answers.append(("done", self.done, self.numbers, self.spent, peak_rss_bytes()))
+            peak_bytes = 0 if self.jobs else peak_rss_bytes()  # which takes as long as a small kernel
+            self.answers.append(("done", self.done, self.numbers, self.spent, peak_bytes))
             self.done, self.numbers, self.spent = [], {}, {}
         if self.answers:
             self.connection.send_bytes(pickle.dumps(self.answers))

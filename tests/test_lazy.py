@@ -1,0 +1,17 @@
+import importlib
+import os
+
+import pytest
+
+from wirelessfsl import lazy
+
+
+@pytest.mark.parametrize(("set_before", "then"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_torch_sleep_while_they_wait_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, set_before: str | None, then: str
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", set_before or "")
+    if set_before is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    importlib.reload(lazy)
+    assert os.environ["OMP_WAIT_POLICY"] == then
