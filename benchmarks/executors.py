@@ -2,8 +2,9 @@
 
 SplitFed V1: on one core, and with worker processes, against the bare loop on one torch thread, on as many torch threads
 as there are workers, and as so many forked copies with their share of the clients each, which is what the cores can do.
-Schemes whose server takes all clients at once: with as many torch threads, against their bare loop on one. In turn, in
-one run; medians of client-steps per second, and of the ratios within a turn, with their range.
+Schemes whose server takes all clients at once: with as many torch threads for it, in this process and with worker
+processes, against their bare loop on one. In turn, in one run; medians of client-steps per second, and of the ratios
+within a turn, with their range.
 
     python benchmarks/executors.py [--models lenet resnet18] [--clients 10 50 100] [--steps N] [--repeats 3]
         [--cores 4]
@@ -33,10 +34,17 @@ def executor(name: str, workers: int) -> Executor:
     return Processes(workers) if name == "processes" else Sequential()
 
 
-def ours(model: str, data: Dataset, clients: int, scheme: Algorithm, name: str = "sequential", cores: int = 1) -> float:
-    """Client-steps per second of a simulated round of a scheme, on so many worker processes or torch threads."""
-    threads = cores if name == "sequential" else 1
-    run = simulated(model, data, clients, scheme, executor(name, cores), threads)
+def ours(
+    model: str,
+    data: Dataset,
+    clients: int,
+    scheme: Algorithm,
+    name: str = "sequential",
+    workers: int = 1,
+    threads: int = 1,
+) -> float:
+    """Client-steps per second of a simulated round of a scheme, with so many torch threads for who is waited for."""
+    run = simulated(model, data, clients, scheme, executor(name, workers), threads)
     return run.client_steps / run.wall_s
 
 
@@ -62,10 +70,11 @@ def client_by_client(model: str, clients: int, steps: int, cores: int) -> dict[s
 
 def all_at_once(model: str, clients: int, kind: str, steps: int, cores: int) -> dict[str, Loop]:
     """A scheme whose server takes all clients at once, and its bare loop."""
-    work = (model, dataset(SHAPES[model], clients), clients)
+    work, scheme = (model, dataset(SHAPES[model], clients), clients), algorithm(kind, clients, steps)
     return {
         "bare, 1 thread": partial(plain, *work, kind, steps),
-        f"{kind}, {cores} threads": partial(ours, *work, algorithm(kind, clients, steps), cores=cores),
+        f"{kind}, {cores} threads": partial(ours, *work, scheme, threads=cores),
+        f"{kind}, {cores} workers, {cores} threads": partial(ours, *work, scheme, "processes", cores, cores),
     }
 
 
