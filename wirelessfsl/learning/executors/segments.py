@@ -12,6 +12,7 @@ import pickle
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 ALIGNMENT = 64
 """Of memory that torch allocates, in bytes."""
+LARGE = 1 << 24
+"""Bytes of a free area whose pages go back to the system,"""
+SELDOM = 8
+"""whenever so many times as many bytes as there are were put in places of other sizes."""
+AREA_BYTES = 1 << 10
+"""Copied in the time in which one free area is looked at: joining them takes no longer than putting."""
 
 
 class Block(NamedTuple):
@@ -57,6 +64,10 @@ class Memory(Protocol):
 class Segment:
     """One process's memory, seen by this one.
 
+    What is taken is what was freed of the same size, else a piece of the smallest larger area that is free; neighbours
+    are joined to areas when there is none. Where sizes vary at random, the memory from the first byte to the last that
+    was ever used is less than twice the most that was in use at once.
+
     number: of the segment. file: its descriptor, which may be closed then.
     """
 
@@ -66,7 +77,7 @@ class Segment:
         begin = torch.frombuffer(self._map, dtype=torch.uint8).data_ptr()
         self.addresses = range(begin, begin + len(self._map))
         self._free: defaultdict[int, list[int]] = defaultdict(list)
-        self._top = 0
+        self._top, self._due, self._elsewhere = 0, 0, 0
 
     def put(self, tensor: Tensor) -> Block:
         """Copy a tensor into this segment. Raises MemoryError if there is no room."""
@@ -91,14 +102,58 @@ class Segment:
         """Nobody reads a block any more."""
         begin, size = block.taken
         self._free[size].append(begin)
+        self._due += AREA_BYTES
 
     def _take(self, size: int) -> int:
         if free := self._free[size]:
             return free.pop()
-        begin, self._top = self._top, self._top + size
+        self._elsewhere += size
+        spare = self._elsewhere > SELDOM * self._top
+        if spare or (not (found := self._larger(size)) and self._due > 0):
+            self._join(spare)
+            found = self._larger(size)
+        if found:
+            begin = self._free[found].pop()
+            if found > size:
+                self._free[found - size].append(begin + size)
+            return begin
+        begin, self._top, self._due = self._top, self._top + size, self._due + size
         if self._top > len(self._map):
             raise MemoryError(f"{self._top} bytes of tensors do not fit into this machine's memory")
         return begin
+
+    def _larger(self, size: int) -> int:
+        """Size of the smallest free area that is as large; 0 if there is none."""
+        return min((each for each, free in self._free.items() if each >= size and free), default=0)
+
+    def _join(self, spare: bool) -> None:
+        """Make one area of those that lie side by side, and nothing of the last. spare: whether pages go back."""
+        areas: list[tuple[int, int]] = []
+        end = -1
+        for begin, size in sorted((begin, size) for size, free in self._free.items() for begin in free if size):
+            if begin == end:
+                begin, before = areas.pop()
+                size += before
+            areas.append((begin, size))
+            end = begin + size
+        self._free.clear()
+        for begin, size in areas:
+            if spare and size >= LARGE:
+                self._give_back(begin, size)
+            self._free[size].append(begin)
+        if spare:
+            self._elsewhere = 0
+        if areas and end == self._top:
+            self._top, size = areas.pop()
+            self._free[size].pop()
+        self._due = -AREA_BYTES * len(areas)
+
+    def _give_back(self, begin: int, size: int) -> None:
+        """Let the system have the whole pages of an area."""
+        first, last = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE, (begin + size) // mmap.PAGESIZE * mmap.PAGESIZE
+        if hasattr(mmap, "MADV_REMOVE"):
+            with suppress(OSError):  # not every file system has holes
+                self._map.madvise(mmap.MADV_REMOVE, first, last - first)
 
 
 def packed(value: Any, put: Callable[[Tensor], Block]) -> bytes:
