@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import pytest
 
 from wirelessfsl import load_scenario, simulate
-from wirelessfsl.executing import Wish, at_work, chosen
+from wirelessfsl.executing import Wish, at_work, chosen, needs, settled
 from wirelessfsl.learning.executors.sequential import Sequential
+from wirelessfsl.ram import VARIABLE
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 
@@ -78,3 +80,29 @@ def test_nobody_asked_for_the_default() -> None:
     for wish, told in ((None, "the default"), (Wish("sequential"), "asked for")):
         with at_work(wish, scenario, timing_only=False) as (executor, why):
             assert (type(executor), why) == (Sequential, told)
+
+
+def test_auto_takes_as_many_workers_as_there_is_memory_for_and_says_so() -> None:
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml", sets=["algorithm.rounds=40000"])
+    sizes = [needs(Wish("processes", count), scenario).total for count in (1, 2, 3, 4)]
+    told = "1.6e+13 FLOPs of training, 4 cores"
+    for available, wish in [
+        (None, Wish("processes", 4, because=told)),
+        (sizes[3], Wish("processes", 4, because=told)),
+        (sizes[3] - 1, Wish("processes", 3, because=f"{told}, memory for 3 workers")),
+        (sizes[1], Wish("processes", 2, because=f"{told}, memory for 2 workers")),
+        (sizes[1] - 1, Wish("sequential", because=f"{told}, but no memory for 2 workers")),
+        (1.0, Wish("sequential", because=f"{told}, but no memory for 2 workers")),
+    ]:
+        assert settled(Wish(workers=4), scenario, available and ceil(available)) == wish
+        assert settled(wish, scenario, 1) == wish
+
+
+def test_a_run_by_auto_goes_where_it_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml", sets=["algorithm.rounds=1"])
+    monkeypatch.setattr("wirelessfsl.executing.ENOUGH_FLOPS", 1.0)
+    monkeypatch.setenv(VARIABLE, "6e8")
+    run = simulate(scenario, tmp_path / "run", Wish(workers=4))
+    assert run.manifest["executor"] == "sequential"
+    assert run.manifest["executor_because"].endswith("but no memory for 2 workers")
+    assert run.manifest["memory"]["workers_bytes"] == 0

@@ -14,7 +14,7 @@ from tests.algorithms.test_state import RUNS, scene
 from tests.worlds import BATCH, CLIENT_PARAMETERS, SERVER_PARAMETERS, dataset, tiny
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.splitfed_v1 import SplitFedV1
-from wirelessfsl.api import simulate
+from wirelessfsl.api import fitting, simulate
 from wirelessfsl.cli import main
 from wirelessfsl.codecs.lossless import ErrorFeedback
 from wirelessfsl.codecs.sparse import TopK
@@ -26,7 +26,7 @@ from wirelessfsl.learning.sizes import state_bytes, tape_bytes, weights_bytes
 from wirelessfsl.learning.stage import initial_parts, split
 from wirelessfsl.learning.trace import halves
 from wirelessfsl.ram import VARIABLE
-from wirelessfsl.scenario import Codecs, Model, Scenario
+from wirelessfsl.scenario import Codecs, Model, Scenario, load_scenario
 
 MODEL = 4 * (CLIENT_PARAMETERS + SERVER_PARAMETERS)
 
@@ -142,6 +142,26 @@ def test_a_run_that_does_not_fit_is_refused_before_anything_is_written(
     assert [file.name for file in tmp_path.iterdir()] == ["small.yaml"]
     assert main(["check", "small.yaml"]) == 2
     assert "small.yaml: the run takes about 0." in capsys.readouterr().err
+
+
+def test_check_tells_what_a_run_on_this_host_would_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL)
+    monkeypatch.setenv(VARIABLE, "8e9")
+    monkeypatch.setattr("wirelessfsl.executing.cores", lambda: 2)
+    for enough, executor in (1e30, "sequential"), (1.0, "processes"):
+        monkeypatch.setattr("wirelessfsl.executing.ENOUGH_FLOPS", enough)
+        wish, _, told = fitting(Wish(), load_scenario(file), timing_only=False)
+        assert isinstance(wish, Wish)
+        assert main(["check", str(file)]) == 0
+        said = [f"{file}: ok", f"  {told}", f"  executor: {executor} ({wish.because})"]
+        if executor == "processes":
+            alone = fitting(None, load_scenario(file), timing_only=False)[2].partition(";")[0]
+            assert alone not in told
+            said.append(f"  with --executor sequential, {alone}")
+        assert capsys.readouterr().out.splitlines() == said
 
 
 def test_a_run_tells_its_peak_before_it_begins_and_in_the_manifest(

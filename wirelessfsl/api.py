@@ -16,15 +16,14 @@ from shutil import rmtree
 from typing import Any
 
 from wirelessfsl.economy import planned
-from wirelessfsl.executing import Wish, at_work, width_of, workers_of
+from wirelessfsl.executing import Wish, at_work, needs, settled
 from wirelessfsl.files import write
-from wirelessfsl.footprint import footprint
 from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.provenance import provenance, versions
 from wirelessfsl.ram import available_bytes
 from wirelessfsl.results.store import Run, RunWriter, open_run, write_json
 from wirelessfsl.running import Job, differences
-from wirelessfsl.scenario import Scenario, dataset_of, digest, load_scenario, pinned, resolve, to_yaml
+from wirelessfsl.scenario import Scenario, digest, load_scenario, pinned, resolve, to_yaml
 from wirelessfsl.simulation import Progress, Watch, unwatched
 from wirelessfsl.trackers.following import Following, Tracker
 
@@ -73,7 +72,7 @@ def simulate(
     if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
         raise ValueError(f"{folder}: already there and not empty; give another folder with --out")
     following = Following(trackers, folder, resolved)
-    memory, told = _memory(scenario, executor, timing_only)
+    executor, memory, told = fitting(executor, scenario, timing_only)
     manifest: dict[str, Any] = {"status": "running", "scenario": resolved, "memory": memory, **provenance()}
     if timing_only:
         manifest["timing_only"] = True
@@ -131,7 +130,7 @@ def resume(
         )
     scenario = _scenario_of(run, allow_code)
     following = Following(trackers, folder, run.scenario)
-    manifest["memory"], told = _memory(scenario, executor, run.timing_only)
+    executor, manifest["memory"], told = fitting(executor, scenario, run.timing_only)
     with at_work(executor, scenario, run.timing_only) as (at, why):
         notice(told)
         job = Job(folder, scenario, manifest, at, why, report, notice, unwatched, following, checkpoint_rounds)
@@ -139,16 +138,21 @@ def resume(
             return job.go_on()
 
 
-def _memory(
-    scenario: Scenario, executor: Executor | Wish | None, timing_only: bool
-) -> tuple[dict[str, int | None], str]:
-    """What a run will take of the host's memory and what that can give; in a line, too. Raises ValueError if less."""
-    how = executor, scenario, timing_only
-    needs = footprint(scenario, dataset_of(scenario), timing_only, workers_of(*how), width_of(*how))
+def fitting(
+    executor: Executor | Wish | None, scenario: Scenario, timing_only: bool
+) -> tuple[Executor | Wish | None, dict[str, int | None], str]:
+    """The executor of a run, what the run takes of the host's memory, and that in a line.
+
+    Raises ValueError if the host can give less.
+    """
     available = available_bytes()
-    needs.check(available, scenario.name)
-    parts = {f"{part}_bytes": round(size) for part, size in needs._asdict().items()}
-    return {"peak_bytes": round(needs.total), **parts, "available_bytes": available}, needs.told(available)
+    if isinstance(executor, Wish) and not timing_only:
+        executor = settled(executor, scenario, available)
+    needed = needs(executor, scenario, timing_only)
+    needed.check(available, scenario.name)
+    parts = {f"{part}_bytes": round(size) for part, size in needed._asdict().items()}
+    memory = {"peak_bytes": round(needed.total), **parts, "available_bytes": available}
+    return executor, memory, needed.told(available)
 
 
 def _scenario_of(run: Run, allow_code: bool) -> Scenario:

@@ -5,10 +5,12 @@ Results do not depend on the choice (stacked kernels round otherwise), so it is 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from wirelessfsl.footprint import Footprint, footprint
 from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.learning.executors.names import EXECUTORS
 from wirelessfsl.learning.executors.sequential import Sequential
@@ -26,12 +28,13 @@ class Wish(NamedTuple):
     """What a user wants of the executor.
 
     name: one of wirelessfsl.learning.executors.names. workers: how many; None for as many as there are cores. address:
-    of a Ray cluster; None for a Ray of this machine.
+    of a Ray cluster; None for a Ray of this machine. because: why, as the manifest tells it.
     """
 
     name: str = "auto"
     workers: int | None = None
     address: str | None = None
+    because: str = "asked for"
 
 
 @contextmanager
@@ -60,13 +63,10 @@ def at_work(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool)
 
 
 def _made(wish: Wish | None, scenario: Scenario) -> tuple[Executor, str]:
-    asked, wish = ("the default", Wish("sequential")) if wish is None else ("asked for", wish)
-    name, why = chosen(scenario, wish.workers) if wish.name == "auto" else (wish.name, asked)
-    device = scenario.host.device
+    wish = settled(wish or Wish("sequential", because="the default"), scenario)
+    name, why, device = wish.name, wish.because, scenario.host.device
     if name not in EXECUTORS:
         raise ValueError(f"executor: got {name!r}, allowed: {', '.join(EXECUTORS)}")
-    if wish.workers is not None and wish.workers < 1:
-        raise ValueError(f"executor: got {wish.workers} workers, must be at least 1")
     if wish.address is not None and name != "ray":
         raise ValueError(f"executor: {name} runs on this machine; take ray, or leave the address out")
     if name in ("processes", "ray"):
@@ -79,7 +79,7 @@ def _made(wish: Wish | None, scenario: Scenario) -> tuple[Executor, str]:
         from wirelessfsl.learning.executors.processes import Processes
 
         return Processes(wish.workers), why
-    if wish.workers is not None and wish.name != "auto":
+    if wish.workers is not None:
         raise ValueError(f"executor: {name} has no workers; leave their number out")
     if name == "stacked":
         if scenario.host.compile:
@@ -90,12 +90,42 @@ def _made(wish: Wish | None, scenario: Scenario) -> tuple[Executor, str]:
     return Sequential() if device == "cpu" else Stacked(device, width=1), why
 
 
+def settled(wish: Wish, scenario: Scenario, available: int | None = None) -> Wish:
+    """A wish that leaves nothing open: for auto what suits, with as many workers as there is memory for.
+
+    available: bytes of memory that the host can give; None if nobody knows.
+
+    Raises ValueError for less than one worker.
+    """
+    if wish.workers is not None and wish.workers < 1:
+        raise ValueError(f"executor: got {wish.workers} workers, must be at least 1")
+    if wish.name != "auto":
+        return wish
+    name, why = chosen(scenario, wish.workers)
+    if name != "processes":
+        return wish._replace(name=name, workers=None, because=why)
+    if available is not None:
+        counts = range(1, (wish.workers or cores()) + 1)
+        fit = bisect_right(counts, float(available), key=lambda count: needs(Wish(name, count), scenario).total)
+        if fit < 2:
+            return wish._replace(name="sequential", workers=None, because=f"{why}, but no memory for 2 workers")
+        if fit < len(counts):
+            return wish._replace(name=name, workers=fit, because=f"{why}, memory for {fit} workers")
+    return wish._replace(name=name, because=why)
+
+
+def needs(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool = False) -> Footprint:
+    """What a run takes of the host's memory."""
+    how = wish, scenario, timing_only
+    return footprint(scenario, dataset_of(scenario), timing_only, workers_of(*how), width_of(*how))
+
+
 def workers_of(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool) -> int:
     """Worker processes that the executor of a run will have, unless it was given."""
     if timing_only or not isinstance(wish, Wish):
         return 0
-    name = chosen(scenario, wish.workers)[0] if wish.name == "auto" else wish.name
-    return wish.workers or cores() if name in ("processes", "ray") and wish.address is None else 0
+    wish = settled(wish, scenario)
+    return wish.workers or cores() if wish.name in ("processes", "ray") and wish.address is None else 0
 
 
 def width_of(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool) -> int:

@@ -27,8 +27,8 @@ def _check(args: argparse.Namespace) -> int:
         try:
             scenario = load(path, args)
             check_machine(scenario)
-            _fits(path, scenario)
-            print(f"{path}: ok")
+            told = _fits(path, scenario)
+            print("\n  ".join([f"{path}: ok", *told]))
         except ScenarioError as error:
             print(error, file=sys.stderr)
             status = 2
@@ -38,15 +38,25 @@ def _check(args: argparse.Namespace) -> int:
     return status
 
 
-def _fits(path: Path, scenario: Scenario) -> None:
-    """Raises ScenarioError if this host has not the memory that a run takes; where cuts are open nobody can tell."""
-    from wirelessfsl.footprint import footprint
+def _fits(path: Path, scenario: Scenario) -> list[str]:
+    """The memory and the executor of a run on this host, in lines; where cuts are open nobody can tell.
+
+    Raises ScenarioError if this host has not the memory.
+    """
+    from wirelessfsl.executing import Wish, needs, settled
     from wirelessfsl.ram import available_bytes
-    from wirelessfsl.scenario import ScenarioError, dataset_of
+    from wirelessfsl.scenario import ScenarioError
 
     if scenario.model.cuts == "auto":
-        return
+        return []
+    available = available_bytes()
+    wish = settled(Wish(), scenario, available)
+    needed = needs(wish, scenario)
     try:
-        footprint(scenario, dataset_of(scenario)).check(available_bytes(), str(path))
+        needed.check(available, str(path))
     except ValueError as error:
         raise ScenarioError([str(error)]) from error
+    told = [needed.told(available), f"executor: {wish.name} ({wish.because})"]
+    if wish.name == "processes":
+        told.append(f"with --executor sequential, {needs(Wish('sequential'), scenario).told(None)}")
+    return told
