@@ -137,7 +137,7 @@ def test_a_run_that_does_not_fit_is_refused_before_anything_is_written(
     assert main(["run", "small.yaml", "--out", "out"]) == 2
     told = capsys.readouterr().err
     assert "small: the run takes about 0." in told
-    assert "and this host can give 0.1 GB; take" in told
+    assert "and this host can give 0.1 GB; it needs a host with more; if" in told
     assert VARIABLE in told
     assert [file.name for file in tmp_path.iterdir()] == ["small.yaml"]
     assert main(["check", "small.yaml"]) == 2
@@ -178,16 +178,38 @@ def test_a_run_tells_its_peak_before_it_begins_and_in_the_manifest(
     assert memory["peak_bytes"] == pytest.approx(parts, abs=10)
 
 
-def test_a_refusal_names_what_helps_against_the_largest_parts() -> None:
-    needs = Footprint(python=4e8, models=1e8, clients=3e9, optimisers=9e9)
+OPTIMISER = "another optimiser (algorithm.optimizer: sgd without momentum keeps nothing)"
+CLIENTS = "fewer clients (data.clients)"
+
+
+@pytest.mark.parametrize(
+    ("available", "remedy"),
+    [
+        (12e9, f"take {OPTIMISER}, or {CLIENTS}, or --timing-only"),
+        (9e9, f"take {OPTIMISER}, or --timing-only"),
+        (1e9, f"take {OPTIMISER}, together with {CLIENTS}, or --timing-only"),
+        (4.6e8, f"take {OPTIMISER}, together with {CLIENTS}, together with a smaller model, or --timing-only"),
+        (4.4e8, "it needs a host with more"),
+        (4e6, "it needs a host with more"),
+    ],
+)
+def test_a_refusal_names_what_helps_and_nothing_else(available: float, remedy: str) -> None:
+    needs = Footprint(python=4e8, models=1e8, clients=3e9, optimisers=9e9, simulation=5e7)
     needs.check(13 * 10**9, "fits")
     with pytest.raises(ValueError, match="adam: the run takes") as told:
-        needs.check(12 * 10**9, "adam")
-    assert str(told.value).startswith(
-        "adam: the run takes about 12.5 GB of memory at its peak (optimisers 9 GB, clients 3 GB, python 0.4 GB), and"
-        " this host can give 12 GB; take another optimiser (algorithm.optimizer: sgd without momentum keeps nothing),"
-        " fewer clients (data.clients), or --timing-only"
+        needs.check(int(available), "adam")
+    assert str(told.value) == (
+        "adam: the run takes about 12.6 GB of memory at its peak (optimisers 9 GB, clients 3 GB, python 0.4 GB), and"
+        f" this host can give {available / 1e9:.3g} GB; {remedy}; if it can give more, say how much with the"
+        f" environment variable {VARIABLE}"
     )
+
+
+def test_rows_that_always_wait_are_no_reason_for_fewer_clients() -> None:
+    needs = of(v1(2))
+    with pytest.raises(ValueError, match="simulation") as told:
+        needs.check(int(needs.total - 2e7), "few")
+    assert CLIENTS not in str(told.value)
 
 
 def test_where_more_kernels_would_wait_than_may_the_parts_of_all_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

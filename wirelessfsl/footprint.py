@@ -46,7 +46,7 @@ WORKER_BYTES = 150e6
 """The same, in a worker process, of what it does not share."""
 NODE_BYTES, ROW_BYTES, TASK_BYTES = 20e3, 500, 2500
 """A device with its links, a row of the log that is not written yet, and a kernel that waits."""
-MOST_ROWS = 400_000
+LEAST_ROWS, MOST_ROWS = 50_000, 400_000
 """That wait, half of them being written."""
 KERNELS = (2, 8, 12)
 """That a client's step gives rise to, by the number of cuts."""
@@ -106,12 +106,24 @@ class Footprint(NamedTuple):
         """Raises ValueError if the host cannot give so much. name: of the scenario."""
         if available is None or self.total <= available:
             return
-        remedies = dict.fromkeys([REMEDIES[part] for part in self._ranked if part in REMEDIES][:2])
+        helping = self._helping(available)
+        remedy = f"take {', or '.join(helping)}" if helping else "it needs a host with more"
         raise ValueError(
             f"{name}: the run takes about {_gb(self.total)} of memory at its peak ({self._largest(3)}), and this host"
-            f" can give {_gb(available)}; take {', '.join(remedies)}, or --timing-only; if it can give more, say how"
-            f" much with the environment variable {VARIABLE}"
+            f" can give {_gb(available)}; {remedy}; if it can give more, say how much with the environment variable"
+            f" {VARIABLE}"
         )
+
+    def _helping(self, available: int) -> list[str]:
+        """What would make the run fit by these figures: one part made smaller, or else the fewest together."""
+        short = self.total - available
+        gains = self._asdict() | {"simulation": self.simulation - ROW_BYTES * LEAST_ROWS}
+        ranked = sorted(REMEDIES, key=lambda part: -gains[part])
+        found = [*dict.fromkeys(REMEDIES[part] for part in ranked if gains[part] >= short)][:2]
+        if not found:
+            enough = (n for n in (2, 3) if sum(gains[part] for part in ranked[:n]) >= short)
+            found = [", together with ".join(dict.fromkeys(REMEDIES[part] for part in ranked[:n])) for n in enough][:1]
+        return found + ["--timing-only"] * (self.python + self.data + self.simulation <= available)
 
     @property
     def _ranked(self) -> list[str]:
@@ -203,7 +215,7 @@ def _simulation(s: Scenario) -> float:
     """Nodes, and rows of the log that wait to be written."""
     steps = getattr(s.algorithm, "local_steps", 1)
     rows = s.data.clients * (15 * steps * max(1, s.algorithm.cuts) + 10)
-    return NODE_BYTES * s.data.clients + ROW_BYTES * min(max(50_000, rows), MOST_ROWS)
+    return NODE_BYTES * s.data.clients + ROW_BYTES * min(max(LEAST_ROWS, rows), MOST_ROWS)
 
 
 def _codecs(s: Scenario, dataset: Dataset) -> float:
