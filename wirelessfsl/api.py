@@ -100,6 +100,7 @@ def resume(
     allow_code: bool = False,
     trackers: Sequence[Tracker] = (),
     checkpoint_rounds: int | None = None,
+    profile: bool = False,
 ) -> Run:
     """Go on with a run that was interrupted, to its end; it is then, bit by bit, the run without interruption.
 
@@ -111,6 +112,7 @@ def resume(
         trackers are told of the evaluations before.
     notice: told in lines from where the run goes on, and what is damaged.
     allow_code: whether the scenario may import code of the user's own.
+    profile: whether profile.json says where the host's time went from there on.
 
     Raises ValueError where the folder is not a run, is written to by another process, has had its scenario changed, was
     made with other versions of packages, or was watched; else as :func:`simulate`.
@@ -133,7 +135,7 @@ def resume(
     executor, manifest["memory"], told = fitting(executor, scenario, run.timing_only)
     with at_work(executor, scenario, run.timing_only) as (at, why):
         notice(told)
-        job = Job(folder, scenario, manifest, at, why, report, notice, unwatched, following, checkpoint_rounds)
+        job = Job(folder, scenario, manifest, at, why, report, notice, unwatched, following, checkpoint_rounds, profile)
         with job.under_way():
             return job.go_on()
 

@@ -38,14 +38,16 @@ class Going:
         self._before, self._begun = Spent(), self._clock()
 
     @property
+    def here(self) -> Spent:
+        """What it has cost the host since it began or went on."""
+        begun, now = self._begun, self._clock()
+        return Spent(now.wall_s - begun.wall_s, now.busy_s - begun.busy_s, now.kernels - begun.kernels)
+
+    @property
     def spent(self) -> Spent:
         """What it has cost the host, also before it was interrupted."""
-        before, begun, now = self._before, self._begun, self._clock()
-        return Spent(
-            before.wall_s + now.wall_s - begun.wall_s,
-            before.busy_s + now.busy_s - begun.busy_s,
-            before.kernels + now.kernels - begun.kernels,
-        )
+        before, here = self._before, self.here
+        return Spent(before.wall_s + here.wall_s, before.busy_s + here.busy_s, before.kernels + here.kernels)
 
     def packed(self, state: Any) -> Packed:
         """All that it takes to go on from here. state: what the scheme carries into the next round."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.records import Event, Log, Metric
-from wirelessfsl.simulation import Outcome
+from wirelessfsl.simulation import Piece
 
 _AROUND = {"encode": "encoding", "decode": "decoding", "batch": "batches"}
 """What is computed that is not training, and how it is called."""
@@ -44,8 +44,8 @@ class Profile:
         self.executor, self.log = executor, Timed(log)
         self._spent, self._widths = dict(executor.spent), Counter(executor.widths)
 
-    def of(self, outcome: Outcome) -> dict[str, Any]:
-        """Seconds of the host by what they were for.
+    def of(self, piece: Piece) -> dict[str, Any]:
+        """Seconds of the host by what they were for, in a run or in what this process has played of it.
 
         Kernels, codecs and batches of worker processes add up to more than the wall clock, of which ``waiting_s`` is
         this process's wait for them. ``engine_s`` is what is left: events, rates, queues, promises.
@@ -56,22 +56,25 @@ class Profile:
             if calls > before:
                 spent[name] = {"calls": calls - before, "seconds": seconds - before_s}
         names = sorted(spent, key=lambda name: -spent[name]["seconds"])
-        computing_s = outcome.busy_s if self.executor.remote else sum(each["seconds"] for each in spent.values())
+        computing_s = piece.busy_s if self.executor.remote else sum(each["seconds"] for each in spent.values())
         return {
-            "wall_s": outcome.wall_s,
+            "after_round": piece.after_round,
+            "from_s": piece.from_s,
+            "wall_s": piece.wall_s,
             "kernels": {name: spent[name] for name in names if name not in _AROUND},
             **{called: spent[name] for name, called in _AROUND.items() if name in spent},
-            **({"waiting_s": outcome.busy_s} if self.executor.remote else {}),
-            "evaluation_s": outcome.evaluation_s,
+            **({"waiting_s": piece.busy_s} if self.executor.remote else {}),
+            "evaluation_s": piece.evaluation_s,
             "log_s": self.log.seconds,
-            "engine_s": max(0.0, outcome.wall_s - computing_s - outcome.evaluation_s - self.log.seconds),
+            "engine_s": max(0.0, piece.wall_s - computing_s - piece.evaluation_s - self.log.seconds),
             "batch_widths": {str(n): times for n, times in sorted((self.executor.widths - self._widths).items())},
         }
 
 
 def said(profile: dict[str, Any]) -> str:
     """A profile in lines for the terminal."""
-    return "\n".join(["host time", *_lines(profile)])
+    resumed = f" after round {profile['after_round']}" if profile["after_round"] else ""
+    return "\n".join([f"host time{resumed}", *_lines(profile)])
 
 
 def _lines(profile: dict[str, Any]) -> Iterator[str]:
@@ -91,5 +94,7 @@ def _lines(profile: dict[str, Any]) -> Iterator[str]:
     for name in ("evaluation", "log", "engine"):
         yield line(name, profile[f"{name}_s"])
     yield line("wall clock", wall_s)
-    widths = ", ".join(f"{times:,d} of {width}" for width, times in profile["batch_widths"].items())
-    yield f"  runs of kernels at once: {widths or 'none'}"
+    widths = profile["batch_widths"].items()
+    at_once = [f"{times:,d} times {'one' if width == '1' else width} at a time" for width, times in widths]
+    where = " in each worker" if "waiting_s" in profile else ""
+    yield f"  training kernels ran{where}: {', '.join(at_once) or 'never'}"

@@ -109,7 +109,7 @@ class Job:
                 write_json(folder / "manifest.json", manifest)
             raise
         if profile is not None:
-            write_json(folder / "profile.json", profile.of(outcome))
+            write_json(folder / "profile.json", profile.of(outcome.piece))
         manifest["status"] = outcome.status
         if outcome.pretrained is not None:
             manifest["pretrained"] = outcome.pretrained

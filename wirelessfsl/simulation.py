@@ -68,6 +68,20 @@ class Progress(NamedTuple):
     energy_j: float
 
 
+class Piece(NamedTuple):
+    """What one process has played of a run.
+
+    after_round, from_s: the last round before it, and the simulated time; 0 at the beginning.
+    wall_s, busy_s, evaluation_s: seconds of the host, those in which it ran kernels or waited for them, and evaluated.
+    """
+
+    after_round: int
+    from_s: float
+    wall_s: float
+    busy_s: float
+    evaluation_s: float
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended, and what it cost the host.
@@ -79,7 +93,7 @@ class Outcome:
     pretrained: where the initial values are from; None if they were drawn.
     overhead_fraction: share of host time outside of kernels and evaluation. kernels: kernels run. client_steps: batches
         that clients began, also those of clients that dropped out later in the round.
-    busy_s, evaluation_s: seconds of the host in which this process ran kernels or waited for them, and evaluated.
+    piece: what this process has played of it.
     """
 
     status: str
@@ -93,8 +107,7 @@ class Outcome:
     overhead_fraction: float
     kernels: int
     client_steps: int
-    busy_s: float
-    evaluation_s: float
+    piece: Piece
 
     def save(self, folder: Path) -> None:
         """Write the final weights as safetensors, under the names of the uncut model.
@@ -272,6 +285,7 @@ def play(
             going, state = Going(world, executor, evaluator), scheme.begin(world)
             if start is not None:
                 state = going.go_on(start, state)
+            began = world.round, world.env.now
             if not getattr(scenario.algorithm, "restless", ""):
                 world.on_boundary = lambda world, state: boundary(world.round, lambda: going.packed(state))
             main = world.env.process(scheme.train(world, state))
@@ -290,7 +304,7 @@ def play(
                     f"round {world.round}, simulated time {world.env.now:.6g} s: nothing can happen any more; a link"
                     " has rate 0 and will keep it. Set network.transport.timeout_s or participation.deadline_s"
                 ) from error
-            spent = going.spent
+            spent, here = going.spent, going.here
     outcome = Outcome(
         status=status,
         rounds=evaluator.rounds,
@@ -303,8 +317,7 @@ def play(
         overhead_fraction=max(0.0, 1.0 - spent.busy_s / spent.wall_s),
         kernels=spent.kernels,
         client_steps=sum(each.client_steps for each in (world, *world.edges)),
-        busy_s=spent.busy_s - evaluator.host_s,
-        evaluation_s=evaluator.host_s,
+        piece=Piece(*began, here.wall_s, here.busy_s - evaluator.host_s, evaluator.host_s),
     )
     vars(world).clear()  # its parts know each other, and would keep data and weights until Python looks for such rings
     return outcome

@@ -55,18 +55,15 @@ def _run(args: argparse.Namespace) -> int:
     from wirelessfsl.api import simulate
     from wirelessfsl.results.closing import closing
 
-    if args.resume is not None:
-        print(closing(_resumed(args)))
-        return 0
-    if args.scenario is None:
+    if args.resume is None and args.scenario is None:
         raise ValueError("run: give a SCENARIO, or --resume DIR")
     how = {"timing_only": args.timing_only, "profile": args.profile, "trackers": trackers(args)}
-    run = _simulated(args, partial(simulate, executor=_wish(args), **how))
+    run = _simulated(args, partial(simulate, executor=_wish(args), **how)) if args.resume is None else _resumed(args)
     print(closing(run))
-    if args.profile:
+    if args.profile and (file := run.path / "profile.json").exists():
         from wirelessfsl.profiling import said
 
-        print(said(loads((run.path / "profile.json").read_text(encoding="utf-8"))))
+        print(said(loads(file.read_text(encoding="utf-8"))))
     return 0
 
 
@@ -75,7 +72,7 @@ def _resumed(args: argparse.Namespace) -> Run:
     from wirelessfsl.progress import ProgressLine
 
     given = {"SCENARIO": args.scenario, "--set": args.set, "--seed": args.seed, "--out": args.out}
-    given["--timing-only"], given["--profile"] = args.timing_only, args.profile
+    given["--timing-only"] = args.timing_only
     if wrong := [name for name, value in given.items() if value not in (None, [], False)]:
         raise ValueError(f"run --resume: got {', '.join(wrong)}, but a run goes on as it began; leave that out")
     if args.allow_code:
@@ -88,6 +85,7 @@ def _resumed(args: argparse.Namespace) -> Run:
             notice=_tell,
             allow_code=args.allow_code,
             trackers=trackers(args),
+            profile=args.profile,
         )
 
 
