@@ -144,7 +144,10 @@ def test_a_timing_only_run_says_so_and_has_no_accuracy(tmp_path: Path, capsys: p
     summary = json.loads((out / "summary.json").read_text())
     assert summary["timing_only"] is True
     assert summary["final"] == {"accuracy": None, "loss": None}
-    assert open_run(out).manifest["timing_only"] is True
+    manifest = open_run(out).manifest
+    assert manifest["timing_only"] is True
+    assert manifest["executor"] == "shapes_only"
+    assert manifest["executor_because"] == "timing only: no kernel runs, results are shapes"
     assert open_run(out).metrics["accuracy"].to_pylist() == [None]
     assert not (out / "model.safetensors").exists()
     assert main(["plot", str(out), "--kind", "convergence", "--format", "png"]) == 2

@@ -50,7 +50,7 @@ def at_work(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool)
     if timing_only:
         if wish not in (None, Wish()):
             raise ValueError("executor: no kernel runs where only times are played; leave it out")
-        executor, why = ShapesOnly(), "timing only"
+        executor, why = ShapesOnly(), "timing only: no kernel runs, results are shapes"
     elif wish is None or isinstance(wish, Wish):
         executor, why = _made(wish, scenario)
     else:

@@ -78,7 +78,8 @@ class Job:
     def play(self, log: RunWriter, start: Packed | None = None) -> Run:
         """Play it to its end, from the beginning or from a checkpoint."""
         begin, folder, manifest = perf_counter(), self.folder, self.manifest
-        manifest["executor"], manifest["executor_because"] = type(self.executor).__name__.lower(), self.why
+        name = "shapes_only" if "timing_only" in manifest else type(self.executor).__name__.lower()
+        manifest["executor"], manifest["executor_because"] = name, self.why
         write_json(folder / "manifest.json", manifest)
         widths = self.executor.widths.copy()
         every_rounds = self.checkpoint_rounds if self.watch is unwatched else 0
