@@ -113,6 +113,7 @@ def test_a_script_that_does_not_ask_whether_it_is_the_main_one_is_told_to(tmp_pa
     done = run(f"simulate(load_scenario({SCENARIO!r}), executor=Wish('processes', 2))", tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith('must do so under: if __name__ == "__main__":')
+    assert len([*tmp_path.glob("runs/*/*")]) == 1  # the workers, which are the script again, leave none
 
 
 def test_a_scripts_own_kernels_run_and_print_in_the_workers(tmp_path: Path) -> None:
