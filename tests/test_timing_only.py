@@ -156,6 +156,28 @@ def test_a_timing_only_run_says_so_and_has_no_accuracy(tmp_path: Path, capsys: p
     assert main(["run", str(QUICK), *options[1:], "--set", "devices.0.count=1500"]) == 2  # to train is another matter
 
 
+@pytest.mark.parametrize("host", ["device=cuda", "compile=true"])
+def test_times_alone_need_neither_a_gpu_nor_a_compiler(
+    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    options = ["--timing-only", "--set", "algorithm.rounds=1", "--set", f"host.{host}"]
+    assert main(["run", str(QUICK), *options, "--out", str(tmp_path / "x")]) == 0
+    assert "compiled" not in "".join(capsys.readouterr())
+    assert "compiled" not in open_run(tmp_path / "x").manifest
+    assert main(["check", str(QUICK), *options[1:]]) == 2
+    assert main(["check", str(QUICK), *options]) == 0
+
+
+def test_check_knows_of_runs_without_values(capsys: pytest.CaptureFixture[str]) -> None:
+    many = ["--set", "data.clients=3000", "--set", "devices.0.count=3000"]
+    assert main(["check", str(QUICK), *many]) == 2
+    assert "; take fewer clients, or play times alone with --timing-only" in capsys.readouterr().err
+    assert main(["check", str(QUICK), *many, "--timing-only"]) == 0
+    assert capsys.readouterr().out.startswith(f"{QUICK}: ok\n  memory: about 0.")
+
+
 @pytest.mark.parametrize("medium", [Tdma(), ConstantLink()], ids=lambda medium: medium.kind)
 def test_a_long_line_is_not_looked_through_for_every_message(medium: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0

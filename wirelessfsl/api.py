@@ -66,7 +66,7 @@ def simulate(
     """
     if not isinstance(scenario, Scenario):
         raise TypeError(f"got {type(scenario).__name__}, give a Scenario; see wirelessfsl.load_scenario")
-    scenario = pinned(planned(scenario)[0])
+    scenario = pinned(planned(scenario)[0], timing_only)
     resolved = resolve(scenario)
     folder = Path(out) if out is not None else _new_folder(scenario.name, digest(resolved))
     if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
@@ -162,7 +162,8 @@ def _scenario_of(run: Run, allow_code: bool) -> Scenario:
     path = run.path / "scenario.yaml"
     if not path.exists():  # the run was stopped before it came to write it
         write(path, to_yaml(run.scenario).encode(), durable=True)
-    scenario = pinned(planned(load_scenario(path, allow_code=allow_code, timing_only=run.timing_only))[0])
+    loaded = load_scenario(path, allow_code=allow_code, timing_only=run.timing_only)
+    scenario = pinned(planned(loaded)[0], run.timing_only)
     if changed := differences(run.scenario, loads(dumps(resolve(scenario)))):
         raise ValueError(
             f"{path}: is not what the run began with: {changed}; put that back, or delete the file, which is then"

@@ -114,7 +114,7 @@ class Job:
         manifest["status"] = outcome.status
         if outcome.pretrained is not None:
             manifest["pretrained"] = outcome.pretrained
-        if self.scenario.host.compile:
+        if self.scenario.host.compile and "timing_only" not in manifest:
             manifest["compiled"] = self.executor.compiled._asdict()
         manifest["batch_widths"] = {
             str(width): times for width, times in sorted((self.executor.widths - widths).items())

@@ -271,7 +271,7 @@ def play(
     executor = ShapesOnly() if timing_only else executor or Sequential()
     keep_freed_memory()
     executor.threads, executor.compiled = most_threads(scenario.host.torch_threads), Compiled()
-    if scenario.host.compile:
+    if scenario.host.compile and not timing_only:
         notice("passes are compiled when they first run: seconds to a minute each, less if an earlier run did so")
     with torch_threads(1):
         dataset = dataset or dataset_of(scenario)

@@ -861,7 +861,7 @@ MALFORMED = [
     Malformed(
         "more clients than samples",
         "data: {name: blobs, clients: 2000, partition: {kind: iid}}\n",
-        "1:30 data.clients: got 2000 clients, blobs has 1600 training samples",
+        "1:30 data.clients: got 2000 clients, blobs has 1600 training samples; take fewer clients, or play times alone with --timing-only",
     ),
     Malformed(
         "partition that cannot be dealt",

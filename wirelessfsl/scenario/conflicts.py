@@ -102,7 +102,8 @@ def _of_learning(s: Scenario, timing_only: bool) -> Iterator[Problem]:
         return
     deals = s.has_clients and not timing_only
     if deals and data.clients > len(dataset.labels):
-        text = f"got {data.clients} clients, {data.name} has {len(dataset.labels)} training samples"
+        text = f"got {data.clients} clients, {data.name} has {len(dataset.labels)} training samples; take fewer"
+        text += " clients, or play times alone with --timing-only"
         yield Problem(("data", "clients"), text, reads=source)
     yield from of_clients(s)
     if deals and data.clients <= len(dataset.labels):

@@ -76,7 +76,7 @@ class Study:
             document.put(*change)
         for text in self.sets:
             document.set(text)
-        scenario = pinned(planned(checked(document, self.allow_code, self.timing_only))[0])
+        scenario = pinned(planned(checked(document, self.allow_code, self.timing_only))[0], self.timing_only)
         digest = identity(resolve(scenario), self.timing_only)
         folder = self.folders.get(digest, self.out / f"{name}-{digest}")
         return Point(name, values, tuple(changes), scenario, self.timing_only, digest, folder)
