@@ -85,7 +85,7 @@ def test_nobody_asked_for_the_default() -> None:
 def test_auto_takes_as_many_workers_as_there_is_memory_for_and_says_so() -> None:
     scenario = load_scenario(SCENARIOS / "quickstart.yaml", sets=["algorithm.rounds=40000"])
     sizes = [needs(Wish("processes", count), scenario).total for count in (1, 2, 3, 4)]
-    told = "1.6e+13 FLOPs of training, 4 cores"
+    told = "1.6e+13 FLOPs of training, 4 workers"
     for available, wish in [
         (None, Wish("processes", 4, because=told)),
         (sizes[3], Wish("processes", 4, because=told)),
@@ -106,3 +106,24 @@ def test_a_run_by_auto_goes_where_it_fits(tmp_path: Path, monkeypatch: pytest.Mo
     assert run.manifest["executor"] == "sequential"
     assert run.manifest["executor_because"].endswith("but no memory for 2 workers")
     assert run.manifest["memory"]["workers_bytes"] == 0
+
+
+def test_workers_that_were_asked_for_are_not_told_as_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml", sets=["algorithm.rounds=1"])
+    monkeypatch.setattr("wirelessfsl.executing.cores", lambda: 8)
+    whys = [chosen(scenario, workers)[1] for workers in (None, 3, 1)]
+    assert whys == [
+        "only 3.9e+08 FLOPs of training, 8 cores",
+        "only 3.9e+08 FLOPs of training, 3 workers",
+        "1 worker, 10 clients",
+    ]
+
+
+def test_who_asks_for_sequential_on_a_gpu_is_told_why_the_manifest_says_stacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml", sets=["host.device=cuda"])
+    monkeypatch.setattr("wirelessfsl.executing.Stacked", lambda device, width: Sequential())  # there is no GPU
+    for wish, asked in ((None, "the default"), (Wish("sequential"), "asked for")):
+        with at_work(wish, scenario, timing_only=False) as (_, why):
+            assert why == f"{asked}: sequential, which on cuda is stacks of one kernel"

@@ -87,7 +87,9 @@ def _made(wish: Wish | None, scenario: Scenario) -> tuple[Executor, str]:
                 "host.compile: has no effect on kernels that are stacked; leave it out, or take sequential"
             )
         return Stacked(device), why
-    return Sequential() if device == "cpu" else Stacked(device, width=1), why
+    if device == "cpu":
+        return Sequential(), why
+    return Stacked(device, width=1), f"{why}: sequential, which on {device} is stacks of one kernel"
 
 
 def settled(wish: Wish, scenario: Scenario, available: int | None = None) -> Wish:
@@ -140,14 +142,15 @@ def chosen(scenario: Scenario, workers: int | None = None) -> tuple[str, str]:
     workers: that may be used; by default as many as there are cores.
     """
     s, several = scenario, workers or cores()
+    host = f"{several} {'worker' if workers else 'core'}{'s' * (several > 1)}"
     if s.host.device != "cpu":
         return "stacked", f"the model is computed on {s.host.device}"
     if not s.has_clients or getattr(s.algorithm, "pace", "") == "in_turn":
         return "sequential", "nothing is trained side by side"
     if several == 1 or s.data.clients == 1:
-        return "sequential", f"{several} core{'s' * (several > 1)}, {s.data.clients} client{'s' * (s.data.clients > 1)}"
+        return "sequential", f"{host}, {s.data.clients} client{'s' * (s.data.clients > 1)}"
     flops = training_flops(s)
-    told = f"{flops:.1e} FLOPs of training, {several} cores"
+    told = f"{flops:.1e} FLOPs of training, {host}"
     return ("processes", told) if flops >= ENOUGH_FLOPS else ("sequential", f"only {told}")
 
 

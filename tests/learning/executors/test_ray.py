@@ -213,5 +213,5 @@ def test_a_ray_that_this_process_uses_is_used_and_left(local: Any) -> None:
     assert executor.submit(ADD, X, 1.0).result().read()[0] == 1.0
     executor.close()
     assert local.is_initialized()
-    with pytest.raises(ValueError, match=r"^this process is connected to a Ray; leave its address and"):
+    with pytest.raises(ValueError, match=r"^executor: this process is connected to a Ray; leave its address and"):
         Ray(workers=2)

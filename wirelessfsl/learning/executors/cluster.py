@@ -139,11 +139,13 @@ class Ray(Books):
         self.numbers = count()
         self._ray = ray = library(ASKED)
         if address and workers:
-            raise ValueError("a cluster has as many workers as it has; leave their number or its address out")
+            raise ValueError("executor: a cluster has as many workers as it has; leave their number or its address out")
         if begins := not ray.is_initialized():
             connect(ray, address, None if address else workers or cores())
         elif address or workers:
-            raise ValueError("this process is connected to a Ray; leave its address and the number of workers out")
+            raise ValueError(
+                "executor: this process is connected to a Ray; leave its address and number of workers out"
+            )
         self._whose = uuid4().hex
         task = ray.remote(num_cpus=1, max_retries=TRIES - 1)(run)
         self._tasks = {objects: task.options(num_returns=objects) for objects in (1, 2, 3)}
