@@ -24,7 +24,7 @@ def calls(profile: dict[str, Any]) -> dict[str, int]:
     return {name: one["calls"] for name, one in profile["kernels"].items() if name != "average"}
 
 
-def test_the_parts_of_a_profile_are_the_wall_clock(tmp_path: Path) -> None:
+def test_the_parts_of_a_profile_are_the_wall_clock_and_described(tmp_path: Path) -> None:
     run = EVERY(SCENARIO, tmp_path / "run", profile=True)
     profile = profile_of(run)
     around = [profile[name]["seconds"] for name in ("encoding", "decoding", "batches") if name in profile]
@@ -33,6 +33,8 @@ def test_the_parts_of_a_profile_are_the_wall_clock(tmp_path: Path) -> None:
     assert sum(around + kernels + rest) == pytest.approx(profile["wall_s"])
     assert profile["wall_s"] == pytest.approx(run.summary["host"]["wall_s"], rel=0.1)
     assert (profile["after_round"], profile["from_s"]) == (0, 0.0)
+    docs = (Path(__file__).parent.parent / "docs/running.md").read_text(encoding="utf-8")
+    assert not [key for key in (*profile, *run.manifest) if f"`{key}`" not in docs]
     assert profile["batch_widths"] == run.manifest["batch_widths"] == {"1": run.summary["host"]["kernels"]}
 
 
