@@ -34,7 +34,11 @@ def test_the_table_is_long_and_its_names_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("nowhere.yaml", "cannot be read: No such file"), (".", "cannot be read: Is a directory")]
+    ("name", "says"),
+    [
+        ("nowhere.yaml", "cannot be read: No such file"),
+        (".", "is a folder; give a scenario file, or to go on with a run wirelessfsl run --resume"),
+    ],
 )
 def test_a_file_that_cannot_be_opened_is_told(name: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(ScenarioError) as caught:

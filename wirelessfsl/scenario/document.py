@@ -34,6 +34,9 @@ class Document:
                 got = "a list" if isinstance(node, SequenceNode) else "nothing" if node is None else "a single value"
                 raise ScenarioError([f"{self.file}:1:1 got {got}, must be a mapping; see wirelessfsl new"])
             self.data: dict[str, Any] = self._reader.take(node, ())
+        except IsADirectoryError as error:
+            told = "is a folder; give a scenario file, or to go on with a run wirelessfsl run --resume"
+            raise ScenarioError([f"{self.file}: {told}"]) from error
         except OSError as error:
             raise ScenarioError([f"{self.file}: cannot be read: {error.strerror or error}"]) from error
         except (UnicodeDecodeError, YAMLError, RecursionError) as error:
