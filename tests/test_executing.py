@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wirelessfsl import load_scenario, simulate
-from wirelessfsl.executing import Wish, at_work, chosen, needs, settled
+from wirelessfsl.executing import Wish, at_work, chosen, needs, settled, training_flops
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.ram import VARIABLE
 
@@ -127,3 +127,11 @@ def test_who_asks_for_sequential_on_a_gpu_is_told_why_the_manifest_says_stacked(
     for wish, asked in ((None, "the default"), (Wish("sequential"), "asked for")):
         with at_work(wish, scenario, timing_only=False) as (_, why):
             assert why == f"{asked}: sequential, which on cuda is stacks of one kernel"
+
+
+def test_clients_that_take_no_part_are_not_counted_as_work() -> None:
+    whole, third = (
+        load_scenario(SCENARIOS / "quickstart.yaml", sets=[f"participation.choice={{kind: random, fraction: {share}}}"])
+        for share in (1.0, 0.3)
+    )
+    assert training_flops(third) == pytest.approx(0.3 * training_flops(whole))

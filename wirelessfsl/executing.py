@@ -155,7 +155,8 @@ def chosen(scenario: Scenario, workers: int | None = None) -> tuple[str, str]:
 
 
 def training_flops(s: Scenario) -> float:
-    """FLOPs of a run's training: whole passes of the model for every batch of every client."""
+    """FLOPs of a run's training: whole passes of the model for every batch of every client that takes part."""
     each = Stage(model_of(s, dataset_of(s))).flops(getattr(s.algorithm, "batch_size", 16))
-    batches = s.algorithm.rounds * getattr(s.algorithm, "local_steps", 1) * s.data.clients
+    taking = getattr(s.participation.choice, "fraction", 1.0) * s.data.clients
+    batches = s.algorithm.rounds * getattr(s.algorithm, "local_steps", 1) * taking
     return batches * (each.forward + each.backward)
