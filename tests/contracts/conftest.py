@@ -62,11 +62,3 @@ def executor(kind: Kind) -> Iterator[Executor]:
     made = kind.make()
     yield made
     made.close()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_torch_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
