@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from tests.golden.golden import FOLDER
+from tests.shared_memory import left_there, shared_files
 from wirelessfsl.api import simulate
 from wirelessfsl.executing import Wish
 from wirelessfsl.scenario import load_scenario
@@ -29,7 +30,6 @@ class Left(NamedTuple):
     tensors: int
     files: int
     maps: int
-    shared_files: int
     threads: int
     children: int
 
@@ -38,9 +38,9 @@ class Left(NamedTuple):
         gc.collect()
         objects = gc.get_objects()
         maps = Path("/proc/self/maps").read_text().count("memfd:")
-        files, shared = (len(os.listdir(folder)) for folder in ("/proc/self/fd", "/dev/shm"))
+        files = len(os.listdir("/proc/self/fd"))
         tensors = sum(issubclass(type(each), torch.Tensor) for each in objects)
-        return cls(len(objects), tensors, files, maps, shared, threading.active_count(), len(active_children()))
+        return cls(len(objects), tensors, files, maps, threading.active_count(), len(active_children()))
 
 
 def resident_bytes() -> int:
@@ -55,14 +55,16 @@ def runs(count: int, wish: Wish, folder: Path) -> None:
         rmtree(folder / "run")
 
 
+@pytest.mark.usefixtures("nothing_older")
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
 @pytest.mark.parametrize("wish", WISHES, ids=lambda wish: wish.name)
-@pytest.mark.parametrize("count", [8, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [5, pytest.param(200, marks=pytest.mark.slow)])
 def test_runs_in_a_row_leave_what_there_was(tmp_path: Path, wish: Wish, count: int) -> None:
     runs(4, wish, tmp_path)
-    before, before_bytes = Left.now(), resident_bytes()
+    before, before_bytes, before_shared = Left.now(), resident_bytes(), shared_files()
     runs(count, wish, tmp_path)
     after = Left.now()
     assert after._replace(objects=0) == before._replace(objects=0)
+    assert not left_there(before_shared)
     assert after.objects - before.objects < count  # not one a run, whatever is cached once
     assert count < 100 or resident_bytes() - before_bytes < 30e6

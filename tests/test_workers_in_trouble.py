@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.golden.golden import FOLDER
+from tests.shared_memory import left_there, shared_files
 from tests.studies.test_kills import gone, workers
 from wirelessfsl import cli
 from wirelessfsl.results.store import open_run
@@ -56,10 +57,6 @@ def session(leader: int) -> list[int]:
     return found
 
 
-def left() -> set[str]:
-    return {*os.listdir("/dev/shm")}
-
-
 @pytest.mark.parametrize(
     ("who", "number", "status", "said"),
     [
@@ -74,7 +71,7 @@ def left() -> set[str]:
 def test_whoever_is_killed_nothing_is_left_running_and_the_run_goes_on(
     tmp_path: Path, undisturbed: dict[str, Any], who: str, number: int, status: int, said: str
 ) -> None:
-    out, before = tmp_path / "run", left()
+    out, before = tmp_path / "run", shared_files()
     line = ["run", SCENARIO, *ROUNDS, "--executor", "processes", "--workers", "2", "--out", str(out)]
     command = [sys.executable, "-m", "wirelessfsl.cli", *line]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
@@ -89,7 +86,7 @@ def test_whoever_is_killed_nothing_is_left_running_and_the_run_goes_on(
         errors = process.stderr.read()
         assert process.wait(timeout=60) == status
     assert gone(started)
-    assert left() == before
+    assert not left_there(before)
     *_, last = [line for line in errors.splitlines() if not line.startswith("round ")] or [""]
     if status > 0:
         assert f"wirelessfsl run --resume {out}" in errors

@@ -49,6 +49,9 @@ SCHEMES: dict[str, tuple[Any, Model]] = {
 """Without momentum, so that nothing but weights could be kept."""
 
 
+pytestmark = pytest.mark.usefixtures("nothing_older")
+
+
 def held_bytes() -> int:
     """Memory of all tensors that there are, each piece once."""
     gc.collect()

@@ -162,7 +162,7 @@ def test_a_knob_that_has_no_effect_or_sense_is_refused(knobs: list[str], tmp_pat
 
 
 class Killer(Lines):
-    """Kills the worker of a point as soon as it reports, so many times."""
+    """Kills the worker of a long point as soon as it reports, so many times."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -170,19 +170,20 @@ class Killer(Lines):
 
     def progress(self, point: Point, at: Progress) -> None:
         for worker in active_children():
-            if worker.name == point.name and self.times:
+            if worker.name == point.name and at.rounds > SHORT and self.times:
                 self.times -= 1
                 os.kill(worker.pid or 0, signal.SIGKILL)
 
 
-LONG = "set: {algorithm.rounds: 200}\naxes: {seeds: 2}"
+SHORT, ENDLESS = 20, 10**6
 
 
-@pytest.mark.parametrize(("retries", "status"), [(1, "completed"), (0, "failed")])
+@pytest.mark.parametrize(("retries", "status", "rounds"), [(1, "completed", 400), (0, "failed", ENDLESS)])
 def test_a_point_whose_worker_is_killed_is_tried_again_and_harms_no_other(
-    retries: int, status: str, tmp_path: Path
+    retries: int, status: str, rounds: int, tmp_path: Path
 ) -> None:
-    read = load_study(study(tmp_path, LONG), tmp_path / "out", timing_only=True)
+    axes = f"axes: {{grid: {{algorithm.rounds: [{rounds}, {SHORT}]}}}}"
+    read = load_study(study(tmp_path, axes), tmp_path / "out", timing_only=True)
     killer = Killer(times=1)
     sweep(read, partial(local, jobs=2, retries=retries), killer)
     assert killer.times == 0
@@ -200,7 +201,8 @@ class Impatient(Lines):
 
 
 def test_ctrl_c_stops_the_workers_in_order_and_leaves_the_table(tmp_path: Path) -> None:
-    read = load_study(study(tmp_path, LONG), tmp_path / "out", timing_only=True)
+    endless = f"set: {{algorithm.rounds: {ENDLESS}}}\naxes: {{seeds: 2}}"
+    read = load_study(study(tmp_path, endless), tmp_path / "out", timing_only=True)
     with pytest.raises(KeyboardInterrupt):
         sweep(read, partial(local, jobs=1, retries=1), Impatient())
     assert not active_children()

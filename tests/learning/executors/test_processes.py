@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.shared_memory import left_there, shared_files
 from wirelessfsl.learning.executors import worker
 from wirelessfsl.learning.executors.contract import Failed, Lost
 from wirelessfsl.learning.executors.processes import Processes
@@ -155,18 +156,18 @@ def test_workers_end_with_whom_they_work_for_whatever_they_are_at(pool: Processe
 # What is left
 
 
-def held() -> tuple[int, int, int]:
-    """Open files, maps of shared memory, and files there."""
-    maps = Path("/proc/self/maps").read_text().count("memfd:wirelessfsl")
-    return len(os.listdir("/proc/self/fd")), maps, len(os.listdir("/dev/shm"))
+def held() -> tuple[int, int]:
+    """Open files, and maps of shared memory."""
+    return len(os.listdir("/proc/self/fd")), Path("/proc/self/maps").read_text().count("memfd:wirelessfsl")
 
 
+@pytest.mark.usefixtures("nothing_older")
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no /proc")
 @pytest.mark.parametrize("end", ["done", "failed", "killed"])
 def test_nothing_is_left_of_a_pool(shared: Processes, end: str) -> None:
     kernel, argument = {"done": (DOUBLE, torch.ones(3)), "failed": (OVERFLOW, "text"), "killed": (KILL, 9)}[end]
     gc.collect()
-    before = held()
+    before, shared_before = held(), shared_files()
     pool = Processes(2)
     pids = [each.process.pid for each in pool._workers]
     value = pool.submit(kernel, argument, about="here").result()
@@ -176,6 +177,7 @@ def test_nothing_is_left_of_a_pool(shared: Processes, end: str) -> None:
     del pool, value
     gc.collect()
     assert held() == before
+    assert not left_there(shared_before)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
