@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.worlds import BATCH, DEVICE, PROCESSOR, RADIO, SERVER_PROCESSOR, STATION, dataset, run, tiny
+from tests.worlds import BATCH, DEVICE, PROCESSOR, RADIO, SERVER_PROCESSOR, STATION, ListLog, dataset, run, tiny
 from wirelessfsl.algorithms.cpsl import CPSL
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.algorithms.fedlite import FedLite
@@ -40,6 +40,7 @@ from wirelessfsl.radio.power_control import FractionalPower
 from wirelessfsl.radio.scheduling import ProportionalFair
 from wirelessfsl.radio.wifi import Wifi
 from wirelessfsl.scenario import Codecs, Data, Devices, Model, Network, Scenario, broadcasts
+from wirelessfsl.simulation import play
 
 CLIENTS, ROUNDS = 3, 2
 MANY = {"rounds": ROUNDS, "local_steps": 2, "batch_size": BATCH}
@@ -64,7 +65,8 @@ STEADY = Channel(fading=NoFading())
 
 def simulated(scenario: Scenario) -> tuple[float, float]:
     """Seconds of a round and joules of a client in it, mean over rounds and clients."""
-    log, outcome = run(scenario)
+    log = ListLog()
+    outcome = play(scenario, log, timing_only=True)
     joules = sum(event.energy_j for event in log.events if event.node != "server")
     return log.end_s / outcome.rounds, joules / outcome.rounds / scenario.data.clients
 

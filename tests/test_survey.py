@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,13 @@ BUDGET: dict[str, Any] = {"rounds": 4, "local_steps": 2, "batch_size": 32, "opti
 def scenario(algorithm: Any = FedSL(**BUDGET), **changes: Any) -> Scenario:  # noqa: B008 (a frozen value)
     data = Data(name="digits", clients=3, partition=Dirichlet(alpha=1.0))
     return Scenario(data=data, model=Model(name="small_cnn", cuts=("block2",)), algorithm=algorithm, **changes)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_batches() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wirelessfsl.survey.BATCHES", 4)
+        yield
 
 
 @cache

@@ -31,7 +31,9 @@ def steps_to_the_minimum(rates: Sequence[float]) -> int:
     raise AssertionError("no minimum after 40,000 steps")
 
 
-@pytest.mark.parametrize(("share", "common", "own"), [(0.5, 37_920, 59), (1.0, 18_955, 21)])
+@pytest.mark.parametrize(
+    ("share", "common", "own"), [pytest.param(0.5, 37_920, 59, marks=pytest.mark.slow), (1.0, 18_955, 21)]
+)
 def test_a_rate_for_each_block_saves_nearly_all_steps(share: float, common: int, own: int) -> None:
     assert steps_to_the_minimum([share / max(CURVATURES)] * 5) == common
     assert steps_to_the_minimum([share / a for a in (SERVER_CURVATURE, *CURVATURES)]) == own

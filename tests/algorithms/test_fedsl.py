@@ -185,15 +185,15 @@ MODEL_CODECS: dict[str, tuple[Link, ...]] = {
 }
 
 
-@pytest.mark.parametrize("chain", MODEL_CODECS.values(), ids=MODEL_CODECS)
+@pytest.mark.parametrize("chain", MODEL_CODECS)
 @pytest.mark.parametrize("kind", [MODEL_UPLOAD, MODEL_DOWNLOAD])
-@pytest.mark.parametrize("pruning", [BY_WEIGHTS, BY_FILTERS], ids=lambda pruning: pruning.kind)
-def test_codecs_go_on_when_pruning_changes_what_is_sent(pruning: Any, kind: str, chain: tuple[Link, ...]) -> None:
-    pruning = replace(pruning, importance="taylor")
-    log, outcome = run(FedSL(**BUDGET, pruning=pruning), codecs=replace(Codecs(), **{kind: chain}))
+def test_codecs_go_on_when_pruning_changes_what_is_sent(kind: str, chain: str) -> None:
+    # Every codec goes both ways and meets both prunings.
+    even = [*MODEL_CODECS].index(chain) % 2 == 0
+    pruning = replace(BY_WEIGHTS if even == (kind == MODEL_UPLOAD) else BY_FILTERS, importance="taylor")
+    log, outcome = run(FedSL(**BUDGET, pruning=pruning), codecs=replace(Codecs(), **{kind: MODEL_CODECS[chain]}))
     assert outcome.status == "completed"
-    plain, _ = run(FedSL(**BUDGET, pruning=pruning))
-    assert sum(bytes_by_round(log, kind)) < sum(bytes_by_round(plain, kind))
+    assert sum(bytes_by_round(log, kind)) < sum(bytes_by_round(trained(pruning)[0], kind))
     assert all(torch.isfinite(p).all() for part in outcome.parts for p in part.params)
 
 

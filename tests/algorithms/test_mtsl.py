@@ -260,7 +260,7 @@ def test_clients_may_have_parts_of_different_models(scheme: Any) -> None:
     scenario = Scenario(
         data=Data(name="digits", clients=4, partition=Iid()),
         model=Model(name="small_cnn"),
-        algorithm=scheme(rounds=15, local_steps=10, batch_size=16, optimizer=SGD(lr=0.2)),
+        algorithm=scheme(rounds=8, local_steps=10, batch_size=16, optimizer=SGD(lr=0.4)),
         devices=(Devices(count=2), Devices(count=2, model=other)),
     )
     models = play(scenario, log).models
@@ -269,5 +269,5 @@ def test_clients_may_have_parts_of_different_models(scheme: Any) -> None:
     forward = {k: {row.flops for row in log.rows(node=f"client-{k}", phase="client_forward")} for k in (0, 2)}
     assert forward[0] == {2.0 * 16 * 64 * 16 * 9}
     assert forward[2] == {2.0 * 16 * 64 * (24 * 9 + 24 * 16 * 9)}
-    own = [m.accuracy or 0.0 for m in log.metrics if m.split == "test" and m.client and m.round == 15]
+    own = [m.accuracy or 0.0 for m in log.metrics if m.split == "test" and m.client and m.round == 8]
     assert min(own) > 0.6  # chance is 0.1

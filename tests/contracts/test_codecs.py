@@ -148,8 +148,8 @@ CODECS = [
     Contract(Chain((PowerSGD(rank=1), Cast()), Zstd()), anything, greatest=1000.0),
 ]
 every_codec = pytest.mark.parametrize("contract", CODECS, ids=lambda contract: str(contract.codec))
-sampled = settings(deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-few = settings(sampled, max_examples=12)
+sampled = settings(deadline=None, derandomize=True, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+few = settings(sampled, max_examples=10)
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)
@@ -191,11 +191,17 @@ def same_memory(left: Memory, right: Memory) -> bool:
 @every_codec
 @sampled
 @given(data=st.data())
-def test_decoding_restores_shape_and_dtype_and_values_within_the_documented_bound(
+def test_decoding_restores_shape_dtype_and_values_within_the_bound_from_a_payload_as_long_as_the_closed_form(
     contract: Contract, data: st.DataObject
 ) -> None:
     sent = data.draw(messages(contract.greatest))
-    payload, _ = contract.codec.encode(sent, None)
+    payload, memory = contract.codec.encode(sent, None)
+    assert isinstance(payload, bytes)
+    size = contract.codec.size_bytes([tuple(x.shape) for x in sent], [x.dtype for x in sent])
+    assert size is None or len(payload) == size
+    again, memory_again = contract.codec.encode(tuple(x.clone() for x in sent), None)
+    assert again == payload
+    assert same_memory(memory, memory_again)
     received = contract.codec.decode(payload)
     assert [(x.shape, x.dtype) for x in received] == [(x.shape, x.dtype) for x in sent]
     for x, y in zip(sent, received, strict=True):
@@ -204,23 +210,6 @@ def test_decoding_restores_shape_and_dtype_and_values_within_the_documented_boun
             assert ((y.double() - x.double()).abs() <= contract.bound(x)).all()
         else:
             assert torch.equal(x, y)
-
-
-@every_codec
-@sampled
-@given(data=st.data())
-def test_the_payload_is_as_long_as_the_closed_form_and_the_same_every_time(
-    contract: Contract, data: st.DataObject
-) -> None:
-    sent = data.draw(messages(contract.greatest))
-    payload, memory = contract.codec.encode(sent, None)
-    assert isinstance(payload, bytes)
-    size = contract.codec.size_bytes([tuple(x.shape) for x in sent], [x.dtype for x in sent])
-    assert size is None or len(payload) == size
-    copies = tuple(x.clone() for x in sent)
-    again, memory_again = contract.codec.encode(copies, None)
-    assert again == payload
-    assert same_memory(memory, memory_again)
 
 
 @every_codec
@@ -239,20 +228,14 @@ def test_a_link_goes_on_with_its_memory_whatever_comes_next(contract: Contract, 
 
 @every_codec
 @few
-@given(data=st.data())
-def test_a_payload_cut_short_anywhere_is_refused(contract: Contract, data: st.DataObject) -> None:
-    payload, _ = contract.codec.encode(data.draw(messages(contract.greatest)), None)
-    for length in range(len(payload)):
-        with pytest.raises(CorruptPayload):
-            contract.codec.decode(payload[:length])
-
-
-@every_codec
-@few
 @given(data=st.data(), flip=st.integers(1, 255))
-def test_a_payload_with_any_byte_changed_is_refused(contract: Contract, data: st.DataObject, flip: int) -> None:
+def test_a_payload_cut_short_anywhere_or_with_any_byte_changed_is_refused(
+    contract: Contract, data: st.DataObject, flip: int
+) -> None:
     payload, _ = contract.codec.encode(data.draw(messages(contract.greatest)), None)
     for index in range(len(payload)):
+        with pytest.raises(CorruptPayload):
+            contract.codec.decode(payload[:index])
         damaged = bytearray(payload)
         damaged[index] ^= flip
         with pytest.raises(CorruptPayload):

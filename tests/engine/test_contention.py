@@ -69,11 +69,11 @@ def delays(sent: list[list[Delivery]]) -> Floats:
     ("medium", "n", "seconds"),
     [
         (WIFI, 1, 0.5),
-        (WIFI, 5, 2.0),
+        pytest.param(WIFI, 5, 2.0, marks=pytest.mark.slow),
         (WIFI, 10, 3.0),
         (replace(WIFI, rts_cts=True), 10, 2.0),
         (replace(WIFI, frames_per_access=1), 5, 0.7),
-        (ALOHA, 5, 4.0),
+        pytest.param(ALOHA, 5, 4.0, marks=pytest.mark.slow),
         (ALOHA, 10, 4.0),
     ],
     ids=lambda given: f"{given.kind}" if hasattr(given, "kind") else str(given),

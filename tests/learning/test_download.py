@@ -41,7 +41,7 @@ def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         extra = tarfile.TarInfo("cifar-10-batches-bin/readme.html")
         archive.addfile(extra, io.BytesIO())
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(kept)))
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     Quiet.asked.clear()
     monkeypatch.setattr(
         module,

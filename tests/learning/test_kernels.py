@@ -36,6 +36,11 @@ SURE = [model for model in SMALL if model != "femnist_cnn"]
 CUTS = [(model, cut) for model in [*SURE, "tests.learning.plain:depthwise"] for cut in places(model)]
 every_cut = pytest.mark.parametrize(("model", "cut"), CUTS)
 every_model = pytest.mark.parametrize("model", SURE)
+every_cut_and_optimizer = pytest.mark.parametrize(
+    ("model", "cut", "optimizer"),
+    [(*at, MOMENTUM) for at in CUTS] + [(model, places(model)[0], Adam()) for model in SURE],
+    ids=lambda value: getattr(value, "kind", value),
+)
 every_optimizer = pytest.mark.parametrize("optimizer", [MOMENTUM, Adam()], ids=["momentum", "adam"])
 
 
@@ -53,8 +58,7 @@ def split_step(
     return (backward(stages[0], optimizer, client, tape, x, gradient), server), loss
 
 
-@every_cut
-@every_optimizer
+@every_cut_and_optimizer
 def test_split_training_equals_autograd_of_the_unsplit_model_bit_for_bit(
     model: str, cut: str, optimizer: SGD | Adam
 ) -> None:

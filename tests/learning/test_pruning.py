@@ -13,7 +13,7 @@ from wirelessfsl.learning.pruning import Cubic, FilterPruning, NoPruning, OneSho
 from wirelessfsl.learning.rounding import rounded
 from wirelessfsl.learning.stage import Part, Stage, filter_groups_of, initial_parts, split
 
-RESNET = ModelSpec("resnet8", (3, 32, 32), 10)
+RESNET = ModelSpec("resnet8", (3, 8, 8), 10)
 LENET = ModelSpec("lenet", (1, 28, 28), 10)
 CNN = ModelSpec("small_cnn", (1, 8, 8), 10)
 CUTS = [(CNN, "block1"), (CNN, "block2"), (LENET, "block1"), (LENET, "block2"), (LENET, "fc1")]

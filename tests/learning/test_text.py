@@ -154,7 +154,9 @@ def test_a_client_is_tested_on_its_own_part(tmp_path: Path, partition: Contiguou
         assert rows[f"client-{k}"].loss == pytest.approx(result.mean()[0], rel=1e-5)
 
 
-@pytest.mark.parametrize("cut", ["embedding", "block1", "block2"])
+@pytest.mark.parametrize(
+    "cut", ["embedding", *(pytest.param(cut, marks=pytest.mark.slow) for cut in ("block1", "block2"))]
+)
 def test_a_text_is_learnt_by_split_learning(tmp_path: Path, cut: str) -> None:
     text = write(tmp_path, "to be or not to be, that is the question. " * 100)
     scheme = SplitFedV1(rounds=4, local_steps=8, batch_size=32, optimizer=Adam(lr=0.01))

@@ -20,9 +20,9 @@ def ensemble(place_m: Floats, correlation_distance_m: float) -> Floats:
 
 
 @pytest.mark.parametrize(
-    ("distance_m", "correlation_distance_m"), [(10.0, 10.0), (25.0, 37.0), (1.0, 50.0), (100.0, 37.0)]
+    ("distance_m", "correlation_distance_m", "heading"),
+    [(10.0, 10.0, 0.0), (25.0, 37.0, 0.0), (25.0, 37.0, 1.0), (25.0, 37.0, 2.5), (1.0, 50.0, 1.0), (100.0, 37.0, 2.5)],
 )
-@pytest.mark.parametrize("heading", [0.0, 1.0, 2.5])
 def test_correlation_is_gudmundsons(distance_m: float, correlation_distance_m: float, heading: float) -> None:
     start = np.array([120.0, -340.0])
     end = start + distance_m * np.array([math.cos(heading), math.sin(heading)])

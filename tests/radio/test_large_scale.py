@@ -167,7 +167,7 @@ def test_correlated_shadowing_follows_gudmundson_along_a_way(distance_m: float, 
 def test_shadowing_by_scenario_has_its_deviation_and_correlation(
     scenario: PathLoss, std_db: float, correlation_m: float
 ) -> None:
-    drops = 700
+    drops = 300
     start, step = np.array([[60.0, 80.0]]), np.array([[0.8, -0.6]])
     ways = np.concatenate((start, start + 0.5 * correlation_m * step))
     pairs = [

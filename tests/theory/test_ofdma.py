@@ -119,7 +119,7 @@ def test_nr_blocks_that_fail_in_a_fade_take_slots_of_the_better_channel_after_it
 
 SLOT_S, SERVICE_SLOTS = 1e-3, 10
 """A slot, and how many of them a mean message takes alone."""
-LOAD, REPLICATIONS, JOBS, WARM_UP, PLAYED = 0.6, 10, 1500, 100, 400
+LOAD, REPLICATIONS, JOBS, WARM_UP, PLAYED = 0.5, 10, 800, 100, 300
 
 
 def sojourn_s(mode: str, width: float, seed: int, exponential: bool, jobs: int) -> float:

@@ -1,7 +1,7 @@
 """The engine's queues against queueing theory (Kleinrock, Queueing Systems, vol. 1, 1975, and vol. 2, 1976).
 
 Jobs arrive in a Poisson stream of rate rho (a mean job alone takes 1 s). Every figure is the mean over ten independent
-replications with fixed seeds, each of 3,500 jobs after a warm-up of 500; the tolerance is four standard errors of
+replications with fixed seeds, each of 1,800 jobs after a warm-up of 200; the tolerance is four standard errors of
 that mean, taken from the spread of the replications. So that this is a test, the standard error must be below 4 %.
 """
 
@@ -23,7 +23,7 @@ from wirelessfsl.engine.world import World
 from wirelessfsl.scenario import Server
 from wirelessfsl.streams import Floats
 
-REPLICATIONS, WARM_UP, JOBS = 10, 500, 3500
+REPLICATIONS, WARM_UP, JOBS = 10, 200, 1800
 MEAN_BYTES = 10**6
 Draw = Callable[[np.random.Generator, int], Floats]
 Do = Callable[[float], Generator[Any, Any, Any]]

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.worlds import BATCH, DEVICE, FORWARD, WHOLE_STEP, run, tiny
+from tests.worlds import BATCH, DEVICE, FORWARD, WHOLE_STEP, ListLog, run, tiny
 from wirelessfsl.algorithms.fedavg import FedAvg
 from wirelessfsl.devices.compute import ExponentialJitter
 from wirelessfsl.engine.access import ConstantLink
 from wirelessfsl.records import COMPUTE
+from wirelessfsl.simulation import play
 from wirelessfsl.streams import Floats
 
 ROUNDS = 200
@@ -24,7 +25,8 @@ def durations(clients: int, minimum: float = 0.0) -> Floats:
     instant = ConstantLink(uplink_bit_s=1e13, downlink_bit_s=1e13, latency_s=0.0)
     device = replace(DEVICE, count=clients, compute_jitter=ExponentialJitter(minimum=minimum))
     scheme = FedAvg(rounds=ROUNDS, local_steps=1, batch_size=BATCH)
-    log, _ = run(tiny(devices=(device,), medium=instant, algorithm=scheme))
+    log = ListLog()
+    play(tiny(devices=(device,), medium=instant, algorithm=scheme), log, timing_only=True)
     spans: dict[int, list[float]] = {}
     for row in log.rows(activity=COMPUTE):
         if row.node != "server":
