@@ -1,5 +1,5 @@
-import importlib
 import os
+from runpy import run_path
 
 import pytest
 
@@ -13,5 +13,5 @@ def test_threads_of_torch_sleep_while_they_wait_unless_the_user_says_otherwise(
     monkeypatch.setenv("OMP_WAIT_POLICY", set_before or "")
     if set_before is None:
         monkeypatch.delenv("OMP_WAIT_POLICY")
-    importlib.reload(lazy)
+    run_path(lazy.__file__)
     assert os.environ["OMP_WAIT_POLICY"] == then
