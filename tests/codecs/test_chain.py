@@ -46,13 +46,13 @@ def test_deflate_shortens_what_repeats_and_labels_too() -> None:
 def test_a_body_that_does_not_unpack_to_what_the_headers_say_is_refused(body: bytes) -> None:
     packing = Chain((), Deflate())
     with pytest.raises(CorruptPayload):
-        packing.decode(write(packing.fingerprint, (torch.zeros(4),), [body]))
+        packing.decode(write(packing.fingerprint, [(torch.float32, (4,))], [body]))
 
 
 def test_a_bomb_is_not_unpacked() -> None:
     packing = Chain((), Deflate())
     with pytest.raises(CorruptPayload, match="too many"):
-        packing.decode(write(packing.fingerprint, (torch.zeros(4),), [zlib.compress(bytes(10**8))]))
+        packing.decode(write(packing.fingerprint, [(torch.float32, (4,))], [zlib.compress(bytes(10**8))]))
 
 
 @pytest.mark.parametrize(

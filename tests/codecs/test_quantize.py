@@ -9,7 +9,8 @@ import torch
 
 from tests.codecs.test_wire import seal
 from wirelessfsl.codecs.chain import Chain
-from wirelessfsl.codecs.quantize import Quantize, pack, unpack
+from wirelessfsl.codecs.packing import pack, unpack
+from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.wire import CorruptPayload
 
 
@@ -123,7 +124,7 @@ def test_packing_is_a_little_endian_stream_of_bits(bits: int) -> None:
     for count in (0, 1, 2, 7, 8, 9, 63, 64, 1001):
         codes = rng.integers(0, 2**bits, count).astype(np.uint16)
         as_integer = sum(int(code) << bits * index for index, code in enumerate(codes))
-        packed = pack(codes, bits)
+        packed = pack(codes, bits).tobytes()
         assert packed == as_integer.to_bytes(math.ceil(count * bits / 8), "little")
         assert np.array_equal(unpack(memoryview(packed), count, bits), codes)
 

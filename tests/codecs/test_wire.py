@@ -96,7 +96,7 @@ def test_more_dimensions_than_usual_come_back() -> None:
 
 def test_too_many_tensors_are_refused() -> None:
     with pytest.raises(ValueError, match="a message of 65536 tensors: at most 65535 fit"):
-        write(0, (torch.zeros(()),) * 65536, [])
+        write(0, [(torch.float32, ())] * 65536, [])
 
 
 def test_another_version_of_the_format_is_refused() -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
+from tests.learning.executors.elsewhere import Elsewhere
+from wirelessfsl.codecs.cast import Cast
 from wirelessfsl.codecs.chain import Chain
 from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.lossless import Zstd
 from wirelessfsl.codecs.quantize import Quantize
-from wirelessfsl.codecs.sparse import Threshold
+from wirelessfsl.codecs.sparse import Threshold, TopK
+from wirelessfsl.codecs.stochastic import QSGD
 from wirelessfsl.codecs.wire import frame_bytes
 from wirelessfsl.engine.coding import Coding, Letter
 from wirelessfsl.engine.journal import Place
 from wirelessfsl.learning.executors.contract import Failed
+from wirelessfsl.learning.executors.piles import Pile
 from wirelessfsl.learning.executors.sequential import Sequential
+from wirelessfsl.learning.executors.stacked import Stacked
+from wirelessfsl.streams import key
 
 X, Y = torch.randn(20, 30, generator=torch.Generator().manual_seed(3)), torch.arange(20)
 ENDS = "client-0", "server"
@@ -81,3 +87,89 @@ def test_gradients_of_what_passes_straight_through_wait_for_no_bytes() -> None:
         back, _ = coding.seal(*reversed(ENDS), {"gradients": (X,)})
         coding.unseal(*reversed(ENDS), back)
         assert bool(executor.spent) == waits
+
+
+# On a device
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    with Elsewhere() as device:
+        yield device
+
+
+@torch.inference_mode()
+def away(x: torch.Tensor) -> torch.Tensor:
+    """A tensor on the device, as kernels leave it."""
+    return x.to("lazy")
+
+
+def of_step(client: str) -> Callable[[str], Place]:
+    return lambda what: Place(what, client, client, 3, 1, 0.25)
+
+
+@pytest.mark.parametrize("clients", [1, 2, 7])
+@pytest.mark.parametrize(
+    "chain",
+    [Chain(), Chain((Cast(),)), Chain((TopK(per="sample"), Quantize(bits=3))), Chain((QSGD(),), Zstd())],
+    ids=["as it is", "cast", "top_k, quantize", "qsgd, zstd"],
+)
+def test_payloads_that_are_ready_are_copied_to_the_host_at_once_and_values_back_too(
+    chain: Chain, clients: int, elsewhere: Elsewhere
+) -> None:
+    executor, expected = (
+        Stacked("lazy"),
+        chain.decode(chain.encode((X,), key(1, "codec", "0", "server", "activations"))[0]),
+    )
+    coding = Coding(1, {"activations": chain, "labels": Chain()}, executor)
+    x, y = away(X), away(Y)
+    elsewhere.copies.clear()
+    letters = {
+        who: coding.seal(who, "server", {"activations": (x,), "labels": (y,)}, of_step(who))[0]
+        for who in map(str, range(clients))
+    }
+    executor.settle()
+    assert elsewhere.copies["cpu"] == 1
+    received = [
+        coding.unseal(who, "server", own, place=of_step(who))[0]["activations"][0] for who, own in letters.items()
+    ]
+    executor.settle()
+    assert elsewhere.copies["cpu"] == 1
+    if not chain.codecs or isinstance(chain.codecs[0], Cast):  # of the others heads and draws are brought, too
+        assert elsewhere.copies["lazy"] == 1
+    assert all(isinstance(value.source, Pile) for value in received)
+    assert torch.allclose(received[0].read(), expected[0])
+
+
+def test_a_value_that_cannot_be_carried_is_told_with_scheme_client_and_step(elsewhere: Elsewhere) -> None:
+    bad = X.clone()
+    bad[3, 4] = torch.nan
+    told = []
+    for executor, x in (Sequential(), bad), (Stacked("lazy"), away(bad)):
+        coding = Coding(1, {"activations": Chain((Quantize(),))}, executor)
+        letters, _ = coding.seal(*ENDS, {"activations": (x,)}, of_step("client-0"))
+        with pytest.raises(Failed) as failure:
+            letters["activations"].payload.read()
+        told.append(str(failure.value))
+    where = "encoding activations at client-0, session of client-0, step 3, round 1, simulated time 0.25 s"
+    why = "quantize: values from nan to nan cannot be laid on a grid: they and their range must be finite"
+    assert told == [f"{where}: {why}"] * 2
+
+
+def test_what_a_link_remembers_and_does_to_gradients_stays_on_the_device(elsewhere: Elsewhere) -> None:
+    chains = {"activations": Chain((TopK(),)), "gradients": Chain((Cast(),), feedback=True)}
+    gradients = []
+    for executor, x in (Sequential(), X), (Stacked("lazy"), away(X)):
+        coding = Coding(1, chains, executor)
+        for _ in range(2):
+            elsewhere.copies.clear()
+            letters, _ = coding.seal(*ENDS, {"activations": (x,)})
+            received, _ = coding.unseal(*ENDS, letters)
+            back, _ = coding.seal(*reversed(ENDS), {"gradients": received["activations"]})
+            led, _ = coding.unseal(*reversed(ENDS), back)
+            executor.settle()
+            assert elsewhere.copies["cpu"] == 3 * isinstance(
+                executor, Stacked
+            )  # a message each way, and what is fed back
+        gradients.append(led["gradients"][0] + 0.0)
+    assert torch.equal(*gradients)

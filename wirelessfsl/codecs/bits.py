@@ -12,13 +12,20 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from wirelessfsl.codecs.packing import packed
 from wirelessfsl.codecs.wire import CorruptPayload
 from wirelessfsl.lazy import torch
 
-Positions: TypeAlias = NDArray[np.intp]
+Positions: TypeAlias = "torch.Tensor"
+"""Ascending positions of elements, int64."""
 
 KEY_BYTES = 8
 """A key of a random stream on the wire."""
+
+
+def array(values: torch.Tensor) -> NDArray[Any]:
+    """A tensor on the CPU as an array; NumPy has no bfloat16, and float32 holds every value of narrower dtypes."""
+    return (values if values.dtype.itemsize > 2 else values.to(torch.float32)).numpy()
 
 
 def flags_bytes(count: int) -> int:
@@ -62,27 +69,26 @@ def positions_bytes(count: int, kept: int, rows: int = 1) -> int:
     return flags_bytes(rows * count) if as_bitmap(count, kept, rows) else -(-rows * kept * index_bits(count) // 8)
 
 
-def pack_positions(positions: Positions, count: int, rows: int = 1) -> bytes:
-    """Ascending positions among ``rows * count``, as many in every row of ``count``."""
+def pack_positions(positions: Positions, count: int, rows: int = 1) -> torch.Tensor:
+    """Ascending positions among ``rows * count``, as many in every row of ``count``, as bytes on their device."""
     if as_bitmap(count, len(positions) // max(rows, 1), rows):
-        flags = np.zeros(rows * count, dtype=bool)
-        flags[positions] = True
-        return pack_flags(flags)
-    digits = positions[:, None] % count >> np.arange(index_bits(count)) & 1
-    return pack_flags(digits.astype(bool).reshape(-1))
+        flags = torch.zeros(rows * count, dtype=torch.bool, device=positions.device)
+        return packed(flags.index_fill_(0, positions, True), 1)
+    digits = positions[:, None] % count >> torch.arange(index_bits(count), device=positions.device) & 1
+    return packed(digits.to(torch.bool).reshape(-1), 1)
 
 
-def unpack_positions(packed: memoryview, count: int, kept: int, rows: int = 1) -> Positions:
+def unpack_positions(received: memoryview, count: int, kept: int, rows: int = 1) -> Positions:
     """The positions that :func:`pack_positions` packed. Raises CorruptPayload if they make no sense."""
     if as_bitmap(count, kept, rows):
-        positions = np.flatnonzero(unpack_flags(packed, rows * count))
+        positions = np.flatnonzero(unpack_flags(received, rows * count))
     else:
         width = index_bits(count)
-        digits = unpack_flags(packed, rows * kept * width).reshape(rows * kept, width)
+        digits = unpack_flags(received, rows * kept * width).reshape(rows * kept, width)
         positions = digits.astype(np.intp) @ (1 << np.arange(width)) + np.repeat(np.arange(rows) * count, kept)
     if len(positions) != rows * kept or (np.diff(positions) <= 0).any() or (kept and positions[-1] >= rows * count):
         raise CorruptPayload(f"positions that are not {kept} different ones among {count}, {rows} times")
-    return positions
+    return torch.from_numpy(positions)
 
 
 def lost_codes(lost: torch.Tensor, count: int, bits: int) -> torch.Tensor:
@@ -93,8 +99,8 @@ def lost_codes(lost: torch.Tensor, count: int, bits: int) -> torch.Tensor:
     >>> lost_codes(torch.tensor([False, True, False]), count=4, bits=6).tolist()
     [False, True, True, False]
     """
-    before = torch.cat((torch.zeros(1, dtype=torch.int64), lost.cumsum(0)))
-    first = torch.arange(count) * bits
+    before = torch.nn.functional.pad(lost.cumsum(0), (1, 0))
+    first = torch.arange(count, device=lost.device) * bits
     return before[-(-(first + bits) // 8)] > before[first // 8]
 
 

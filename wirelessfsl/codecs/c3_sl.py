@@ -11,7 +11,7 @@ from math import log2, prod
 from typing import Annotated, Literal
 
 from wirelessfsl.codecs.bits import numbers
-from wirelessfsl.codecs.codec import Backward, Coded, Layout, Memory, Opened, Shape, Take
+from wirelessfsl.codecs.codec import Backward, Coded, Layout, Memory, Opened, Shape, Take, doubt
 from wirelessfsl.codecs.kept import finite, rows_of
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
@@ -45,11 +45,11 @@ class C3SL:
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
         shape, dtype = tuple(x.shape), x.dtype
-        values = self._bound(finite("c3_sl", x).view(shape))
-        if not values.isfinite().all():
-            raise ValueError(f"c3_sl: a sum of {self.ratio} samples is too large for {dtype}")
+        flat, doubts = finite("c3_sl", x)
+        values = self._bound(flat.view(shape))
+        doubts += doubt(values.isfinite().all(), tuple, partial(self._too_large, dtype))
         backward = Backward(partial(self._unbound, shape=shape), self.decode_flops(shape))
-        return Coded(b"", values, backward=backward)
+        return Coded(b"", values, backward=backward, doubts=doubts)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         backward = Backward(self._bound, self.encode_flops(shape))
@@ -73,7 +73,7 @@ class C3SL:
             return x.new_empty(self.layout(x.dtype, tuple(x.shape)).shape)
         rows = x.reshape(samples, count).double()
         rows = torch.nn.functional.pad(rows, (0, 0, 0, -samples % self.ratio)).view(-1, self.ratio, count)
-        sums = (torch.fft.rfft(rows) * _spectra(self.seed, self.ratio, count)).sum(1)
+        sums = (torch.fft.rfft(rows) * _spectra(self.seed, self.ratio, count, x.device)).sum(1)
         bound: torch.Tensor = torch.fft.irfft(sums, n=count)
         return bound.to(x.dtype)
 
@@ -82,13 +82,17 @@ class C3SL:
         if not values.numel():
             return values.new_empty(shape)
         spectrum = torch.fft.rfft(values.double())[:, None]
-        rows: torch.Tensor = torch.fft.irfft(spectrum * _spectra(self.seed, self.ratio, count).conj(), n=count)
+        keys = _spectra(self.seed, self.ratio, count, values.device)
+        rows: torch.Tensor = torch.fft.irfft(spectrum * keys.conj_physical(), n=count)
         return rows.reshape(-1, count)[:samples].to(values.dtype).reshape(shape)
+
+    def _too_large(self, dtype: torch.dtype) -> ValueError:
+        return ValueError(f"c3_sl: a sum of {self.ratio} samples is too large for {dtype}")
 
 
 @lru_cache(maxsize=8)
-def _spectra(seed: int, ratio: int, count: int) -> torch.Tensor:
+def _spectra(seed: int, ratio: int, count: int, device: torch.device) -> torch.Tensor:
     """Fourier transforms of the keys, shape (ratio, count // 2 + 1)."""
     keys = torch.from_numpy(numbers(seed).standard_normal((ratio, count)))
     spectra: torch.Tensor = torch.fft.rfft(keys / keys.norm(dim=1, keepdim=True))
-    return spectra
+    return spectra.to(device)

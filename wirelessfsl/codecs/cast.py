@@ -8,10 +8,11 @@ error, not an infinity.
 from __future__ import annotations
 
 import math
+from functools import partial
 from math import prod
 from typing import Literal
 
-from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
+from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take, doubt, first
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
 
@@ -43,15 +44,9 @@ class Cast:
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
         flown = self._flown(x.dtype)
         narrow = x.detach().to(flown)
-        if not (finite := narrow.isfinite()).all():
-            wrong = x[~finite][0].item()
-            if not math.isfinite(wrong):
-                raise ValueError(f"cast: got {wrong}, values must be finite")
-            raise ValueError(
-                f"cast: {wrong:g} is too large for {self.dtype} (at most {torch.finfo(flown).max:g}); use a codec that"
-                " carries it, such as quantize"
-            )
-        return Coded(b"", narrow)
+        good = narrow.isfinite()
+        doubts = doubt(good.all(), lambda: (first(x, ~good),), partial(self._no_number, torch.finfo(flown).max))
+        return Coded(b"", narrow, doubts=doubts)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         return Opened(self._flown(dtype), shape, lambda values: values.to(dtype), lost=lambda lost: lost)
@@ -64,6 +59,14 @@ class Cast:
 
     def decode_flops(self, shape: Shape) -> float:
         return 1.0 * prod(shape)
+
+    def _no_number(self, most: float, value: float) -> ValueError:
+        if not math.isfinite(value):
+            return ValueError(f"cast: got {value}, values must be finite")
+        return ValueError(
+            f"cast: {value:g} is too large for {self.dtype} (at most {most:g}); use a codec that carries it, such as"
+            " quantize"
+        )
 
     def _flown(self, dtype: torch.dtype) -> torch.dtype:
         narrow: torch.dtype = getattr(torch, self.dtype)

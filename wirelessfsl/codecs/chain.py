@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
+from itertools import zip_longest
 from math import prod
 from typing import NamedTuple, TypeAlias
 
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 
 from wirelessfsl.codecs.c3_sl import C3SL
 from wirelessfsl.codecs.clustering import Clustering
-from wirelessfsl.codecs.codec import Backward, Codec, DiffersAtTest, Layout, Memory, Shape
+from wirelessfsl.codecs.codec import Backward, Codec, Coded, DiffersAtTest, Doubt, Layout, Memory, Opened, Shape
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, Lossless, RangeCoder, Zstd
 from wirelessfsl.codecs.sparse import RandomK
-from wirelessfsl.codecs.wire import Body, Frame, Payload, Reader, frame_bytes, raw, restore, write
+from wirelessfsl.codecs.wire import Body, Frame, Header, Payload, Reader, frame_bytes, raw, restore, write
 from wirelessfsl.lazy import torch
 from wirelessfsl.streams import subkey
 
@@ -62,6 +63,44 @@ class Sent(NamedTuple):
     payload: Payload
     memory: Memory
     way_back: WayBack
+
+
+class Draft(NamedTuple):
+    """A message after its codecs: what is to be copied to the host so that a payload can be made of it.
+
+    headers: of its tensors. bodies: what flies, in order: bytes, and tensors where the codecs left them.
+    """
+
+    headers: tuple[Header, ...]
+    bodies: tuple[Body | torch.Tensor, ...]
+    doubts: tuple[Doubt, ...]
+
+
+class Drafted(NamedTuple):
+    """A draft, memory for the next message, and what the sender does to gradients that come back."""
+
+    draft: Draft
+    memory: Memory
+    way_back: WayBack
+
+
+class _Encoded(NamedTuple):
+    """A tensor, with what error feedback added, and what every codec made of it."""
+
+    x: torch.Tensor
+    steps: tuple[Coded, ...]
+
+
+class Unpacked(NamedTuple):
+    """One tensor of a payload before its codecs: what is to be copied to the device where it is wanted.
+
+    values: as they flew. steps: heads that were read, in the order of encoding.
+    gone: flags of the values that were lost, if some were.
+    """
+
+    values: torch.Tensor
+    steps: tuple[Opened, ...]
+    gone: torch.Tensor | None
 
 
 class Received(NamedTuple):
@@ -105,25 +144,56 @@ class Chain:
 
         Raises ValueError for a dtype without a code and for a value that a codec cannot carry.
         """
-        bodies: list[Body] = []
-        states, back = [], []
-        for index, x in enumerate(tensors):
-            if self.codecs and x.is_floating_point():
-                parts, state, steps = self._encode(x, self._state(memory, index))
-                bodies += parts
-                states.append(state)
-                back.append(steps)
-            else:
-                bodies.append(raw(x))
-                states.append(None)
-                back.append(())
+        draft, remembered, way_back = self.draft(tensors, memory)
+        return Sent(self.seal(draft), remembered, way_back)
+
+    def draft(self, tensors: tuple[torch.Tensor, ...], memory: Memory = None) -> Drafted:
+        """The first half of :meth:`send`, which runs where the tensors are.
+
+        On a device nothing is copied to the host but by error feedback, which reads the heads of a message at once, and
+        by ``threshold``, which counts. For a value that a codec cannot carry :meth:`seal` raises then.
+        """
+        encoded = self._encoded(tensors, memory)
+        arrived = self._arrived(encoded) if self.feedback else ()
+        residuals = [x - y if steps else None for (x, steps), y in zip(encoded, arrived, strict=False)]
+        bodies: list[Body | torch.Tensor] = []
+        doubts: list[Doubt] = []
+        states: list[tuple[Memory, ...] | None] = []
+        back = []
+        for (x, steps), residual in zip_longest(encoded, residuals):
+            for step in steps:
+                if len(step.head):
+                    bodies.append(step.head)
+                doubts += step.doubts
+            bodies.append(steps[-1].values if steps else x)
+            state = (residual, *[step.memory for step in steps])
+            states.append(None if all(each is None for each in state) else state)
+            back.append(tuple([step.backward for step in reversed(steps) if step.backward]))
+        remembered = memory if all(state is None for state in states) else (_key(memory), *states)
+        headers = tuple([(x.dtype, tuple(x.shape)) for x in tensors])
+        return Drafted(Draft(headers, tuple(bodies), tuple(doubts)), remembered, WayBack(tuple(back)))
+
+    def through(self, tensors: tuple[torch.Tensor, ...], memory: Memory = None) -> tuple[torch.Tensor, ...]:
+        """What a receiver would have of a message: as :meth:`decode` of :meth:`encode`, but the tensors stay where they
+        are, and of what flies only heads are copied to the host, at once."""
+        return tuple(self._arrived(self._encoded(tensors, memory)))
+
+    def seal(self, draft: Draft) -> Payload:
+        """The second half of :meth:`send`: the payload of a draft in the host's memory.
+
+        Raises ValueError for a dtype without a code, and for a value that a codec could not carry.
+        """
+        for doubt in draft.doubts:
+            doubt.settle()
+        bodies: list[Body] = [raw(body) if isinstance(body, torch.Tensor) else body for body in draft.bodies]
         if self.lossless is not None:
             bodies = [self.lossless.pack(b"".join(bodies))]
-        remembered = memory if all(state is None for state in states) else (_key(memory), *states)
-        return Sent(write(self.fingerprint, tensors, bodies), remembered, WayBack(tuple(back)))
+        return write(self.fingerprint, draft.headers, bodies)
 
     def receive(self, payload: Payload, lost: NDArray[np.bool_] | None = None) -> Received:
         """Tensors of a payload, on the CPU and owning their memory, and the gradients' way back.
+
+        It is :meth:`unpack` in the host's memory, and then :meth:`restore` wherever the values are.
 
         payload: what an equal chain sent.
         lost: flags of its bytes; zeros are taken for what they say, and the gradient of that is zero. Headers, heads
@@ -131,13 +201,22 @@ class Chain:
 
         Raises CorruptPayload, a ValueError, for anything else.
         """
+        return self.restore(self.unpack(payload, lost))
+
+    def unpack(self, payload: Payload, lost: NDArray[np.bool_] | None = None) -> tuple[Unpacked, ...]:
+        """The first half of :meth:`receive`, which runs in the host's memory; the arguments are its own."""
         frame = Frame(payload, self.fingerprint)
         reader: Reader = frame
         if self.lossless is not None:
             dtypes, shapes = zip(*frame.headers, strict=True) if frame.headers else ((), ())
             reader = Reader(memoryview(self.lossless.unpack(frame.rest(), self._most_body(shapes, dtypes))))
-        decoded = [self._decode(dtype, shape, reader, lost) for dtype, shape in frame.headers]
+        unpacked = tuple(self._unpack(dtype, shape, reader, lost) for dtype, shape in frame.headers)
         reader.finish()
+        return unpacked
+
+    def restore(self, unpacked: tuple[Unpacked, ...]) -> Received:
+        """The second half of :meth:`receive`, which runs on the device where the values are."""
+        decoded = [_restored(*each) for each in unpacked]
         tensors, back = zip(*decoded, strict=True) if decoded else ((), ())
         return Received(tensors, WayBack(back))
 
@@ -171,8 +250,9 @@ class Chain:
         values: torch.Tensor = torch.zeros(8, 8)
         for codec in self.codecs:
             dtype, shape = values.dtype, tuple(values.shape)
-            head, values, _, near = codec.encode(values, codec.begin(0))
-            if near or codec.open(dtype, shape, Reader(memoryview(head)).take).backward:
+            coded = codec.encode(values, codec.begin(0))
+            values = coded.values
+            if coded.backward or codec.open(dtype, shape, Reader(*_here([coded])).take).backward:
                 return False
         return True
 
@@ -182,8 +262,9 @@ class Chain:
         values: torch.Tensor = torch.zeros(8, 8)
         for codec in () if self.lossless else self.codecs:
             dtype, shape = values.dtype, tuple(values.shape)
-            head, values, *_ = codec.encode(values, codec.begin(0))
-            if codec.open(dtype, shape, Reader(memoryview(head)).take).lost is None:
+            coded = codec.encode(values, codec.begin(0))
+            values = coded.values
+            if codec.open(dtype, shape, Reader(*_here([coded])).take).lost is None:
                 return codec
         return self.lossless
 
@@ -199,29 +280,35 @@ class Chain:
         key = subkey(_key(memory), index)
         return (None, *(codec.begin(subkey(key, step)) for step, codec in enumerate(self.codecs)))
 
-    def _encode(
-        self, x: torch.Tensor, state: tuple[Memory, ...]
-    ) -> tuple[list[Body], tuple[Memory, ...] | None, tuple[Backward, ...]]:
+    def _encoded(self, tensors: tuple[torch.Tensor, ...], memory: Memory) -> list[_Encoded]:
+        return [
+            self._encode(x, self._state(memory, at)) if self.codecs and x.is_floating_point() else _Encoded(x, ())
+            for at, x in enumerate(tensors)
+        ]
+
+    def _encode(self, x: torch.Tensor, state: tuple[Memory, ...]) -> _Encoded:
         residual, *memories = state
         if isinstance(residual, torch.Tensor) and (residual.shape, residual.dtype) == (x.shape, x.dtype):
-            x = x + residual
-        parts: list[Body] = []
-        back: list[Backward] = []
-        values, new = x, []
+            x = x + residual.to(x.device)
+        values, steps = x, []
         for codec, memory in zip(self.codecs, memories, strict=True):
-            head, values, memory, backward = codec.encode(values, memory)
-            parts += [head] if head else []
-            new.append(memory)
-            back += [backward] if backward else []
-        parts.append(raw(values))
-        if self.feedback:
-            residual = x - self._decode(x.dtype, tuple(x.shape), Reader(memoryview(b"".join(parts))))[0]
-        forgetful = residual is None and all(memory is None for memory in new)
-        return parts, None if forgetful else (residual, *new), tuple(reversed(back))
+            steps.append(codec.encode(values, memory))
+            values = steps[-1].values
+        return _Encoded(x, tuple(steps))
 
-    def _decode(
+    def _arrived(self, encoded: Sequence[_Encoded]) -> Iterator[torch.Tensor]:
+        """What the receiver will have of every tensor."""
+        heads = iter(_here([step for _, steps in encoded for step in steps]))
+        for x, steps in encoded:
+            values, opened = x, []
+            for codec, step in zip(self.codecs, steps, strict=False):
+                opened.append(codec.open(values.dtype, tuple(values.shape), Reader(next(heads)).take))
+                values = step.values
+            yield _restored(values.detach().contiguous(), opened, None)[0]
+
+    def _unpack(
         self, dtype: torch.dtype, shape: Shape, reader: Reader, lost: NDArray[np.bool_] | None = None
-    ) -> tuple[torch.Tensor, tuple[Backward, ...]]:
+    ) -> Unpacked:
         floating, steps = dtype.is_floating_point, []
         if floating:
             for codec in self.codecs:
@@ -229,16 +316,12 @@ class Chain:
                 dtype, shape = steps[-1][:2]
         at = reader.at
         values = restore(reader.take(prod(shape) * dtype.itemsize), dtype, shape)
-        for step in reversed(steps):
-            values = step.restore(values)
-        back = [step.backward for step in steps if step.backward]
+        if steps and (check := steps[-1].check):
+            check(values)
         if lost is None or not floating or not (of_body := lost[at : reader.at]).any():
-            return values, tuple(back)
+            return Unpacked(values, tuple(steps), None)
         gone = torch.from_numpy(of_body.reshape(-1, dtype.itemsize).any(axis=1)).view(shape)
-        for step in reversed(steps):
-            assert step.lost is not None, "a codec that makes nothing of a message with gaps"
-            gone = step.lost(gone)
-        return values.masked_fill(gone, 0.0), (Backward(partial(torch.masked_fill, mask=gone, value=0.0)), *back)
+        return Unpacked(values, tuple(steps), gone)
 
     def _layouts(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> Iterator[tuple[Shape, Layout]]:
         """For every tensor and codec: the shape that comes in, and what goes out."""
@@ -266,6 +349,32 @@ class Chain:
             last = layouts[-1] if layouts else Layout(0, dtype, shape)
             total += sum(layout.head_bytes for layout in layouts) + prod(last.shape) * last.dtype.itemsize
         return total
+
+
+def _here(steps: Sequence[Coded]) -> list[memoryview]:
+    """Heads in the host's memory; those on a device go in one transfer, and doubts with them, which are settled."""
+    heads, doubts = [step.head for step in steps], [doubt for step in steps for doubt in step.doubts]
+    away = [head for head in heads if isinstance(head, torch.Tensor)]
+    if away or doubts:
+        flags = [doubt.good.reshape(1).view(torch.uint8) for doubt in doubts]
+        copies = iter(torch.split(torch.cat([*flags, *away]).cpu(), [1] * len(flags) + [*map(len, away)]))
+        for doubt in doubts:
+            doubt._replace(good=next(copies)).settle()
+    return [raw(next(copies)) if isinstance(head, torch.Tensor) else memoryview(head) for head in heads]
+
+
+def _restored(
+    values: torch.Tensor, steps: Sequence[Opened], gone: torch.Tensor | None
+) -> tuple[torch.Tensor, tuple[Backward, ...]]:
+    for step in reversed(steps):
+        values = step.restore(values)
+    back = tuple(step.backward for step in steps if step.backward)
+    if gone is None:
+        return values, back
+    for step in reversed(steps):
+        assert step.lost is not None, "a codec that makes nothing of a message with gaps"
+        gone = step.lost(gone)
+    return values.masked_fill(gone, 0.0), (Backward(partial(torch.masked_fill, mask=gone, value=0.0)), *back)
 
 
 def _key(memory: Memory) -> int:

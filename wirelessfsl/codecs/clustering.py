@@ -7,22 +7,22 @@ bits for every sub-vector. R = q is product quantisation, q = 1 is K-means of wh
 
 from __future__ import annotations
 
-from math import frexp, gcd, ldexp, prod
+from math import gcd, prod
 from typing import Annotated, Literal, NamedTuple
 
-import numpy as np
-
 from wirelessfsl.codecs.bits import as_key, index_bits, next_key, numbers
-from wirelessfsl.codecs.codec import Backward, Coded, Layout, Memory, Opened, Shape, Take
-from wirelessfsl.codecs.kept import finite, rows_of
-from wirelessfsl.codecs.quantize import pack, unpack
-from wirelessfsl.codecs.wire import CorruptPayload, raw, restore
+from wirelessfsl.codecs.codec import Backward, Coded, Layout, Memory, Opened, Shape, Take, doubt, head_of
+from wirelessfsl.codecs.kept import finite, power_of_two, rows_of
+from wirelessfsl.codecs.packing import packed, unpacked
+from wirelessfsl.codecs.wire import CorruptPayload, restore
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
 from wirelessfsl.units import BITS_PER_BYTE, Count, Ge, Le, NonNegative
 
 _AT_ONCE = 2**15
-"""Distances between points and centroids that are computed at once."""
+"""Distances between points and centroids that are computed at once on a CPU."""
+_AT_ONCE_ELSEWHERE = 2**26
+"""As many on a device, in half a gigabyte."""
 
 
 class Grid(NamedTuple):
@@ -84,23 +84,18 @@ class Clustering:
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
         shape, key = tuple(x.shape), as_key(memory)
         grid = self._grid(shape)
-        flat = finite("clustering", x.movedim(1, -1) if self._turns(shape) else x)
+        flat, doubts = finite("clustering", x.movedim(1, -1) if self._turns(shape) else x)
         if not len(flat):
-            return Coded(b"", torch.empty(0, dtype=torch.uint8), next_key(key))
-        # A power of two keeps squares from overflowing and vanishing, and changes no digit.
-        exponent = frexp(float(flat.abs().max()))[1]
-        scale = ldexp(1.0, min(max(exponent, -1000), 1000))
+            return Coded(b"", flat.new_empty(0, dtype=torch.uint8), next_key(key))
+        scale = power_of_two(flat)
         points = _points(flat.double() / scale, grid)
-        random = numbers(key)
-        draws = torch.from_numpy(random.random((self.centroids, grid.groups)))
+        draws = torch.from_numpy(numbers(key).random((self.centroids, grid.groups))).to(x.device)
         first = (spread_start if self.start == "k-means++" else random_start)(points, draws)
         centroids, index = lloyd(points, first, self.iterations)
         codebook = (centroids * scale).to(self._entry)
-        if not codebook.isfinite().all():
-            raise ValueError(f"clustering: a centroid is too large for a codebook of {self.codebook}")
-        codes = _values(index.unsqueeze(-1), grid).numpy().astype(np.uint16)
-        packed = torch.from_numpy(np.frombuffer(bytearray(pack(codes.reshape(-1), self._bits)), np.uint8))
-        return Coded(bytes(raw(codebook)), packed, next_key(key), self._backward(x, codebook, index, grid))
+        doubts += doubt(codebook.isfinite().all(), tuple, self._too_large)
+        body = packed(_values(index.unsqueeze(-1), grid).reshape(-1).int(), self._bits)
+        return Coded(head_of(codebook), body, next_key(key), self._backward(x, codebook, index, grid), doubts)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         grid, layout = self._grid(shape), self.layout(dtype, shape)
@@ -108,22 +103,27 @@ class Clustering:
         if not codebook.isfinite().all():
             raise CorruptPayload("clustering: a codebook with infinite numbers")
 
-        def restored(packed: torch.Tensor) -> torch.Tensor:
-            if not grid.samples:
-                return torch.empty(shape, dtype=dtype)
-            codes = unpack(packed.numpy().data, grid.samples * grid.subvectors, self._bits).astype(np.int64)
-            if codes.max(initial=0) >= self.centroids:
-                raise CorruptPayload(f"clustering: an index beyond {self.centroids} centroids")
-            index = _points(torch.from_numpy(codes), grid._replace(numbers=1)).squeeze(-1)
-            return self._looked_up(codebook, index, grid, shape).to(dtype)
+        def codes(body: torch.Tensor) -> torch.Tensor:
+            return unpacked(body, grid.samples * grid.subvectors, self._bits).long()
 
-        return Opened(torch.uint8, layout.shape, restored)
+        def restored(body: torch.Tensor) -> torch.Tensor:
+            if not grid.samples:
+                return torch.empty(shape, dtype=dtype, device=body.device)
+            index = _points(codes(body), grid._replace(numbers=1)).squeeze(-1)
+            return self._looked_up(codebook.to(body.device), index, grid, shape).to(dtype)
+
+        def check(body: torch.Tensor) -> None:
+            if len(body) and int(codes(body).max()) >= self.centroids:
+                raise CorruptPayload(f"clustering: an index beyond {self.centroids} centroids")
+
+        full = self.centroids == 2**self._bits
+        return Opened(torch.uint8, layout.shape, restored, check=None if full else check)
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         grid = self._grid(shape)
         head = grid.groups * self.centroids * grid.numbers * self._entry.itemsize
-        packed = -(-grid.samples * grid.subvectors * self._bits // BITS_PER_BYTE)
-        return Layout(head, torch.uint8, (packed,))
+        size = -(-grid.samples * grid.subvectors * self._bits // BITS_PER_BYTE)
+        return Layout(head, torch.uint8, (size,))
 
     def encode_flops(self, shape: Shape) -> float:
         start = 3 * (self.centroids - 1) if self.start == "k-means++" else 0
@@ -131,6 +131,9 @@ class Clustering:
 
     def decode_flops(self, shape: Shape) -> float:
         return 0.0
+
+    def _too_large(self) -> ValueError:
+        return ValueError(f"clustering: a centroid is too large for a codebook of {self.codebook}")
 
     @property
     def _bits(self) -> int:
@@ -184,16 +187,17 @@ def lloyd(points: torch.Tensor, centroids: torch.Tensor, iterations: int) -> tup
     >>> centroids.flatten().tolist(), index.tolist()
     ([0.5, 10.0], [[0, 0, 1]])
     """
-    index = torch.zeros(points.shape[:2], dtype=torch.int64)
+    index = torch.full(points.shape[:2], -1, device=points.device)
     columns = points.mT.contiguous()
     for step in range(iterations):
         before, index = index, _nearest(columns, centroids)
         sums, sizes = _sums(points, index, centroids.shape[1])
         centroids = torch.where(sizes > 0, sums / sizes.clamp(min=1), centroids)
-        if step and torch.equal(index, before):
+        changed = (index != before).any()
+        if points.is_cpu and not changed:  # nobody looks elsewhere: what follows is the same again
             break
-        if step < iterations - 1 and not sizes.all():
-            _relocate(points, centroids, index, sizes[..., 0] == 0)
+        if step < iterations - 1:
+            centroids = _relocated(points, centroids, index, changed & (sizes[..., 0] == 0))
     return centroids, index
 
 
@@ -205,7 +209,7 @@ def spread_start(points: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     Returns shape (groups, centroids, numbers).
     """
     chosen = [random_start(points, draws[:1])]
-    apart = torch.full(points.shape[:2], torch.inf, dtype=points.dtype)
+    apart = points.new_full(points.shape[:2], torch.inf)
     for draw in draws[1:]:
         apart = torch.minimum(apart, (points - chosen[-1]).square_().sum(2))
         reached = apart.cumsum(1)
@@ -227,7 +231,7 @@ def _nearest(columns: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
     columns: the points, shape (groups, numbers, points).
     """
     half = centroids.square().sum(2, keepdim=True) / 2
-    at_once = max(_AT_ONCE // half.numel(), 1)
+    at_once = max((_AT_ONCE if columns.is_cpu else _AT_ONCE_ELSEWHERE) // half.numel(), 1)
     count = columns.shape[2]
     parts = (columns[:, :, at : at + at_once] for at in range(0, count, at_once))
     return torch.cat([torch.baddbmm(half, centroids, part, beta=-1).max(1).indices for part in parts], dim=1)
@@ -236,19 +240,23 @@ def _nearest(columns: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
 def _sums(points: torch.Tensor, index: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Sums of the points with each index, shape (groups, count, numbers), and how many, shape (groups, count, 1)."""
     groups, _, numbers = points.shape
-    cell = (index + count * torch.arange(groups)[:, None]).flatten()
+    cell = (index + count * torch.arange(groups, device=index.device)[:, None]).flatten()
     sums = points.new_zeros(groups * count, numbers).index_add_(0, cell, points.reshape(-1, numbers))
-    sizes = torch.bincount(cell, minlength=groups * count).to(points.dtype)
+    sizes = points.new_zeros(groups * count).index_add_(0, cell, points.new_ones(1).expand(len(cell)))
     return sums.view(groups, count, numbers), sizes.view(groups, count, 1)
 
 
-def _relocate(points: torch.Tensor, centroids: torch.Tensor, index: torch.Tensor, empty: torch.Tensor) -> None:
-    for group in empty.any(1).nonzero().flatten().tolist():
-        apart = (points[group] - centroids[group][index[group]]).square().sum(1)
-        free = empty[group].nonzero().flatten()
-        farthest = apart.topk(min(len(free), len(apart)))
-        worth = farthest.values > 0
-        centroids[group, free[: len(worth)][worth]] = points[group, farthest.indices[worth]]
+def _relocated(points: torch.Tensor, centroids: torch.Tensor, index: torch.Tensor, empty: torch.Tensor) -> torch.Tensor:
+    """Centroids of which those without points are the points that are farthest from their own, if they are apart."""
+    if empty.is_cpu and not empty.any():
+        return centroids
+    most = int(empty.sum(1).max()) if empty.is_cpu else empty.shape[1]
+    apart = (points - _at(centroids, index)).square().sum(2)
+    farthest = apart.topk(min(most, apart.shape[1]), dim=1)
+    turn = empty.cumsum(1) - 1
+    taken = turn.clamp(0, farthest.values.shape[1] - 1)
+    worth = empty & (turn == taken) & (farthest.values.gather(1, taken) > 0)
+    return torch.where(worth[..., None], _at(points, farthest.indices.gather(1, taken)), centroids)
 
 
 def _at(points: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,10 @@ a seed and what was drawn. The next codec of a chain takes those; what the last 
 Nothing is simulated here, and no codec knows of messages, links or clocks: :mod:`wirelessfsl.codecs.chain` makes
 payloads of them, and who encodes, when, and what that costs is the engine's business.
 
+A codec computes where its tensors are. On a device other than the CPU nothing is read back: a head that depends on the
+values stays there as bytes, and so does the flag that says whether a value cannot be carried (:class:`Doubt`). Random
+numbers are drawn on the host, whatever the device, from the key that the codec remembers.
+
 Training goes backward through a codec as it goes through a layer. Of activations the receiver computes the gradient of
 what it restored; :class:`Opened` says what of it has to go back (of dropped positions nothing), and :class:`Coded` what
 the sender makes of it.
@@ -14,10 +18,10 @@ the sender makes of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-if TYPE_CHECKING:
-    import torch
+from wirelessfsl.codecs.wire import Body, raw
+from wirelessfsl.lazy import torch
 
 Shape: TypeAlias = tuple[int, ...]
 Take: TypeAlias = Callable[[int], memoryview]
@@ -34,16 +38,57 @@ class Backward(NamedTuple):
     flops: float = 0.0
 
 
+class Doubt(NamedTuple):
+    """Whether a codec cannot carry a value, where nobody has looked yet.
+
+    good: the flag that it can, a tensor of one element. seen: such tensors, whose numbers the error tells.
+    """
+
+    good: torch.Tensor
+    seen: tuple[torch.Tensor, ...]
+    error: Callable[..., ValueError]
+
+    def settle(self) -> None:
+        """Raises the error unless all is good."""
+        if not self.good:
+            raise self.error(*(number.item() for number in self.seen))
+
+
+def doubt(
+    good: torch.Tensor, seen: Callable[[], tuple[torch.Tensor, ...]], error: Callable[..., ValueError]
+) -> tuple[Doubt, ...]:
+    """A doubt about values on a device; on the CPU it is settled at once, and nothing is left."""
+    if not good.is_cpu:
+        return (Doubt(good, seen(), error),)
+    if not good:
+        raise error(*(number.item() for number in seen()))
+    return ()
+
+
+def first(values: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
+    """The first value that has a flag, shape (1,), found without a look at the flags."""
+    flat = values.reshape(-1)
+    return flat.gather(0, flags.reshape(-1).byte().argmax(0, keepdim=True)) if len(flat) else flat.new_zeros(1)
+
+
+def head_of(values: torch.Tensor) -> Body | torch.Tensor:
+    """A tensor's bytes as a head: on a device they stay there."""
+    return bytes(raw(values)) if values.is_cpu else values.reshape(-1).view(torch.uint8)
+
+
 class Coded(NamedTuple):
     """One tensor after a codec: bytes to be sent first, values for the next codec, memory for the next message.
 
+    head: known on the host, or bytes as a tensor of one dimension where the values are.
     backward: makes the gradient of the coded tensor out of what came back; None passes it straight through.
+    doubts: about values on a device other than the CPU; to be settled before the bytes fly.
     """
 
-    head: bytes
+    head: Body | torch.Tensor
     values: torch.Tensor
     memory: Memory = None
     backward: Backward | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
 class Layout(NamedTuple):
@@ -62,7 +107,9 @@ class Layout(NamedTuple):
 class Opened(NamedTuple):
     """A head that was read: dtype and shape of the values that follow, and how to get the tensor back from them.
 
+    restore: of values on any device, on which the tensor will be.
     backward: makes what goes back out of the gradient of the restored tensor; None passes it straight through.
+    check: of the values as they came, on the CPU: raises CorruptPayload if they make no sense.
     lost: makes flags of the elements that were lost, in the tensor's shape, of flags of the values that were; None
         where nothing can be made of the others.
     """
@@ -72,6 +119,7 @@ class Opened(NamedTuple):
     restore: Callable[[torch.Tensor], torch.Tensor]
     backward: Backward | None = None
     lost: Callable[[torch.Tensor], torch.Tensor] | None = None
+    check: Callable[[torch.Tensor], None] | None = None
 
 
 @runtime_checkable
@@ -97,9 +145,9 @@ class Codec(Protocol):
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
         """Head, values and new memory; the same arguments give the same bytes.
 
-        x: floating-point, any shape. memory: of :meth:`begin`, or of the message before.
+        x: floating-point, any shape and device. memory: of :meth:`begin`, or of the message before.
 
-        Raises ValueError for a value that the codec cannot carry.
+        Raises ValueError for a value that the codec cannot carry; on a device other than the CPU that is a doubt.
         """
         ...
 

@@ -58,16 +58,16 @@ class Dropout:
         return key
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
-        flat, key = finite("dropout", x), as_key(memory)
+        (flat, doubts), key = finite("dropout", x), as_key(memory)
         keep = self._keep(key, len(flat))
-        positions = np.flatnonzero(keep)
+        positions = _positions(keep).to(x.device)
         head = _KEY.pack(key) + _COUNT.pack(len(positions)) if self.mask == "seed" else pack_flags(keep)
-        return coded(head, flat, positions, x, self.gradient, 1 / (1 - self.p), next_key(key))
+        return coded(head, flat, doubts, positions, x, self.gradient, 1 / (1 - self.p), next_key(key))
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         count = prod(shape)
         if self.mask == "bitmap":
-            positions = np.flatnonzero(unpack_flags(take(flags_bytes(count)), count))
+            positions = _positions(unpack_flags(take(flags_bytes(count)), count))
             return opened(dtype, shape, len(positions), lambda: positions, self.gradient)._replace(lost=None)
         (key,), (kept,) = _KEY.unpack(take(KEY_BYTES)), _COUNT.unpack(take(_COUNT.size))
         # Ten standard deviations: the mask is drawn only for a size that the values speak for.
@@ -75,7 +75,7 @@ class Dropout:
             raise CorruptPayload(f"dropout: {kept} of {count} elements kept with probability {1 - self.p:g}")
 
         def drawn() -> Positions:
-            positions = np.flatnonzero(self._keep(key, count))
+            positions = _positions(self._keep(key, count))
             if len(positions) != kept:
                 raise CorruptPayload(f"dropout: {kept} elements, and a mask of {len(positions)}")
             return positions
@@ -98,3 +98,7 @@ class Dropout:
     def _keep(self, key: int, count: int) -> NDArray[np.bool_]:
         kept: NDArray[np.bool_] = numbers(key).random(count) >= self.p
         return kept
+
+
+def _positions(keep: NDArray[np.bool_]) -> Positions:
+    return torch.from_numpy(np.flatnonzero(keep))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import frexp, ldexp, prod
+from functools import partial
+from math import prod
 from typing import Literal
 
 from wirelessfsl.codecs.bits import as_key, numbers
-from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
-from wirelessfsl.codecs.kept import finite
+from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take, doubt
+from wirelessfsl.codecs.kept import finite, power_of_two
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
 from wirelessfsl.units import Count
@@ -36,19 +37,18 @@ class PowerSGD:
         return key
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
-        flat = finite("power_sgd", x)
+        flat, doubts = finite("power_sgd", x)
         if not self._shrinks(tuple(x.shape)):
-            return Coded(b"", x, memory)
-        scale = ldexp(1.0, min(max(frexp(float(flat.abs().max()))[1], -1000), 1000))
+            return Coded(b"", x, memory, doubts=doubts)
+        scale = power_of_two(flat)
         matrix = (flat.double() / scale).view(x.shape[0], -1)
-        key, start = self._start(memory, matrix.shape[1])
+        key, start = self._start(memory, matrix.shape[1], x.device)
         left, _ = torch.linalg.qr(matrix @ start)
         right = matrix.mT @ left
         values = torch.cat((left.flatten(), (right * scale).flatten())).to(x.dtype)
-        if not values.isfinite().all():
-            raise ValueError(f"power_sgd: a factor is too large for {x.dtype}")
+        doubts += doubt(values.isfinite().all(), tuple, partial(_too_large, x.dtype))
         # Where nothing was sent there is no direction to start from.
-        return Coded(b"", values, (key, right if right.any() else start))
+        return Coded(b"", values, (key, torch.where(right.any(), right, start)), doubts=doubts)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         if not self._shrinks(shape):
@@ -79,12 +79,16 @@ class PowerSGD:
     def _shrinks(self, shape: Shape) -> bool:
         return len(shape) > 1 and self.rank * self._sides(shape) < prod(shape)
 
-    def _start(self, memory: Memory, columns: int) -> tuple[int, torch.Tensor]:
+    def _start(self, memory: Memory, columns: int, device: torch.device) -> tuple[int, torch.Tensor]:
         """The link's key, and Q of the last message, or a random one if there is none of this shape."""
         if isinstance(memory, tuple):
             key, last = memory
             if isinstance(last, torch.Tensor) and last.shape[0] == columns:
-                return as_key(key), last
+                return as_key(key), last.to(device)
             memory = key
         key = as_key(memory)
-        return key, torch.from_numpy(numbers(key).standard_normal((columns, self.rank)))
+        return key, torch.from_numpy(numbers(key).standard_normal((columns, self.rank))).to(device)
+
+
+def _too_large(dtype: torch.dtype) -> ValueError:
+    return ValueError(f"power_sgd: a factor is too large for {dtype}")

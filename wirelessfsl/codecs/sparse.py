@@ -15,10 +15,10 @@ from math import prod
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wirelessfsl.codecs.bits import (
     KEY_BYTES,
+    Positions,
     as_key,
     flags_bytes,
     next_key,
@@ -26,8 +26,8 @@ from wirelessfsl.codecs.bits import (
     pack_positions,
     positions_bytes,
 )
-from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
-from wirelessfsl.codecs.kept import Returned, coded, finite, greatest, open_positions, opened, rows_of
+from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take, head_of
+from wirelessfsl.codecs.kept import Returned, at_least, coded, finite, greatest, open_positions, opened, rows_of
 from wirelessfsl.codecs.wire import CorruptPayload
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
@@ -66,10 +66,9 @@ class TopK:
         return None
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
-        flat, (rows, count) = finite("top_k", x), rows_of(self.per, tuple(x.shape))
-        score = flat.abs().to(torch.float64).numpy().reshape(rows, count)
-        positions = greatest(score, _kept(self.fraction, count))
-        return coded(pack_positions(positions, count, rows), flat, positions, x, self.gradient)
+        (flat, doubts), (rows, count) = finite("top_k", x), rows_of(self.per, tuple(x.shape))
+        positions = greatest(flat.abs().double().view(rows, count), _kept(self.fraction, count))
+        return coded(head_of(pack_positions(positions, count, rows)), flat, doubts, positions, x, self.gradient)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         rows, count = rows_of(self.per, shape)
@@ -115,16 +114,17 @@ class RandTopK:
         return key
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
-        flat, key, (rows, count) = finite("rand_top_k", x), as_key(memory), rows_of(self.per, tuple(x.shape))
+        (flat, doubts), key, (rows, count) = finite("rand_top_k", x), as_key(memory), rows_of(self.per, tuple(x.shape))
         kept = _kept(self.fraction, count)
-        score = flat.abs().to(torch.float64).numpy().reshape(rows, count)
-        weight = np.full(rows * count, self.alpha / max(count - kept, 1))
-        weight[greatest(score, kept)] = (1 - self.alpha) / max(kept, 1)
+        top = greatest(flat.abs().double().view(rows, count), kept)
         # The k greatest of log weight + Gumbel noise are drawn one after the other without putting back.
         with np.errstate(divide="ignore"):
-            score = np.log(weight).reshape(rows, count) + numbers(key).gumbel(size=(rows, count))
-        positions = greatest(score, kept)
-        return coded(pack_positions(positions, count, rows), flat, positions, x, self.gradient, memory=next_key(key))
+            of_rest, of_top = np.log([self.alpha / max(count - kept, 1), (1 - self.alpha) / max(kept, 1)])
+        weight = torch.full((rows * count,), of_rest, dtype=torch.float64, device=x.device).index_fill_(0, top, of_top)
+        noise = torch.from_numpy(numbers(key).gumbel(size=(rows, count)))
+        positions = greatest(weight.view(rows, count) + noise.to(x.device), kept)
+        head = head_of(pack_positions(positions, count, rows))
+        return coded(head, flat, doubts, positions, x, self.gradient, memory=next_key(key))
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         return self.at_test().open(dtype, shape, take)
@@ -168,10 +168,10 @@ class RandomK:
         return key
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
-        flat, key = finite("random_k", x), as_key(memory)
-        positions = self._positions(key, len(flat))
+        (flat, doubts), key = finite("random_k", x), as_key(memory)
+        positions = self._positions(key, len(flat)).to(x.device)
         scale = len(flat) / max(len(positions), 1) if self.scaled else 1.0
-        return coded(_KEY.pack(key), flat, positions, x, self.gradient, scale, next_key(key))
+        return coded(_KEY.pack(key), flat, doubts, positions, x, self.gradient, scale, next_key(key))
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         (key,) = _KEY.unpack(take(KEY_BYTES))
@@ -189,9 +189,8 @@ class RandomK:
     def decode_flops(self, shape: Shape) -> float:
         return 1.0 * prod(shape)
 
-    def _positions(self, key: int, count: int) -> NDArray[np.intp]:
-        drawn: NDArray[np.intp] = numbers(key).permutation(count)[: _kept(self.fraction, count)]
-        return np.sort(drawn)
+    def _positions(self, key: int, count: int) -> Positions:
+        return torch.from_numpy(np.sort(numbers(key).permutation(count)[: _kept(self.fraction, count)]))
 
 
 @settings
@@ -216,10 +215,11 @@ class Threshold:
         return None
 
     def encode(self, x: torch.Tensor, memory: Memory) -> Coded:
-        flat = finite("threshold", x)
-        positions = np.flatnonzero(flat.abs().to(torch.float64).numpy() >= self.at_least)
-        head = _COUNT.pack(len(positions)) + pack_positions(positions, len(flat))
-        return coded(head, flat, positions, x, self.gradient)
+        flat, doubts = finite("threshold", x)
+        positions = at_least(flat.abs().double(), self.at_least)
+        count = torch.frombuffer(bytearray(_COUNT.pack(len(positions))), dtype=torch.uint8).to(x.device)
+        head = head_of(torch.cat((count, pack_positions(positions, len(flat)))))
+        return coded(head, flat, doubts, positions, x, self.gradient)
 
     def open(self, dtype: torch.dtype, shape: Shape, take: Take) -> Opened:
         (kept,) = _COUNT.unpack(take(_COUNT.size))

@@ -29,6 +29,8 @@ Payload: TypeAlias = bytes
 """What flies. Its length is the size of the message: there is no other."""
 Body: TypeAlias = "bytes | memoryview"
 """The bytes of one tensor in a frame."""
+Header: TypeAlias = "tuple[torch.dtype, tuple[int, ...]]"
+"""What a frame says of a tensor."""
 
 CHECKSUM = struct.Struct("<I")
 PREAMBLE = struct.Struct("<HH")
@@ -59,22 +61,21 @@ def frame_bytes(shapes: Sequence[tuple[int, ...]]) -> int:
     return MESSAGE_HEADER_BYTES + sum(TENSOR_HEADER_BYTES + DIM_BYTES * len(shape) for shape in shapes)
 
 
-def write(fingerprint: int, tensors: Sequence[torch.Tensor], bodies: Iterable[Body]) -> Payload:
+def write(fingerprint: int, headers: Sequence[Header], bodies: Iterable[Body]) -> Payload:
     """Frame of tensors whose bodies have been written; one pass for the checksum, one copy.
 
     fingerprint: 0-65535, of the codecs' settings.
-    tensors: give the dtypes and shapes; at most 65535.
+    headers: of the tensors; at most 65535.
     bodies: in the order in which they will be read.
 
     Raises ValueError for more tensors, and for a dtype that has no code.
 
-    >>> write(0, (torch.zeros(3, dtype=torch.uint8),), [bytes(3)])[4:].hex(" ", 1)
+    >>> write(0, [(torch.uint8, (3,))], [bytes(3)])[4:].hex(" ", 1)
     '02 00 01 00 04 01 03 00 00 00 00 00 00'
     """
-    if len(tensors) > MAX_TENSORS:
-        raise ValueError(f"a message of {len(tensors)} tensors: at most {MAX_TENSORS} fit")
-    headers = (_tensor_header(tensor.dtype, tensor.shape) for tensor in tensors)
-    parts = (PREAMBLE.pack(fingerprint ^ FORMAT_VERSION, len(tensors)), *headers, *bodies)
+    if len(headers) > MAX_TENSORS:
+        raise ValueError(f"a message of {len(headers)} tensors: at most {MAX_TENSORS} fit")
+    parts = (PREAMBLE.pack(fingerprint ^ FORMAT_VERSION, len(headers)), *map(_tensor_header, headers), *bodies)
     checksum = xxhash.xxh3_64()
     for part in parts:
         checksum.update(part)
@@ -120,7 +121,7 @@ class Frame(Reader):
 
     Raises CorruptPayload where the length, checksum, fingerprint, a dtype code or a size does not fit.
 
-    >>> frame = Frame(write(7, (torch.zeros(2, 1),), [bytes(8)]), 7)
+    >>> frame = Frame(write(7, [(torch.float32, (2, 1))], [bytes(8)]), 7)
     >>> frame.headers, len(frame.take(8))
     ([(torch.float32, (2, 1))], 8)
     """
@@ -135,7 +136,7 @@ class Frame(Reader):
             raise CorruptPayload("payload written with other codecs, other settings or another version of the format")
         self.headers = [self._header(index) for index in range(count)]
 
-    def _header(self, index: int) -> tuple[torch.dtype, tuple[int, ...]]:
+    def _header(self, index: int) -> Header:
         at, ndim = self._at, self.take(TENSOR_HEADER.size)[1]
         self.take(DIM_BYTES * ndim)
         try:
@@ -152,7 +153,8 @@ def raw(tensor: torch.Tensor) -> memoryview:
     """
     if tensor.dtype is torch.bfloat16:  # NumPy has no such type
         tensor = tensor.contiguous().view(torch.int16)
-    return np.ascontiguousarray(tensor.reshape(-1).numpy(force=not tensor.is_cpu or tensor.requires_grad)).data
+    here = tensor if tensor.is_cpu else tensor.cpu()
+    return np.ascontiguousarray(here.reshape(-1).numpy(force=here.requires_grad)).data
 
 
 def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
@@ -174,7 +176,8 @@ def restore(body: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> tor
 
 
 @lru_cache(maxsize=4096)
-def _tensor_header(dtype: torch.dtype, shape: tuple[int, ...]) -> bytes:
+def _tensor_header(header: Header) -> bytes:
+    dtype, shape = header
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise ValueError(f"a tensor of dtype {name} cannot be sent: allowed are {', '.join(DTYPES)}")
@@ -184,7 +187,7 @@ def _tensor_header(dtype: torch.dtype, shape: tuple[int, ...]) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _read_header(header: bytes) -> tuple[torch.dtype, tuple[int, ...]]:
+def _read_header(header: bytes) -> Header:
     code, ndim = TENSOR_HEADER.unpack_from(header)
     shape = struct.unpack_from(f"<{ndim}I", header, TENSOR_HEADER.size)
     if code >= len(DTYPES):

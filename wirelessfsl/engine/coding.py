@@ -4,8 +4,10 @@ Gradients return the way that their activations came. A codec that dropped posit
 gradients of the others fly back, and the sender of the activation makes of them the gradient of what it had before it
 was coded. The chain of the gradients themselves codes what is left.
 
-Coding is a kernel like others. Where a chain's payloads have one length whatever the values, that length is known here
-before the bytes are made, and checked when they are; where they have not, who asks for it waits for the bytes.
+Coding is a kernel like others, of two halves: codecs compute where the tensors are, frames are made and read in the
+host's memory, and between them passes what flies. Where a chain's payloads have one length whatever the values, that
+length is known here before the bytes are made, and checked when they are; where they have not, who asks for it waits
+for the bytes.
 """
 
 from __future__ import annotations
@@ -45,33 +47,78 @@ class Facts(NamedTuple):
     back_flops: float
 
 
-def _seal(*pieces: tuple[Chain, tuple[Tensor, ...], Memory, WayBack | None, int | None]) -> tuple[Any, ...]:
+class _Message(NamedTuple):
+    """One kind of a message on its way from one half of a kernel to the other.
+
+    moving: what goes from one memory to the other.
+    """
+
+    chain: Chain
+    moving: Any
+    aside: _Aside
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """What the first half knows and is wanted at the end; nobody looks for tensors in it."""
+
+    what: tuple[Any, ...]
+
+
+def _draft(_: None, *pieces: tuple[Chain, tuple[Tensor, ...], Memory, WayBack | None, int | None]) -> Any:
+    """The half of :func:`_seal` that runs where the tensors are."""
+    drafted = []
+    for chain, tensors, memory, way, size_bytes in pieces:
+        flown = way(tensors) if way else tensors
+        draft, *rest = chain.draft(flown, memory)
+        drafted.append(_Message(chain, draft, _Aside((*rest, _spec(flown), size_bytes))))
+    return drafted
+
+
+def _finish(drafted: Sequence[_Message]) -> tuple[Any, ...]:
+    """The half of :func:`_seal` that runs in the host's memory."""
+    sealed = []
+    for chain, draft, aside in drafted:
+        payload, (memory, back, flown, size_bytes) = chain.seal(draft), aside.what
+        if size_bytes not in (None, len(payload)):
+            raise AssertionError(f"a payload of {len(payload)} bytes, {size_bytes} by its closed form")
+        sealed.append((payload, memory, back, Facts(len(payload), flown, back.flops)))
+    return tuple(sealed)
+
+
+def _seal(*pieces: Any) -> tuple[Any, ...]:
     """Of every kind in a message: payload, memory for the next, what its sender does to gradients, facts.
 
     pieces: of every kind the chain, tensors and memory, what the sender does to these tensors, being gradients, and the
     bytes that the payload must have.
     """
-    sealed = []
-    for chain, tensors, memory, way, size_bytes in pieces:
-        flown = way(tensors) if way else tensors
-        payload, memory, back = chain.send(flown, memory)
-        if size_bytes not in (None, len(payload)):
-            raise AssertionError(f"a payload of {len(payload)} bytes, {size_bytes} by its closed form")
-        sealed.append((payload, memory, back, Facts(len(payload), _spec(flown), back.flops)))
-    return tuple(sealed)
+    return _finish(_draft(None, *pieces))
 
 
-def _unseal(*pieces: tuple[Chain, Payload, NDArray[Any] | None, WayBack | None, Spec]) -> tuple[Any, ...]:
+def _unpack(_: None, *pieces: tuple[Chain, Payload, NDArray[Any] | None, WayBack | None, Spec]) -> Any:
+    """The half of :func:`_unseal` that runs in the host's memory."""
+    return [
+        _Message(chain, chain.unpack(payload, lost), _Aside((len(payload), way)))
+        for chain, payload, lost, way, _ in pieces
+    ]
+
+
+def _restore(unpacked: Sequence[_Message]) -> tuple[Any, ...]:
+    """The half of :func:`_unseal` that runs where the tensors are wanted."""
+    unsealed = []
+    for chain, values, aside in unpacked:
+        (tensors, back), (size_bytes, way) = chain.restore(values), aside.what
+        unsealed.append((way(tensors) if way else tensors, back, Facts(size_bytes, _spec(tensors), back.flops)))
+    return tuple(unsealed)
+
+
+def _unseal(*pieces: Any) -> tuple[Any, ...]:
     """Of every kind in a message: its tensors, what its receiver does to gradients before they go back, and facts.
 
     pieces: of every kind the chain, the payload, what of it is lost, what the receiver does to these tensors, being
     gradients, and what the sender gave.
     """
-    unsealed = []
-    for chain, payload, lost, way, _ in pieces:
-        tensors, back = chain.receive(payload, lost)
-        unsealed.append((way(tensors) if way else tensors, back, Facts(len(payload), _spec(tensors), back.flops)))
-    return tuple(unsealed)
+    return _restore(_unpack(None, *pieces))
 
 
 def _lead_back(tensors: tuple[Tensor, ...], *ways: WayBack) -> tuple[Tensor, ...]:
@@ -85,8 +132,19 @@ def _free(*_: Any) -> float:
     return 0.0
 
 
+_DRAFT = Kernel("encode", "encode", _draft, _free, trains=False)
+_FINISH = Kernel("encode", "encode", _finish, _free, trains=False, host=True)
+_UNPACK = Kernel("decode", "decode", _unpack, _free, trains=False, host=True)
+_RESTORE = Kernel("decode", "decode", _restore, _free, trains=False)
 SEAL = Kernel(
-    "encode", "encode", _seal, _free, lambda *pieces: ((Hidden(),) * 4,) * len(pieces), trains=False, host=True
+    "encode",
+    "encode",
+    _seal,
+    _free,
+    lambda *pieces: ((Hidden(),) * 4,) * len(pieces),
+    trains=False,
+    host=True,
+    halves=lambda *pieces: [(_DRAFT, pieces), (_FINISH, ())],
 )
 UNSEAL = Kernel(
     "decode",
@@ -96,8 +154,9 @@ UNSEAL = Kernel(
     lambda *pieces: tuple((tuple(map(blank, *given)), Hidden(), Hidden()) for *_, given in pieces),
     trains=False,
     host=True,
+    halves=lambda *pieces: [(_UNPACK, pieces), (_RESTORE, ())],
 )
-LEAD_BACK = Kernel("decode", "decode", _lead_back, _free, lambda tensors, *_: tensors, trains=False, host=True)
+LEAD_BACK = Kernel("decode", "decode", _lead_back, _free, lambda tensors, *_: tensors, trains=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +193,7 @@ class Coding:
     def evaluated(self, activations: Tensor, kind: str = ACTIVATIONS) -> Tensor:
         """Activations as the receiver would have them in evaluation: without draws, without memory, at no cost."""
         chain = self._chains[kind].at_test()
-        payload, _ = chain.encode((activations,), key(self._seed, "codec", "evaluation"))
-        return chain.decode(payload)[0]
+        return chain.through((activations,), key(self._seed, "codec", "evaluation"))[0]
 
     def seal(
         self,

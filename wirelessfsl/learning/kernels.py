@@ -51,6 +51,8 @@ class Kernel:
         them, and in place of tensors without dimensions, which count steps, one for all. It does so if all that it does
         with tensors beside a traced pass is element by element.
     host: whether it deals in bytes and NumPy's arrays, and so is for tensors in the host's memory.
+    halves: as ``steps``, of a kernel that deals in tensors and in bytes: what of it is for a device's memory, and what
+        for the host's. Where both are one, it runs whole.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Kernel:
     trains: bool = True
     stacks: bool = False
     host: bool = False
+    halves: Callable[..., list[tuple[Kernel, tuple[Any, ...]]]] | None = None
 
     def __call__(self, *args: Any) -> Any:
         return self.run(*args)

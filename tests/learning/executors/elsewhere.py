@@ -1,7 +1,7 @@
 """A device beside the CPU that needs no GPU: tensors that say they are on ``lazy``, and are computed with on the CPU.
 
 As on a GPU, tensors of two devices do not mix, but for those without dimensions; nothing draws random numbers there;
-and what is copied to or from there is counted.
+NumPy has no access; and what is copied to or from there, or looked at by the host, is counted.
 """
 
 from __future__ import annotations
@@ -67,12 +67,19 @@ def _run(operation: Any, args: Any, kwargs: dict[str, Any], copies: Counter[str]
         raise RuntimeError(f"{operation}: tensors on two devices, of shape {tuple(mixed[0].shape)} on the CPU")
     if there and torch.Tag.nondeterministic_seeded in operation.tags:
         raise RuntimeError(f"{operation}: draws there")
-    if there and name == "_local_scalar_dense" and copies is not None:
+    if there and copies is not None and _is_looked_at(operation, name, args):
         copies["cpu"] += 1
     out = operation(*tree_map(_inside, args), **tree_map(_inside, kwargs))
     if operation._schema.is_mutable and tensors and isinstance(tensors[0], There):
         return args[0]
     return tree_map(_wrapped, out) if there else out
+
+
+def _is_looked_at(operation: Any, name: str, args: Any) -> bool:
+    """Whether the host waits for numbers: for one, or for how many there are."""
+    if name == "index":  # by flags, which is by how many are set
+        return any(each is not None and each.dtype is torch.bool for each in args[1])
+    return name in ("_local_scalar_dense", "equal") or torch.Tag.dynamic_output_shape in operation.tags
 
 
 def _inside(value: Any) -> Any:

@@ -87,10 +87,11 @@ def test_every_scheme_has_the_same_log_on_another_device_and_nearly_the_same_wei
 
 
 @pytest.mark.parametrize("name", ["splitfed_fdma", pytest.param("async_sl", marks=pytest.mark.slow)])
-def test_through_codecs_of_fixed_size_the_log_is_the_same(name: str) -> None:
+@pytest.mark.parametrize("device", ["cpu", "lazy"])
+def test_through_codecs_of_fixed_size_the_log_is_the_same(name: str, device: str, elsewhere: Elsewhere) -> None:
     scenario = load_scenario(FOLDER / f"{name}.yaml")
     log, outcome = run(scenario)
-    log_stacked, of_stacked = run(scenario, Stacked())
+    log_stacked, of_stacked = run(scenario, Stacked(device))
     assert log_stacked.events == log.events
     assert distance(outcome, of_stacked) < 0.05  # levels of 8 bits, some of them the next one
 

@@ -7,7 +7,6 @@ of tensors.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -176,16 +175,24 @@ def copy_here(piles: Iterable[Pile]) -> None:
         pile.here = _each(lambda _: next(copies), pile.value)
 
 
+def moved(value: Any, device: torch.device) -> Any:
+    """The same with its tensors on a device, in tuples, lists and dicts; those without dimensions stay."""
+    tensors: list[Tensor] = []
+    _each(lambda tensor: tensors.append(tensor) if tensor.ndim else None, value)
+    there = iter(together(tensors, device))
+    return _each(lambda tensor: next(there) if tensor.ndim else tensor, value)
+
+
 def together(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """Tensors on a device, to which those of one dtype go in one transfer."""
-    out, of_dtype = [*tensors], defaultdict(list)
-    for at, tensor in enumerate(tensors):
-        if tensor.device != device:
-            of_dtype[tensor.dtype].append(at)
-    for group in of_dtype.values():
-        flat = torch.cat([tensors[at].reshape(-1) for at in group]).to(device)
-        for at, piece in zip(group, torch.split(flat, [tensors[at].numel() for at in group]), strict=True):
-            out[at] = piece.view(tensors[at].shape)
+    """Tensors on a device, to which all that are elsewhere go in one transfer."""
+    out = [*tensors]
+    # Wide numbers first, so that each begins where numbers of its width do.
+    away = sorted((at for at, each in enumerate(out) if each.device != device), key=lambda at: -out[at].dtype.itemsize)
+    if away:
+        rows = [out[at].reshape(-1).view(torch.uint8) for at in away]
+        pieces = torch.split(torch.cat(rows).to(device), [*map(len, rows)])
+        for at, piece in zip(away, pieces, strict=True):
+            out[at] = piece.view(out[at].dtype).view(out[at].shape)
     return out
 
 

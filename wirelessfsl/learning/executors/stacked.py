@@ -7,14 +7,16 @@ return stays stacked until somebody wants one of them. Which kernels can be stac
 numbers differ in their last digits.
 
 Kernels run on any device of torch's: tensors move there with their first use and stay. What is read is copied to the
-host, and kernels that deal in bytes run there, with one copy for all of them that are ready.
+host, and kernels that deal in bytes run there, with one copy for all of them that are ready; one that deals in tensors
+first and in bytes then, or the other way round, runs in halves, each where it belongs.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from itertools import count
 from time import perf_counter
@@ -23,10 +25,11 @@ from weakref import ref
 
 from wirelessfsl.lazy import torch
 from wirelessfsl.learning.executors.contract import heard, unheard
-from wirelessfsl.learning.executors.graph import Graph, Task
-from wirelessfsl.learning.executors.piles import Pile, Place, copy_here, in_memory, likeness, together
+from wirelessfsl.learning.executors.graph import Graph, Submitted, Task
+from wirelessfsl.learning.executors.piles import Pile, Place, copy_here, in_memory, likeness, moved
 from wirelessfsl.learning.executors.promises import Promise, promises_in, taken_apart
 from wirelessfsl.learning.host import check_device, torch_threads
+from wirelessfsl.learning.kernels import Kernel
 
 WIDTH = 128
 """Clients that go in step by default, and so kernels at once."""
@@ -98,6 +101,11 @@ class Stacked(Graph):
 
     # In line
 
+    def submit(self, kernel: Kernel, *args: Any, chain: str = "", about: object = None) -> Submitted:
+        if kernel.halves is not None and self._place.device.type != "cpu":
+            kernel = replace(kernel, steps=kernel.halves)
+        return super().submit(kernel, *args, chain=chain, about=about)
+
     def _wait(self, task: Task) -> Task:
         assert isinstance(task, Placed)
         self._waiting.append(ref(task))
@@ -122,8 +130,8 @@ class Stacked(Graph):
     def _line_up(self, task: Placed) -> None:
         """A task has all that it needs."""
         kernel, task.likeness = task.kernel, None
-        if kernel.host:
-            task.likeness = kernel.name
+        if kernel.host or not (kernel.trains or kernel.stacks):  # codecs: one by one, but of all who are so far
+            task.likeness = kernel.name, kernel.host
         elif kernel.stacks:
             with suppress(TypeError):  # nobody can tell whether another is equal
                 alike = (kernel, *map(likeness, task.args))
@@ -193,7 +201,7 @@ class Stacked(Graph):
         with torch.inference_mode():
             if group[0].kernel.host:
                 self._run_on_host(group)
-            elif len(group) == 1 or not self._run_as_one(group):
+            elif len(group) == 1 or not group[0].kernel.stacks or not self._run_as_one(group):
                 for task in group:
                     if (leaves := self._value(task, self._place.own)) is not None:
                         _end(task, [(Pile(leaf), None) for leaf in leaves])
@@ -225,20 +233,8 @@ class Stacked(Graph):
         """Compute tasks in the host's memory: there goes all at once that they need, and back what they return."""
         copy_here({pile for task in group for p in promises_in(task.args) if isinstance(pile := p.source, Pile)})
         ended = {task: own for task in group if (own := self._value(task, in_memory)) is not None}
-        given: dict[Placed, list[tuple[Pile, int | None]]] = {}
-        alike = defaultdict(list)
-        for task, leaves in ended.items():
-            given[task] = [(Pile(leaf), None) for leaf in leaves]
-            for number, leaf in enumerate(leaves):
-                if isinstance(leaf, torch.Tensor) and leaf.ndim:
-                    alike[number, leaf.shape, leaf.dtype].append((task, leaf))
-        stacks = together([torch.stack([leaf for _, leaf in own]) for own in alike.values()], self._place.device)
-        for (number, *_), own, stack in zip(alike, alike.values(), stacks, strict=True):
-            pile = Pile(stack, len(own))
-            for at, (task, _) in enumerate(own):
-                given[task][number] = pile, at
-        for task in ended:
-            _end(task, given[task])
+        for task, leaves in zip(ended, moved(list(ended.values()), self._place.device), strict=True):
+            _end(task, [(Pile(leaf), None) for leaf in leaves])
 
     def _value(self, task: Placed, own: Callable[[Any], Any]) -> list[Any] | None:
         """Leaves of what a task's kernel returns, None if it fails; own: makes of an argument what it takes."""
