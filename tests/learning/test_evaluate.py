@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.learning.executors.elsewhere import Elsewhere, There
 from tests.learning.plain import CLASSES, SMALL, batches, network, places, same, spec, torch_optimizer, train_step
+from wirelessfsl.codecs.chain import Chain
+from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.learning.evaluate import Evaluation, apply, evaluate
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD
@@ -86,3 +89,21 @@ def test_the_owners_means_weighted_by_samples_are_the_mean() -> None:
 
 def test_where_all_samples_are_nobodys_there_is_no_mean_by_owner() -> None:
     assert Evaluation(np.array([1.0]), np.array([True])).mean_by_owner(np.array([-1])) == {}
+
+
+def test_on_a_device_what_crosses_the_cut_stays_there() -> None:
+    stages = split(ModelSpec("small_cnn", (1, 8, 8), CLASSES), ("block1", "block2"))
+    parts, chain = parts_of(trained("small_cnn"), stages), Chain((Quantize(bits=6, per="sample"),))
+    ((x, y),) = batches("small_cnn", 1, batch_size=40)
+    seen: list[bool] = []
+
+    def crossing(stage: int, smashed: torch.Tensor) -> torch.Tensor:
+        seen.append(isinstance(smashed, There))
+        return chain.through((smashed,))[0]
+
+    with Elsewhere() as elsewhere:
+        there = evaluate(stages, parts, x, y, cut=crossing, device="lazy")
+    assert elsewhere.copies["cpu"] == 3  # the heads of two crossings, and what the model says
+    here = evaluate(stages, parts, x, y, cut=crossing)
+    assert seen == [True, True, False, False]
+    assert np.array_equal(there.loss, here.loss)

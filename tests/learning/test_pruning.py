@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.learning.executors.elsewhere import Elsewhere
 from wirelessfsl.learning.evaluate import activations
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
@@ -91,6 +92,10 @@ def test_without_filters_a_part_computes_what_it_does_with_zeros_in_them(spec: M
     full = activations(stage, Part(whole[:n], whole[n:]), x)
     assert torch.allclose(plan.widen(slim), full, rtol=1e-4, atol=1e-4 * float(full.abs().max()))
     assert torch.equal(plan.narrow(plan.widen(slim)), slim)
+    with Elsewhere():
+        there = plan.widen(slim.to("lazy"))
+        assert torch.equal(there.cpu(), plan.widen(slim))
+        assert torch.equal(plan.narrow(there).cpu(), slim)
     if cut != "fc1":
         assert slim.numel() < full.numel()
 

@@ -73,8 +73,8 @@ def evaluate(
     """Run the whole model, stage after stage, in evaluation mode over the test set.
 
     model: parts of the stages, or a mixture of several models.
-    chunk: samples at a time. cut: what becomes of smashed data before stage 1, 2, ..., in the host's memory. device:
-        where it is computed; all else is in the host's memory.
+    chunk: samples at a time. cut: what becomes of smashed data before stage 1, 2, .... device: where all that is
+        computed; inputs, labels and results are in the host's memory.
     """
     loss, correct, there = [], [], _on(model, device)
     with torch.inference_mode():
@@ -93,7 +93,7 @@ def _logits(
         each = [torch.log_softmax(_logits(stages, parts, x, cut), 1) for parts in model.models]
         return torch.logsumexp(torch.stack(each, 2) + torch.tensor(model.shares).to(x.device).log(), 2)
     for index, (stage, part) in enumerate(zip(stages, model, strict=True)):
-        x = apply(stage, part, cut(index, x.cpu()).to(x.device) if cut and index else x)
+        x = apply(stage, part, cut(index, x) if cut and index else x)
     return x
 
 

@@ -256,13 +256,15 @@ class Plan:
             return smashed
         shape = (len(smashed), *self.stage.output_shape())
         flat = smashed.new_zeros(shape[0], prod(shape[1:]))
-        flat[:, left.at] = smashed.reshape(len(smashed), -1)
+        flat[:, left.at.to(flat.device)] = smashed.reshape(len(smashed), -1)
         return flat.view(shape)
 
     def narrow(self, gradient: Tensor) -> Tensor:
         """Of the gradient of the whole smashed data what belongs to the channels that are left."""
         left = shrunk(self.slim).output if self.slim.filters else None
-        return gradient if left is None else gradient.reshape(len(gradient), -1)[:, left.at].view(-1, *left.shape)
+        if left is None:
+            return gradient
+        return gradient.reshape(len(gradient), -1)[:, left.at.to(gradient.device)].view(-1, *left.shape)
 
     def raised(self, sparsity: float, importance: Weights) -> Plan:
         """The plan of a higher sparsity; what is gone stays gone.
