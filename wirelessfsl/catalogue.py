@@ -23,6 +23,7 @@ from wirelessfsl.engine.access import MediumSettings
 from wirelessfsl.engine.participation import Choice, Participation
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.learning.datasets import DATASETS
+from wirelessfsl.learning.executors.names import EXECUTORS
 from wirelessfsl.learning.models import MODELS
 from wirelessfsl.learning.optim import Optimizer, Schedule
 from wirelessfsl.learning.partition import Partition
@@ -101,6 +102,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "accesses": _kinds(Access),
     "power_controls": _kinds(PowerControl),
     "participations": _kinds(Choice),
+    "executors": dict(EXECUTORS),
     "presets": dict(PRESETS),
     "sections": {
         "channel": Channel,
@@ -156,7 +158,7 @@ def _headline(thing: Any) -> str:
         return thing.description
     if isinstance(thing, Preset):
         return thing.headline
-    return (getdoc(thing) or "").split("\n")[0]
+    return _docs(thing).split("\n")[0]
 
 
 def _text(thing: Any) -> str:
@@ -169,8 +171,8 @@ def _text(thing: Any) -> str:
     return _docs(thing)
 
 
-def _docs(thing: Callable[..., Any]) -> str:
-    return (getdoc(thing) or "").strip()
+def _docs(thing: Callable[..., Any] | str) -> str:
+    return thing if isinstance(thing, str) else (getdoc(thing) or "").strip()
 
 
 def _settings(cls: type) -> str:

@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
     run.add_argument(
         "--executor",
         metavar="NAME",
-        choices=EXECUTORS,
+        choices=[*EXECUTORS],
         help=f"where kernels run: {', '.join(EXECUTORS)} (default auto); the same results, of stacked but for rounding",
     )
     run.add_argument(

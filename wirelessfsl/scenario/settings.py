@@ -269,8 +269,8 @@ class Host:
         minute each, and is kept for later runs. Compiled passes round otherwise: losses and weights differ in the last
         digits, times and bytes of fixed-size codecs do not. Passes with dropout stay as they are.
     device: where the model is computed, in training and evaluation: cuda is a GPU, on which equal passes of many
-        clients run at once (wirelessfsl.learning.executors.stacked). They round otherwise, as with compile; codecs run
-        on the processor.
+        clients run at once (wirelessfsl.learning.executors.stacked). They round otherwise, as with compile. Codecs
+        compute there, too, up to the bytes that fly.
     """
 
     torch_threads: Annotated[Annotated[int, Ge(1), Le(256)] | Literal["auto"], OrWord("auto")] = 1
