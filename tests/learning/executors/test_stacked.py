@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +21,13 @@ from tests.learning.plain import batches, same, values
 from tests.worlds import run
 from wirelessfsl.cli import main
 from wirelessfsl.executing import Wish, at_work, chosen
+from wirelessfsl.learning.executors import stacked
+from wirelessfsl.learning.executors.contract import Failed
+from wirelessfsl.learning.executors.piles import Pile, copy_here
 from wirelessfsl.learning.executors.promises import Promise, gathered, settled
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.executors.stacked import Stacked
-from wirelessfsl.learning.kernels import Kernel, backward, forward, infer, serve, train
+from wirelessfsl.learning.kernels import Kernel, backward, blank, forward, infer, serve, train
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD, Adam
 from wirelessfsl.learning.rounding import rounded
@@ -243,6 +248,40 @@ def test_one_that_fails_leaves_the_others_what_they_ask_for() -> None:
             promise.read()
 
 
+def test_what_a_batch_has_made_is_gone_when_its_halves_are_run() -> None:
+    made: list[weakref.ref[torch.Tensor]] = []
+
+    def thrice(x: torch.Tensor) -> torch.Tensor:
+        for _ in range(3):  # three numbers a client, of which the memory holds twelve
+            if sum(own.numel() for each in made if (own := each()) is not None) + x.numel() > 12:
+                raise torch.OutOfMemoryError
+            x = x + 1
+            made.append(weakref.ref(x))
+        return x
+
+    kernel = Kernel("thrice", "client_forward", thrice, _free, lambda x: x, stacks=True)
+    executor = Stacked()
+    promises = [executor.submit(kernel, torch.tensor([float(k)]), chain=f"{k}").result() for k in range(8)]
+    assert torch.cat([promise + 0 for promise in promises[:4]]).tolist() == [3.0, 4.0, 5.0, 6.0]
+    assert executor.widths == {4: 2}
+
+
+def test_one_that_fails_is_no_reason_not_to_stack_the_next() -> None:
+    executor = Stacked()
+    for first in (-1.0, 1.0):
+        made = [executor.submit(ROOT, torch.tensor([x]), chain=f"{x}").result() for x in (first, 4.0, 9.0)]
+        with suppress(ArithmeticError):
+            executor.settle()
+        assert made[1].item() == 2.0
+    assert executor.widths == {1: 2, 3: 1}
+
+
+def test_convolutions_on_a_gpu_keep_their_digits() -> None:
+    Stacked()
+    cudnn: Any = torch.backends.cudnn
+    assert cudnn.conv.fp32_precision == cudnn.rnn.fp32_precision == "ieee"
+
+
 def test_some_of_what_was_stacked_in_another_order_are_stacked_anew() -> None:
     executor = Stacked()
     roots = [executor.submit(ROOT, torch.tensor([float(k**4)]), chain=f"{k}").result() for k in range(4)]
@@ -254,6 +293,32 @@ def test_some_of_what_was_stacked_in_another_order_are_stacked_anew() -> None:
 
 
 # Devices
+
+
+def test_a_transfer_that_is_too_large_goes_in_halves_and_if_it_is_of_one_is_told_as_what_it_is(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scarce(piles: Iterable[Pile]) -> None:
+        piles = [*piles]
+        if sum(pile.value.numel() for pile in piles) > room:
+            raise torch.OutOfMemoryError("no memory left")
+        copy_here(piles)
+
+    monkeypatch.setattr(stacked, "copy_here", scarce)
+    weigh = Kernel("weigh", "encode", lambda x: x.sum(), _free, lambda x: blank((), x.dtype), host=True)
+    executor = Stacked("lazy")
+    room = 2
+    for error in (None, Failed):
+        roots = [executor.submit(HALVE, torch.tensor([2.0 * k]), 1, about="here").result() for k in range(4)]
+        sums = [
+            executor.submit(weigh, root, chain=f"{k}", about=f"client {k}").result() for k, root in enumerate(roots)
+        ]
+        if error is None:
+            assert [float(each) for each in sums] == [0.0, 1.0, 2.0, 3.0]
+            room = 0
+        else:
+            with pytest.raises(Failed, match=r"^client 0: no memory left"):
+                float(sums[0])
 
 
 def test_what_bytes_are_made_of_is_copied_at_once_and_what_is_read_of_many_too(elsewhere: Elsewhere) -> None:

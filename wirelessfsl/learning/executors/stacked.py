@@ -28,7 +28,7 @@ from wirelessfsl.learning.executors.contract import heard, unheard
 from wirelessfsl.learning.executors.graph import Graph, Submitted, Task
 from wirelessfsl.learning.executors.piles import Pile, Place, copy_here, in_memory, likeness, moved
 from wirelessfsl.learning.executors.promises import Promise, promises_in, taken_apart
-from wirelessfsl.learning.host import check_device, torch_threads
+from wirelessfsl.learning.host import all_digits, check_device, torch_threads
 from wirelessfsl.learning.kernels import Kernel
 
 WIDTH = 128
@@ -69,6 +69,7 @@ class Stacked(Graph):
     def __init__(self, device: str = "cpu", width: int = WIDTH) -> None:
         super().__init__()
         check_device(device)
+        all_digits()
         self._place, self._width = Place(device), width
         self._lengths: Counter[str] = Counter()
         self._order: dict[str, int] = {}
@@ -191,46 +192,64 @@ class Stacked(Graph):
     # Running
 
     def _run(self, group: Sequence[Placed]) -> None:
-        """Compute equal tasks, of which all is there that they need."""
+        """Compute equal tasks, of which all is there that they need; in halves if the memory is too small for all."""
         for task in group:
             if error := next((need.error for need in reversed(task.needs) if need.error is not None), None):
                 task.give_up(error)
         group = [task for task in group if not task.done]
         if not group:
             return
-        with torch.inference_mode():
-            if group[0].kernel.host:
-                self._run_on_host(group)
-            elif len(group) == 1 or not group[0].kernel.stacks or not self._run_as_one(group):
-                for task in group:
-                    if (leaves := self._value(task, self._place.own)) is not None:
-                        _end(task, [(Pile(leaf), None) for leaf in leaves])
-
-    def _run_as_one(self, group: Sequence[Placed]) -> bool:
-        """Whether equal tasks could be computed as one; a batch that is too large for the memory goes in halves."""
-        begin, kernel = perf_counter(), group[0].kernel
+        kernel, short = group[0].kernel, None
+        alike = len(group) > 1 and kernel.stacks
         try:
-            args = [*map(self._place.joined, zip(*(task.args for task in group), strict=True))]
-            with torch_threads(self.threads):
-                value = kernel.run(*args)
-            leaves = taken_apart(value, group[0].template, [])
+            with torch.inference_mode():
+                (self._on_host if kernel.host else self._as_one if alike else self._one_by_one)(group)
+        except torch.OutOfMemoryError as error:
+            short = error.with_traceback(None)  # or it would keep what was made so far
+        if short is None:
+            return
+        if len(group) == 1:
+            group[0].fail(short)
+            return
+        self._width = half = -(-len(group) // 2)
+        for some in (group[:half], group[half:]):
+            self._run(some)
+
+    def _one_by_one(self, group: Sequence[Placed]) -> None:
+        for task in group:
+            if (leaves := self._value(task, self._place.own)) is not None:
+                _end(task, [(Pile(leaf), None) for leaf in leaves])
+
+    def _as_one(self, group: Sequence[Placed]) -> None:
+        """Compute equal tasks as one if that can be. Raises OutOfMemoryError."""
+        begin, leaves = perf_counter(), None
+        try:
+            leaves = self._joint(group)
         except torch.OutOfMemoryError:
-            args = []
-            self._width = half = -(-len(group) // 2)
-            for some in (group[:half], group[half:]):
-                self._run(some)
-            return True
-        except Exception:  # of one of them, or of all since an operation cannot be stacked: one by one will tell
-            self._apart.add(group[0].likeness)
-            return False
-        self.account(kernel, begin, len(group))
+            raise
+        except Exception:  # of one of them, or of all since an operation cannot be stacked
+            pass
+        if leaves is None:
+            self._one_by_one(group)
+            if all(task.error is None for task in group):
+                self._apart.add(group[0].likeness)
+            return
+        self.account(group[0].kernel, begin, len(group))
         piles = [Pile(leaf, len(group)) for leaf in leaves]
         for at, task in enumerate(group):
             _end(task, [(pile, at) for pile in piles])
-        return True
 
-    def _run_on_host(self, group: Sequence[Placed]) -> None:
-        """Compute tasks in the host's memory: there goes all at once that they need, and back what they return."""
+    def _joint(self, group: Sequence[Placed]) -> list[Any]:
+        """Leaves of what a kernel returns for all tasks at once."""
+        args = [*map(self._place.joined, zip(*(task.args for task in group), strict=True))]
+        with torch_threads(self.threads):
+            return taken_apart(group[0].kernel.run(*args), group[0].template, [])
+
+    def _on_host(self, group: Sequence[Placed]) -> None:
+        """Compute tasks in the host's memory: there goes all at once that they need, and back what they return.
+
+        Raises OutOfMemoryError.
+        """
         copy_here({pile for task in group for p in promises_in(task.args) if isinstance(pile := p.source, Pile)})
         ended = {task: own for task in group if (own := self._value(task, in_memory)) is not None}
         for task, leaves in zip(ended, moved(list(ended.values()), self._place.device), strict=True):
