@@ -225,15 +225,16 @@ def test_what_is_made_of_shared_memory_does_not_change_when_that_is_used_again(s
     assert set(found) == {-2 + 499.5 + 500.0, -2 + 999.0 + 1000.0}
 
 
-def test_a_pool_keeps_nothing_of_the_run_before(shared: Processes) -> None:
-    sizes = []
+def test_a_pool_keeps_nothing_of_the_run_before() -> None:
+    pool, sizes = Processes(1), []  # of its own, since what another test still holds keeps more
     for number in range(5):
         things = Things(torch.full((1000,), float(number)))
-        value = shared.submit(LOOK, things, chain=f"client-{number}").result()
+        value = pool.submit(LOOK, things, chain=f"client-{number}").result()
         assert value.read()[0] == number
         del things, value
-        shared.settle()
-        sizes.append((len(shared._lasting), len(shared._chains), [len(w.known) for w in shared._workers][:1]))
+        pool.settle()
+        sizes.append((len(pool._lasting), len(pool._chains), [len(w.known) for w in pool._workers]))
+    pool.close()
     assert sizes[1] == sizes[-1]
 
 

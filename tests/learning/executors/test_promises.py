@@ -83,8 +83,6 @@ class Source:
     def __init__(self, value: Any) -> None:
         self.value, self.asked = value, 0
 
-    def drop(self, promise: Promise) -> None: ...
-
     def fulfil(self, promise: Promise) -> None:
         self.asked += 1
         promise.fulfilled(self.value)

@@ -103,8 +103,6 @@ class Call:
         if promise.value is _NOTHING:
             self.cluster.fetch(self, promise)
 
-    def drop(self, promise: Promise) -> None: ...
-
     def ask(self, promise: Promise) -> None:
         if not self.stretch.sent:
             self.cluster.send_all()

@@ -67,7 +67,6 @@ class Task:
             raise heard(self.error)
 
     def ask(self, promise: Promise) -> None: ...
-    def drop(self, promise: Promise) -> None: ...
 
     def end(self, value: Any) -> None:
         """It is computed: give everybody who still wants it a part of the value."""

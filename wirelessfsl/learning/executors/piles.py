@@ -37,7 +37,6 @@ class Pile:
         self._alike: Any = None
         self._asked = 0
 
-    def drop(self, promise: Promise) -> None: ...
     def ask(self, promise: Promise) -> None:
         """Somebody will read a promise: if it is not the only one all are copied at once."""
         self._asked += 1

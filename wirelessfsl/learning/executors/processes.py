@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from multiprocessing import reduction
@@ -52,13 +53,11 @@ class Remote:
     __slots__ = (
         "__weakref__",
         "about",
-        "alive",
         "args",
         "given",
         "kernel",
         "missing",
         "number",
-        "numbers",
         "order",
         "origin",
         "pool",
@@ -78,8 +77,6 @@ class Remote:
         self.number = next(pool.numbers)
         self.order = (order, self.number)
         self.template: Template = None
-        self.alive = 0
-        self.numbers: dict[int, ref[Promise]] = {}
         self.given: dict[int, Block | Packed] = {}
         self.wanting: dict[int, list[Remote]] = {}
         self.missing, self.threads = 0, 1
@@ -96,11 +93,7 @@ class Remote:
         """What the kernel returns, as promises."""
         leaves: list[Promise] = []
         value, self.template = promised(self, outline, leaves)
-        self.alive = len(leaves)
-        for leaf in leaves:
-            leaf.value = _NOTHING
-            if leaf.shape == ():
-                self.numbers[leaf.number] = ref(leaf)
+        self.pool.watch(self, leaves)
         return value
 
     def fulfil(self, promise: Promise) -> None:
@@ -111,9 +104,23 @@ class Remote:
         if promise.value is _NOTHING and self.error is None:
             self.pool.want(self, promise.number)
 
-    def drop(self, promise: Promise) -> None:
-        self.alive -= 1
-        self.worker.dropped += (self.number, promise.number)
+
+class _Leaf(ref[Promise]):
+    """A promise of a kernel, as long as somebody keeps it."""
+
+    __slots__ = ("leaf", "number")
+
+    number: int
+    leaf: int
+
+
+class _Kept:
+    """A kernel of whose promises somebody keeps so many."""
+
+    __slots__ = ("leaves", "left", "task", "worker")
+
+    def __init__(self, task: Remote, leaves: list[_Leaf]) -> None:
+        self.task, self.worker, self.leaves, self.left = ref(task), task.worker, leaves, len(leaves)
 
 
 class _Worker:
@@ -154,9 +161,11 @@ class Processes(Books):
         self.numbers = count()
         self._orders = count(1)
         self._chains: dict[object, tuple[_Worker, int]] = {}
-        self._tasks: WeakValueDictionary[int, Remote] = WeakValueDictionary()
+        self._kept: dict[int, _Kept] = {}
+        self._gone: deque[_Leaf] = deque()
         self._undone = 0
         self._failed: list[ref[Remote]] = []
+        self._origins: WeakValueDictionary[int, Remote] = WeakValueDictionary()
         self._lost: Exception | None = None
         self._shared: dict[int, tuple[Tensor, Block]] = {}
         self._lasting: dict[int, tuple[Tensor, Block]] = {}
@@ -192,7 +201,7 @@ class Processes(Books):
         while self._undone:
             self._listen()
         before, self._failed = self._failed, []
-        tasks = [task for each in before if (task := each()) and task.alive]
+        tasks = [task for each in before if (task := each()) and task.number in self._kept]
         errors = [task.error for task in sorted(tasks, key=lambda task: task.number)]
         self._free(self._shared)
         self.busy_s += perf_counter() - begin
@@ -225,12 +234,12 @@ class Processes(Books):
             raise self._lost
         if self._undone > MOST:
             self.settle()
-        if not (self._undone or self._tasks):
+        self._let_go()
+        if not (self._undone or self._kept):
             self._forget()
         worker, order = self._chains.get(chain) or self._place(chain)
         task = Remote(self, worker, order, kernel, args, about)
         task.threads = threads_of(kernel, args, self.threads)
-        self._tasks[task.number] = task
         promise = task.promise(outline)
         self._undone += 1
         for each in promises_in(args):
@@ -249,6 +258,35 @@ class Processes(Books):
         if not task.number % BUSY:
             self._listen(0.0)
         return promise
+
+    def watch(self, task: Remote, leaves: list[Promise]) -> None:
+        """Its worker holds what a kernel returned for as long as somebody keeps a promise of it.
+
+        That one goes is told by a weak reference to a method of C, in which no interrupt can be lost. The references
+        are kept here, or the collector of cycles would take them with what they refer to, and tell nobody.
+        """
+        marks = []
+        for leaf in leaves:
+            leaf.value = _NOTHING
+            mark = _Leaf(leaf, self._gone.append)
+            mark.number, mark.leaf = task.number, leaf.number
+            marks.append(mark)
+        if marks:
+            self._kept[task.number] = _Kept(task, marks)
+
+    def _let_go(self) -> None:
+        """Tell workers what nobody wants any more."""
+        while self._gone:
+            mark = self._gone.popleft()
+            kept = self._kept[mark.number]
+            kept.worker.dropped += (mark.number, mark.leaf)
+            kept.left -= 1
+            if not kept.left:
+                del self._kept[mark.number]
+
+    def _task(self, number: int) -> Remote | None:
+        kept = self._kept.get(number)
+        return None if kept is None else kept.task()
 
     def _place(self, chain: object) -> tuple[_Worker, int]:
         """The worker of a chain, and when its turn comes: what belongs to no client is done before all else."""
@@ -353,6 +391,7 @@ class Processes(Books):
             self._to(worker)
 
     def _to(self, worker: _Worker) -> None:
+        self._let_go()
         try:
             worker.send()
         except OSError:
@@ -387,8 +426,8 @@ class Processes(Books):
         if peak_bytes:
             self.peaks[worker.process.pid] = peak_bytes
         for (number, leaf), (value, dtype) in numbers.items():
-            task = worker.out.get(number)
-            if task is not None and (promise := task.numbers[leaf]()) is not None:
+            kept = self._kept.get(number)
+            if kept is not None and (promise := kept.leaves[leaf]()) is not None:
                 promise.value = torch.tensor(value, dtype=dtype)
         for number in done:
             if (task := worker.out.pop(number, None)) is not None:
@@ -401,7 +440,7 @@ class Processes(Books):
         self.compiled = self.compiled.and_also(Compiled(*more))
 
     def _given(self, worker: _Worker, number: int, leaf: int, where: Block | Packed) -> None:
-        task = self._tasks.get(number)
+        task = self._task(number)
         if task is None:
             return
         task.given[leaf] = where
@@ -409,17 +448,19 @@ class Processes(Books):
             self._send(waiter)
 
     def _failure(self, worker: _Worker, number: int, origin: int, error: Exception | None) -> None:
-        if (task := worker.out.get(number) or self._tasks.get(number)) is None:
+        if (task := worker.out.get(number) or self._task(number)) is None:
             return
         if error is not None:
             task.raised = failed(task.about, error)
-        self._fail(task, self._tasks[origin])
+        self._fail(task, task if origin == number else self._origins[origin])
 
     def _fail(self, task: Remote, origin: Remote) -> None:
         """Nothing comes of a kernel; those that wait for it are sent all the same, and fail when their turn comes."""
         task.worker.out.pop(task.number, None)
         self._undone -= task.args is not None
         task.args, task.origin = None, None if origin is task else origin
+        if origin is task:
+            self._origins[task.number] = task
         self._failed.append(ref(task))
         for waiters in [*task.wanting.values()]:
             for waiter in _arrived(waiters):

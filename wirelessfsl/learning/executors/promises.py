@@ -32,15 +32,12 @@ class Source(Protocol):
         """One of them will be read: its value may set out."""
         ...
 
-    def drop(self, promise: Promise) -> None:
-        """Nobody wants one of them any more."""
-        ...
-
 
 class Promise:
     """A tensor to come, or something that only kernels look into (its shape and dtype are None then).
 
-    ``number`` is its place among the promises of its source, which is None when nothing is left to be done.
+    ``number`` is its place among the promises of its source, which is None when nothing is left to be done. Nothing is
+    run when it goes, since an interrupt that met that would be lost.
     """
 
     __slots__ = ("__weakref__", "_wirelessfsl_home", "dtype", "number", "shape", "source", "value")
@@ -49,10 +46,6 @@ class Promise:
         self.source: Source | None = source
         self.number, self.shape, self.dtype = number, shape, dtype
         self.value: Any = None
-
-    def __del__(self) -> None:
-        if self.source is not None:
-            self.source.drop(self)
 
     def read(self) -> Any:
         """The value; waits for it. Raises what its kernel raised."""
