@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from wirelessfsl import lazy
-from wirelessfsl.learning.compiling import Compiled, check_compiler, tell, told
+from wirelessfsl.learning.compiling import Compiled, check_compiler, compiled, tell, told
 from wirelessfsl.learning.kernels import backward, forward, serve
 from wirelessfsl.learning.models import ModelSpec
 from wirelessfsl.learning.optim import SGD
@@ -69,6 +70,21 @@ def test_passes_with_random_numbers_stay_as_they_are_and_are_told(handed_over: l
     assert all(map(torch.equal, step(DROPPING, "dense", compiled=True), plain))
     assert told() == Compiled(left=2)  # there is dropout on both sides of the cut
     assert len(handed_over) == 1  # the backward pass draws nothing
+
+
+@IMPORTS
+def test_what_is_compiled_is_kept_with_the_users_other_caches(
+    handed_over: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", default_cache_dir())  # as torch itself sets it when it is imported
+    graph = torch.fx.symbolic_trace(torch.nn.Identity())
+    for folder in (tmp_path / "wirelessfsl" / "compiled", tmp_path / "elsewhere"):
+        compiled(graph)
+        assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(folder)
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "elsewhere"))
 
 
 def test_what_was_compiled_is_told_once() -> None:

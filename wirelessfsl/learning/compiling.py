@@ -62,9 +62,12 @@ def tell(more: Compiled) -> None:
 def compiled(graph: fx.GraphModule) -> Callable[..., tuple[Tensor, ...]]:
     """The function of a graph, compiled when it is called."""
     from torch._dynamo.utils import counters
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
     from torch.hub import tqdm  # type: ignore[attr-defined]
 
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(_cache()))
+    theirs = default_cache_dir()  # where the variable points to once torch has looked, for temporary files
+    if os.environ.get("TORCHINDUCTOR_CACHE_DIR", theirs) == theirs:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(_cache())
     if hasattr(tqdm, "set_lock"):  # its own would be one between processes, which a worker that is killed leaves behind
         tqdm.set_lock(RLock())
     function = torch.compile(graph, dynamic=False, fullgraph=True)
