@@ -125,8 +125,8 @@ TABLE = {
     "footprint": row(BELOW_SCENARIO | {"build", "ram", "scenario"}, "numpy"),
     "checkpoints": row({"continuing", "files", "learning.keeping", "results"}),
     "running": row(
-        {"checkpoints", "continuing", "engine.journal", "files", "learning.executors", "learning.host", "profiling"}
-        | {"results", "scenario", "simulation", "trackers.following"}
+        {"checkpoints", "continuing", "engine.journal", "executing", "files", "learning.executors", "learning.host"}
+        | {"profiling", "results", "scenario", "simulation", "trackers.following"}
     ),
     "api": row(
         {

@@ -64,9 +64,10 @@ def interrupted(folder: Path, after: int = 3, scenario: Scenario = SCENARIO, **o
 
 
 def beside_memory(told: list[str]) -> list[str]:
-    """Lines behind the first, of what the run takes."""
+    """Lines behind the first two, of what the run takes and where it is computed."""
     assert told[0].startswith("memory: about ")
-    return told[1:]
+    assert told[1].startswith("executor: ")
+    return told[2:]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from shutil import rmtree
 from typing import Any
 
 from wirelessfsl.economy import planned
-from wirelessfsl.executing import Wish, at_work, needs, settled
+from wirelessfsl.executing import Wish, at_work, name_of, needs, settled
 from wirelessfsl.files import write
 from wirelessfsl.learning.executors.contract import Executor
 from wirelessfsl.provenance import provenance, versions
@@ -84,6 +84,7 @@ def simulate(
         except OSError as error:
             raise ValueError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from error
         notice(told)
+        notice(f"executor: {name_of(at)} ({why})")
         job = Job(folder, scenario, manifest, at, why, report, notice, watch, following, checkpoint_rounds, profile)
         with job.under_way():
             log = RunWriter(folder)
@@ -135,6 +136,7 @@ def resume(
     executor, manifest["memory"], told = fitting(executor, scenario, run.timing_only)
     with at_work(executor, scenario, run.timing_only) as (at, why):
         notice(told)
+        notice(f"executor: {name_of(at)} ({why})")
         job = Job(folder, scenario, manifest, at, why, report, notice, unwatched, following, checkpoint_rounds, profile)
         with job.under_way():
             return job.go_on()

@@ -122,6 +122,11 @@ def needs(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool = 
     return footprint(scenario, dataset_of(scenario), timing_only, workers_of(*how), width_of(*how))
 
 
+def name_of(executor: Executor) -> str:
+    """What an executor is called in manifests and to users."""
+    return "shapes_only" if isinstance(executor, ShapesOnly) else type(executor).__name__.lower()
+
+
 def workers_of(wish: Wish | Executor | None, scenario: Scenario, timing_only: bool) -> int:
     """Worker processes that the executor of a run will have, unless it was given."""
     if timing_only or not isinstance(wish, Wish):

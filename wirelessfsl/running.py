@@ -19,6 +19,7 @@ from typing import Any
 from wirelessfsl.checkpoints import Checkpoints, newest
 from wirelessfsl.continuing import Packed
 from wirelessfsl.engine.journal import SimulationError
+from wirelessfsl.executing import name_of
 from wirelessfsl.files import NoSpace, is_full, settle
 from wirelessfsl.learning.executors.contract import Executor, Lost
 from wirelessfsl.learning.host import peak_rss_bytes
@@ -78,8 +79,7 @@ class Job:
     def play(self, log: RunWriter, start: Packed | None = None) -> Run:
         """Play it to its end, from the beginning or from a checkpoint."""
         begin, folder, manifest = perf_counter(), self.folder, self.manifest
-        name = "shapes_only" if "timing_only" in manifest else type(self.executor).__name__.lower()
-        manifest["executor"], manifest["executor_because"] = name, self.why
+        manifest["executor"], manifest["executor_because"] = name_of(self.executor), self.why
         write_json(folder / "manifest.json", manifest)
         widths = self.executor.widths.copy()
         every_rounds = self.checkpoint_rounds if self.watch is unwatched else 0
