@@ -57,7 +57,8 @@ class C3SL:
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         samples, count = rows_of("sample", shape)
-        return Layout(0, dtype, (-(-samples // self.ratio), count))
+        near_flops, far_flops = self.decode_flops(shape), self.encode_flops(shape)
+        return Layout(0, dtype, (-(-samples // self.ratio), count), near_flops=near_flops, far_flops=far_flops)
 
     def encode_flops(self, shape: Shape) -> float:
         samples, count = rows_of("sample", shape)

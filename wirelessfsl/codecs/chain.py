@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
 from itertools import zip_longest
-from math import prod
+from math import fsum, prod
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -54,7 +54,18 @@ class WayBack:
 
     @property
     def flops(self) -> float:
-        return sum(step.flops for steps in self.steps for step in steps)
+        return fsum(step.flops for steps in self.steps for step in steps)
+
+
+class Answer(NamedTuple):
+    """What gradients of a message are on their way back, before any value is known.
+
+    shapes: of what flies of them. near_flops, far_flops: of what the message's sender and receiver do to them.
+    """
+
+    shapes: tuple[Shape, ...]
+    near_flops: float
+    far_flops: float
 
 
 class Sent(NamedTuple):
@@ -244,17 +255,23 @@ class Chain:
         fixed = all(layout.fixed for _, layout in self._layouts(shapes, dtypes)) and self.lossless is None
         return frame_bytes(shapes) + self._most_body(shapes, dtypes) if fixed else None
 
+    def answer(self, shapes: Sequence[Shape], dtypes: Sequence[torch.dtype]) -> Answer | None:
+        """What gradients of such tensors are on their way back, in closed form; None where it depends on the values."""
+        layouts = [layout for _, layout in self._layouts(shapes, dtypes)]
+        if not all(layout.fixed for layout in layouts):
+            return None
+        flown = []
+        for shape, dtype in zip(shapes, dtypes, strict=True):
+            led = [layout.shape for _, layout in self._layouts([shape], [dtype]) if layout.far_flops is not None]
+            flown.append(led[-1] if led else shape)
+        near_flops = fsum(layout.near_flops or 0.0 for layout in layouts)
+        return Answer(tuple(flown), near_flops, fsum(layout.far_flops or 0.0 for layout in layouts))
+
     @cached_property
     def straight(self) -> bool:
         """Whether gradients of what is coded pass straight through at both ends."""
-        values: torch.Tensor = torch.zeros(8, 8)
-        for codec in self.codecs:
-            dtype, shape = values.dtype, tuple(values.shape)
-            coded = codec.encode(values, codec.begin(0))
-            values = coded.values
-            if coded.backward or codec.open(dtype, shape, Reader(*_here([coded])).take).backward:
-                return False
-        return True
+        layouts = self._layouts([(8, 8)], [torch.float32])
+        return all(layout.near_flops is None and layout.far_flops is None for _, layout in layouts)
 
     @property
     def brittle(self) -> Codec | Lossless | None:

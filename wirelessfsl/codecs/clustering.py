@@ -60,8 +60,8 @@ class Clustering:
         over B samples. 0 passes the gradient straight through.
 
     >>> clustering = Clustering(subvectors=1152, centroids=2, codebook="float64")
-    >>> clustering.layout(torch.float64, (20, 9216)), 20 * 9216 * 64 / 24064
-    (Layout(head_bytes=128, dtype=torch.uint8, shape=(2880,), fixed=True), 490.21276595744683)
+    >>> clustering.layout(torch.float64, (20, 9216))[:3], 20 * 9216 * 64 / 24064
+    ((128, torch.uint8, (2880,)), 490.21276595744683)
     """
 
     kind: Literal["clustering"] = "clustering"
@@ -123,7 +123,7 @@ class Clustering:
         grid = self._grid(shape)
         head = grid.groups * self.centroids * grid.numbers * self._entry.itemsize
         size = -(-grid.samples * grid.subvectors * self._bits // BITS_PER_BYTE)
-        return Layout(head, torch.uint8, (size,))
+        return Layout(head, torch.uint8, (size,), near_flops=3.0 * prod(shape) if self.correction else None)
 
     def encode_flops(self, shape: Shape) -> float:
         start = 3 * (self.centroids - 1) if self.start == "k-means++" else 0

@@ -96,12 +96,16 @@ class Layout(NamedTuple):
 
     head_bytes: length of the head. dtype, shape: of the values that it leaves.
     fixed: whether that is certain; otherwise it depends on the values, and this is the most that it can be.
+    near_flops, far_flops: of what sender and receiver do to the tensor's gradient; None where it passes straight
+        through. What the receiver does leaves it in the shape of the values, what the sender does restores it.
     """
 
     head_bytes: int
     dtype: torch.dtype
     shape: Shape
     fixed: bool = True
+    near_flops: float | None = None
+    far_flops: float | None = None
 
 
 class Opened(NamedTuple):

@@ -21,7 +21,7 @@ from wirelessfsl.codecs.bits import (
     unpack_flags,
 )
 from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take
-from wirelessfsl.codecs.kept import Returned, coded, finite, opened
+from wirelessfsl.codecs.kept import Returned, coded, finite, opened, returned_flops
 from wirelessfsl.codecs.wire import CorruptPayload
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
@@ -84,7 +84,8 @@ class Dropout:
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         head = KEY_BYTES + _COUNT.size if self.mask == "seed" else flags_bytes(prod(shape))
-        return Layout(head, dtype, (prod(shape),), fixed=self.p == 0.0)
+        near_flops = 1.0 * prod(shape) if self.p else 0.0
+        return Layout(head, dtype, (prod(shape),), self.p == 0.0, near_flops, returned_flops(self.gradient))
 
     def encode_flops(self, shape: Shape) -> float:
         return 2.0 * prod(shape)

@@ -119,6 +119,11 @@ def opened(
     return Opened(dtype, (kept,), restore, Backward(partial(_picked, once)) if gradient == "kept" else None, lost)
 
 
+def returned_flops(gradient: Returned) -> float | None:
+    """FLOPs of picking which gradients fly back; None where all do."""
+    return 0.0 if gradient == "kept" else None
+
+
 class _Once:
     """Positions that are made when they are first asked for, at the latest when they go to another process, and then
     are on the device of the values that they belong to."""

@@ -27,7 +27,17 @@ from wirelessfsl.codecs.bits import (
     positions_bytes,
 )
 from wirelessfsl.codecs.codec import Coded, Layout, Memory, Opened, Shape, Take, head_of
-from wirelessfsl.codecs.kept import Returned, at_least, coded, finite, greatest, open_positions, opened, rows_of
+from wirelessfsl.codecs.kept import (
+    Returned,
+    at_least,
+    coded,
+    finite,
+    greatest,
+    open_positions,
+    opened,
+    returned_flops,
+    rows_of,
+)
 from wirelessfsl.codecs.wire import CorruptPayload
 from wirelessfsl.lazy import torch
 from wirelessfsl.settings import settings
@@ -77,7 +87,8 @@ class TopK:
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
         rows, count = rows_of(self.per, shape)
         kept = _kept(self.fraction, count)
-        return Layout(positions_bytes(count, kept, rows), dtype, (rows * kept,))
+        far_flops = returned_flops(self.gradient)
+        return Layout(positions_bytes(count, kept, rows), dtype, (rows * kept,), near_flops=0.0, far_flops=far_flops)
 
     def encode_flops(self, shape: Shape) -> float:
         return 2.0 * prod(shape)
@@ -181,7 +192,9 @@ class RandomK:
         )
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
-        return Layout(KEY_BYTES, dtype, (_kept(self.fraction, prod(shape)),))
+        kept = _kept(self.fraction, prod(shape))
+        near_flops = 1.0 * kept if self.scaled and kept < prod(shape) else 0.0
+        return Layout(KEY_BYTES, dtype, (kept,), near_flops=near_flops, far_flops=returned_flops(self.gradient))
 
     def encode_flops(self, shape: Shape) -> float:
         return 1.0 * prod(shape)
@@ -228,7 +241,8 @@ class Threshold:
         return open_positions(dtype, shape, take, prod(shape), kept, self.gradient)
 
     def layout(self, dtype: torch.dtype, shape: Shape) -> Layout:
-        return Layout(_COUNT.size + flags_bytes(prod(shape)), dtype, (prod(shape),), fixed=False)
+        head = _COUNT.size + flags_bytes(prod(shape))
+        return Layout(head, dtype, (prod(shape),), False, near_flops=0.0, far_flops=returned_flops(self.gradient))
 
     def encode_flops(self, shape: Shape) -> float:
         return 2.0 * prod(shape)

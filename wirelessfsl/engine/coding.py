@@ -6,8 +6,8 @@ was coded. The chain of the gradients themselves codes what is left.
 
 Coding is a kernel like others, of two halves: codecs compute where the tensors are, frames are made and read in the
 host's memory, and between them passes what flies. Where a chain's payloads have one length whatever the values, that
-length is known here before the bytes are made, and checked when they are; where they have not, who asks for it waits
-for the bytes.
+length, and what its codecs do to gradients, are known here before the bytes are made, and checked when they are; where
+they have not, who asks waits for the bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 from numpy.typing import NDArray
 
 from wirelessfsl.codecs.chain import Chain, WayBack
-from wirelessfsl.codecs.codec import Memory
+from wirelessfsl.codecs.codec import Memory, Shape
 from wirelessfsl.codecs.wire import Payload
 from wirelessfsl.learning.executors.contract import Executor, Work
 from wirelessfsl.learning.kernels import Hidden, Kernel, blank
@@ -38,13 +38,50 @@ Spec: TypeAlias = "tuple[tuple[tuple[int, ...], ...], tuple[dtype, ...]]"
 Link: TypeAlias = tuple[str, str, str]
 
 
-class Facts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Facts:
     """What is known of a message when it is coded: bytes of its payload, what of its tensors flew, and the FLOPs of
-    what its sender (or, of a message that was read, its receiver) does to gradients that come back, if anything."""
+    what its sender (or, of a message that was read, its receiver) does to gradients that come back, if anything.
 
-    size_bytes: int
-    flown: Spec
-    back_flops: float
+    Before it is coded: the same in closed form, None for what depends on the values. Executors take it for one thing.
+    """
+
+    size_bytes: int | None = None
+    flown: Spec | None = None
+    back_flops: float | None = None
+
+    def held_to(self, foretold: Facts) -> Facts:
+        for name in () if self == foretold else ("size_bytes", "flown", "back_flops"):
+            made, known = getattr(self, name), getattr(foretold, name)
+            if known not in (None, made):
+                raise AssertionError(f"{name}: {made}, and {known} by the closed form")
+        return self
+
+
+class _Way(NamedTuple):
+    """What one end does to gradients of a message: the steps, their FLOPs if they are known without the facts."""
+
+    steps: Any
+    flops: float | None
+    facts: Any
+
+    @property
+    def back_flops(self) -> float:
+        return self.facts.read().back_flops if self.flops is None else self.flops
+
+
+class _Closed(NamedTuple):
+    """What a message of such tensors comes to before any value is known.
+
+    sealed, read: facts at its sender and its receiver. returned: shapes of what flies of its gradients, if they are
+    known.
+    """
+
+    sealed: Facts
+    read: Facts
+    encode_flops: float
+    decode_flops: float
+    returned: tuple[Shape, ...] | None
 
 
 class _Message(NamedTuple):
@@ -65,13 +102,13 @@ class _Aside:
     what: tuple[Any, ...]
 
 
-def _draft(_: None, *pieces: tuple[Chain, tuple[Tensor, ...], Memory, WayBack | None, int | None]) -> Any:
+def _draft(_: None, *pieces: tuple[Chain, tuple[Tensor, ...], Memory, WayBack | None, Facts]) -> Any:
     """The half of :func:`_seal` that runs where the tensors are."""
     drafted = []
-    for chain, tensors, memory, way, size_bytes in pieces:
+    for chain, tensors, memory, way, foretold in pieces:
         flown = way(tensors) if way else tensors
         draft, *rest = chain.draft(flown, memory)
-        drafted.append(_Message(chain, draft, _Aside((*rest, _spec(flown), size_bytes))))
+        drafted.append(_Message(chain, draft, _Aside((*rest, _spec(flown), foretold))))
     return drafted
 
 
@@ -79,10 +116,8 @@ def _finish(drafted: Sequence[_Message]) -> tuple[Any, ...]:
     """The half of :func:`_seal` that runs in the host's memory."""
     sealed = []
     for chain, draft, aside in drafted:
-        payload, (memory, back, flown, size_bytes) = chain.seal(draft), aside.what
-        if size_bytes not in (None, len(payload)):
-            raise AssertionError(f"a payload of {len(payload)} bytes, {size_bytes} by its closed form")
-        sealed.append((payload, memory, back, Facts(len(payload), flown, back.flops)))
+        payload, (memory, back, flown, foretold) = chain.seal(draft), aside.what
+        sealed.append((payload, memory, back, Facts(len(payload), flown, back.flops).held_to(foretold)))
     return tuple(sealed)
 
 
@@ -90,16 +125,16 @@ def _seal(*pieces: Any) -> tuple[Any, ...]:
     """Of every kind in a message: payload, memory for the next, what its sender does to gradients, facts.
 
     pieces: of every kind the chain, tensors and memory, what the sender does to these tensors, being gradients, and the
-    bytes that the payload must have.
+    facts in closed form.
     """
     return _finish(_draft(None, *pieces))
 
 
-def _unpack(_: None, *pieces: tuple[Chain, Payload, NDArray[Any] | None, WayBack | None, Spec]) -> Any:
+def _unpack(_: None, *pieces: tuple[Chain, Payload, NDArray[Any] | None, WayBack | None, Facts, Spec]) -> Any:
     """The half of :func:`_unseal` that runs in the host's memory."""
     return [
-        _Message(chain, chain.unpack(payload, lost), _Aside((len(payload), way)))
-        for chain, payload, lost, way, _ in pieces
+        _Message(chain, chain.unpack(payload, lost), _Aside((len(payload), way, foretold)))
+        for chain, payload, lost, way, foretold, _ in pieces
     ]
 
 
@@ -107,8 +142,9 @@ def _restore(unpacked: Sequence[_Message]) -> tuple[Any, ...]:
     """The half of :func:`_unseal` that runs where the tensors are wanted."""
     unsealed = []
     for chain, values, aside in unpacked:
-        (tensors, back), (size_bytes, way) = chain.restore(values), aside.what
-        unsealed.append((way(tensors) if way else tensors, back, Facts(size_bytes, _spec(tensors), back.flops)))
+        (tensors, back), (size_bytes, way, foretold) = chain.restore(values), aside.what
+        facts = Facts(size_bytes, _spec(tensors), back.flops).held_to(foretold)
+        unsealed.append((way(tensors) if way else tensors, back, facts))
     return tuple(unsealed)
 
 
@@ -116,7 +152,7 @@ def _unseal(*pieces: Any) -> tuple[Any, ...]:
     """Of every kind in a message: its tensors, what its receiver does to gradients before they go back, and facts.
 
     pieces: of every kind the chain, the payload, what of it is lost, what the receiver does to these tensors, being
-    gradients, and what the sender gave.
+    gradients, the facts in closed form, and what the sender gave.
     """
     return _restore(_unpack(None, *pieces))
 
@@ -161,21 +197,21 @@ LEAD_BACK = Kernel("decode", "decode", _lead_back, _free, lambda tensors, *_: te
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A payload on its way: its bytes, its length if that is known without them, what its tensors are, and facts."""
+    """A payload on its way: its bytes, what its tensors are, facts in closed form, and all of them."""
 
     payload: Any
-    size_bytes: int | None
     given: Spec
+    foretold: Facts
     facts: Any
-    led: bool
 
     def __len__(self) -> int:
-        return self.facts.read().size_bytes if self.size_bytes is None else self.size_bytes
+        known = self.foretold.size_bytes
+        return self.facts.read().size_bytes if known is None else known
 
     @property
     def flown(self) -> Spec:
         """What of the tensors flies: all, unless they are gradients of activations of which some was dropped."""
-        return self.facts.read().flown if self.led else self.given
+        return self.foretold.flown or self.facts.read().flown
 
 
 class Coding:
@@ -186,9 +222,9 @@ class Coding:
     def __init__(self, seed: int, chains: Mapping[str, Chain], executor: Executor) -> None:
         self._seed, self._chains, self._executor = seed, chains, executor
         self._memory: dict[Link, Any] = {}
-        self._near: dict[Link, tuple[Any, Any]] = {}
-        self._far: dict[Link, tuple[Any, Any]] = {}
-        self._costs: dict[tuple[str, Spec], tuple[int | None, float, float]] = {}
+        self._near: dict[Link, _Way] = {}
+        self._far: dict[Link, _Way] = {}
+        self._known: dict[tuple[str, Spec], _Closed] = {}
 
     def evaluated(self, activations: Tensor, kind: str = ACTIVATIONS) -> Tensor:
         """Activations as the receiver would have them in evaluation: without draws, without memory, at no cost."""
@@ -213,21 +249,21 @@ class Coding:
             chain, link, way = self._chains[kind], (sender, receiver, kind), ways[kind]
             if chain and link not in self._memory:
                 self._memory[link] = key(self._seed, "codec", *link)
-            size_bytes = self._cost(kind, _spec(tensors))[0] if way is None else None
-            pieces.append((chain, tensors, self._memory.get(link), way and way[0], size_bytes))
+            pieces.append(
+                (chain, tensors, self._memory.get(link), way and way.steps, self._foretold(kind, tensors, way))
+            )
         letters, flops = {}, 0.0
         work = self._submit(SEAL, pieces, place, f"encoding {', '.join(message)}")
         for (kind, way), piece, made in zip(ways.items(), pieces, work.result(), strict=True):
-            (chain, tensors, _, _, size_bytes), (payload, memory, back, facts) = piece, made
+            (chain, tensors, _, _, foretold), (payload, memory, back, facts) = piece, made
             link = sender, receiver, kind
             if chain:
                 self._memory[link] = memory
             if kind in GRADIENTS_OF and not chain.straight:
-                self._near[link] = back, facts
-            letter = Letter(payload, size_bytes, _spec(tensors), facts, way is not None)
-            own_flops = self._cost(kind, letter.flown)[1]
-            flops += own_flops if way is None else own_flops + way[1].read().back_flops
-            letters[kind] = letter
+                self._near[link] = _Way(back, foretold.back_flops, facts)
+            letters[kind] = letter = Letter(payload, _spec(tensors), foretold, facts)
+            own_flops = self._closed(kind, letter.flown).encode_flops
+            flops += own_flops if way is None else own_flops + way.back_flops
         return letters, flops
 
     def unseal(
@@ -243,19 +279,21 @@ class Coding:
         The other arguments are as for :meth:`seal`.
         """
         ways = {kind: self._near.pop((receiver, sender, ACTIVATIONS_OF.get(kind, "")), None) for kind in message}
-        pieces = [
-            (self._chains[kind], letter.payload, lost.get(kind), (way := ways[kind]) and way[0], letter.given)
-            for kind, letter in message.items()
-        ]
+        pieces = []
+        for kind, letter in message.items():
+            chain, way, flown = self._chains[kind], ways[kind], letter.foretold.flown
+            foretold = self._closed(kind, flown).read if flown else Facts()
+            pieces.append((chain, letter.payload, lost.get(kind), way and way.steps, foretold, letter.given))
         received, flops = {}, 0.0
         work = self._submit(UNSEAL, pieces, place, f"decoding {', '.join(message)}")
-        for (kind, letter), (tensors, back, facts) in zip(message.items(), work.result(), strict=True):
+        for (kind, letter), piece, made in zip(message.items(), pieces, work.result(), strict=True):
+            (*_, foretold, _), (tensors, back, facts) = piece, made
             link, way = (sender, receiver, kind), ways[kind]
             self._far.pop(link, None)
             if kind in GRADIENTS_OF and (kind in lost or not self._chains[kind].straight):
-                self._far[link] = back, facts
-            own_flops = self._cost(kind, letter.flown)[2]
-            flops += own_flops if way is None else own_flops + way[1].read().back_flops
+                self._far[link] = _Way(back, foretold.back_flops, facts)
+            own_flops = self._closed(kind, letter.flown).decode_flops
+            flops += own_flops if way is None else own_flops + way.back_flops
             received[kind] = tensors
         return received, flops
 
@@ -269,11 +307,11 @@ class Coding:
         ways = [own for each in (self._far, self._near) if (own := each.pop((sender, receiver, ACTIVATIONS), None))]
 
         def back(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            work = self._executor.submit(LEAD_BACK, tensors, *(way for way, _ in ways), chain=whose)
+            work = self._executor.submit(LEAD_BACK, tensors, *(way.steps for way in ways), chain=whose)
             led: tuple[Tensor, ...] = work.result()
             return led
 
-        return back if ways else lambda tensors: tensors, sum(facts.read().back_flops for _, facts in ways)
+        return back if ways else lambda tensors: tensors, sum(way.back_flops for way in ways)
 
     def _submit(self, kernel: Kernel, pieces: Sequence[Any], place: Callable[[str], Place] | None, doing: str) -> Work:
         if place is None:
@@ -281,13 +319,21 @@ class Coding:
         about = place(doing)
         return self._executor.submit(kernel, *pieces, chain=about.client, about=about)
 
-    def _cost(self, kind: str, spec: Spec) -> tuple[int | None, float, float]:
-        """Bytes of a message of such tensors (None where they depend on the values), FLOPs to encode and to decode."""
-        if (kind, spec) not in self._costs:
+    def _foretold(self, kind: str, tensors: tuple[Tensor, ...], way: _Way | None) -> Facts:
+        """What is known of a message before it is coded; ``way`` is what the sender does to the tensors before."""
+        shapes, dtypes = _spec(tensors)
+        flown = shapes if way is None else self._closed(ACTIVATIONS_OF[kind], (shapes, dtypes)).returned
+        return Facts() if flown is None else self._closed(kind, (flown, dtypes)).sealed
+
+    def _closed(self, kind: str, spec: Spec) -> _Closed:
+        if (kind, spec) not in self._known:
             chain = self._chains[kind]
             flops = (chain.encode_flops(*spec), chain.decode_flops(*spec)) if chain else (0.0, 0.0)
-            self._costs[kind, spec] = chain.size_bytes(*spec), *flops
-        return self._costs[kind, spec]
+            size_bytes, answer = chain.size_bytes(*spec), chain.answer(*spec)
+            returned, *back = answer or (None, None, None)
+            sealed, read = (Facts(size_bytes, spec, back_flops) for back_flops in back)
+            self._known[kind, spec] = _Closed(sealed, read, *flops, returned)
+        return self._known[kind, spec]
 
 
 def _spec(tensors: tuple[Tensor, ...]) -> Spec:
