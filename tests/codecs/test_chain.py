@@ -15,7 +15,7 @@ from wirelessfsl.codecs.dropout import Dropout
 from wirelessfsl.codecs.identity import Identity
 from wirelessfsl.codecs.lossless import Deflate, ErrorFeedback, RangeCoder, Zstd
 from wirelessfsl.codecs.quantize import Quantize
-from wirelessfsl.codecs.sparse import TopK
+from wirelessfsl.codecs.sparse import RandomK, TopK
 from wirelessfsl.codecs.stochastic import Sign
 from wirelessfsl.codecs.wire import CorruptPayload, write
 
@@ -59,6 +59,11 @@ def test_a_bomb_is_not_unpacked() -> None:
     ("kinds", "at", "reason"),
     [
         ([Quantize(), TopK()], 1, "top_k takes numbers, and quantize before it leaves packed bits"),
+        (
+            [TopK(gradient="full"), RandomK()],
+            1,
+            "random_k cannot follow top_k with gradient: full; set gradient: kept of top_k",
+        ),
         ([Deflate(), Cast()], 0, "deflate must be the last"),
         ([Zstd(), Deflate()], 0, "zstd must be the last"),
         ([RangeCoder(), Cast()], 0, "range_coder must be the last"),

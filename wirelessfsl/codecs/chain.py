@@ -403,7 +403,7 @@ def _key(memory: Memory) -> int:
 def chain(kinds: Sequence[Link]) -> Chain:
     """The chain of a scenario's list of codecs. Raises ValueError, with position and reason, if they do not fit."""
     steps: list[Codec] = []
-    dtype = torch.float32
+    dtype, whole = torch.float32, ""
     for at, kind in enumerate(kinds):
         if isinstance(kind, ErrorFeedback):
             if at:
@@ -416,7 +416,14 @@ def chain(kinds: Sequence[Link]) -> Chain:
                 raise Misfit(at, "clustering with a correction must be the first codec, which sees the samples")
             if not dtype.is_floating_point:
                 raise Misfit(at, f"{kind.kind} takes numbers, and {steps[-1].kind} before it leaves packed bits")
-            dtype = kind.layout(dtype, (8, 8)).dtype
+            layout = kind.layout(dtype, (8, 8))
+            if whole and layout.near_flops is not None:
+                raise Misfit(
+                    at, f"{kind.kind} cannot follow {whole} with gradient: full; set gradient: kept of {whole}"
+                )
+            if layout.near_flops is not None and layout.far_flops is None:
+                whole = kind.kind
+            dtype = layout.dtype
             steps.append(kind)
     if kinds and isinstance(kinds[0], ErrorFeedback):
         for at, kind in enumerate(kinds):
