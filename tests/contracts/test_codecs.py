@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from wirelessfsl.codecs.c3_sl import C3SL
 from wirelessfsl.codecs.cast import Cast
-from wirelessfsl.codecs.chain import Chain
+from wirelessfsl.codecs.chain import Answer, Chain, Misfit, chain
 from wirelessfsl.codecs.clustering import Clustering
 from wirelessfsl.codecs.codec import Memory
 from wirelessfsl.codecs.dropout import Dropout
@@ -27,6 +27,7 @@ from wirelessfsl.codecs.quantize import Quantize
 from wirelessfsl.codecs.sparse import RandomK, RandTopK, Threshold, TopK
 from wirelessfsl.codecs.stochastic import QSGD, Sign, Ternary
 from wirelessfsl.codecs.wire import CorruptPayload
+from wirelessfsl.scenario.settings import CodecKind
 
 
 class Contract(NamedTuple):
@@ -341,3 +342,46 @@ def test_a_chain_says_whether_gradients_pass_straight_through_at_both_ends(contr
         sent = contract.codec.send((torch.randn(shape, generator=random),), 1)
         received = contract.codec.receive(sent.payload)
         assert contract.codec.straight == (not sent.way_back and not received.way_back)
+
+
+REGISTERED: list[Any] = [
+    *(kind() for kind in get_args(get_args(CodecKind)[0])),
+    *(TopK(fraction=0.3, per="sample", gradient=gradient) for gradient in ("kept", "full")),
+    RandTopK(gradient="full"),
+    RandomK(fraction=1.0),
+    *(RandomK(fraction=0.4, scaled=scaled, gradient="full") for scaled in (True, False)),
+    *(Dropout(p=p, gradient=gradient) for p in (0.0, 0.5) for gradient in ("kept", "full")),
+    Threshold(at_least=0.5, gradient="full"),
+    Clustering(subvectors=6, correction=0.1),
+    C3SL(ratio=3),
+]
+VARY = "threshold", "dropout"
+"""Codecs that keep as many elements as the values or draws have it."""
+
+
+@pytest.mark.parametrize("first", REGISTERED, ids=str)
+def test_what_gradients_are_on_their_way_back_is_known_in_closed_form_alone_and_in_chains_of_two(first: Any) -> None:
+    random = torch.Generator().manual_seed(2)
+    message = (
+        torch.randn(5, 4, 3, 2, generator=random),
+        torch.arange(7),
+        torch.randn(7, generator=random).double(),
+        torch.zeros(3, 0),
+    )
+    spec = [tuple(x.shape) for x in message], [x.dtype for x in message]
+    for second in (None, *REGISTERED):
+        kinds = [first] if second is None else [first, second]
+        try:
+            codec = chain(kinds)
+        except Misfit:
+            continue
+        if isinstance(first, PowerSGD) and not codec.straight:
+            continue  # for updates, whose gradients do not return: they would pass power_sgd in another shape
+        sent = codec.send(message, 1)
+        received = codec.receive(sent.payload)
+        flown = received.way_back(message) if received.way_back else message
+        back = sent.way_back(flown) if sent.way_back else flown
+        assert [x.shape for x in back] == [x.shape for x in message]
+        made = Answer(tuple(tuple(x.shape) for x in flown), sent.way_back.flops, received.way_back.flops)
+        varies = any(each.kind in VARY and getattr(each, "p", 1.0) for each in kinds)
+        assert codec.answer(*spec) == (None if varies else made), kinds
