@@ -300,7 +300,7 @@ OF_AN_INSTANT = {
     *("Links.mean_gain", "Links._placed_s", "Links._moves_s"),
 }
 """What was asked for last: functions of time, which are asked for anew before they are used."""
-ASKED_BEFORE = {"Coding._costs", "ClientData._orders"}
+ASKED_BEFORE = {"Coding._known", "ClientData._orders"}
 """Values of functions of what they are asked for alone."""
 AGENDA = {"Band.timer", "Pipe.timer", "Outages.next"}
 OF_THE_HOST = {
