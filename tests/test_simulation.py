@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from tests.learning.plain import network
 from tests.worlds import ListLog, dataset, run, tiny
+from wirelessfsl import simulation
 from wirelessfsl.algorithms.centralised import Centralised
 from wirelessfsl.algorithms.fedavg import FedAvg
+from wirelessfsl.algorithms.local_only import LocalOnly
 from wirelessfsl.engine.participation import Participation
+from wirelessfsl.learning.executors.promises import gathered
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.partition import Classes, Iid, deal_test
 from wirelessfsl.records import Metric
-from wirelessfsl.scenario import Data, Scenario, deal
+from wirelessfsl.scenario import Data, EvaluationSettings, Scenario, deal
 from wirelessfsl.simulation import play
 from wirelessfsl.streams import stream
 
@@ -90,3 +95,14 @@ def test_steps_of_clients_that_drop_out_later_count() -> None:
     assert log.rows(activity="drop")
     assert outcome.client_steps in range(len(done) - 3, len(done) + 1)
     assert outcome.client_steps > 0
+
+
+def test_models_are_read_where_they_are_evaluated_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+    monkeypatch.setattr(simulation, "gathered", lambda value: read.append(value) or gathered(value))
+    log, outcome = run(
+        tiny(algorithm=LocalOnly(rounds=5, local_steps=1), evaluation=EvaluationSettings(every_rounds=2))
+    )
+    assert [each.round for each in log.metrics if each.split == "test" and each.client is None] == [2, 4, 5]
+    assert len(read) == 4  # once more when the run has ended
+    assert all(isinstance(tensor, torch.Tensor) for (part,) in outcome.models.values() for tensor in part.params)

@@ -6,7 +6,7 @@ import gc
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +25,7 @@ from wirelessfsl.learning.compiling import Compiled
 from wirelessfsl.learning.data import ClientData, Dataset
 from wirelessfsl.learning.evaluate import Mixture, evaluate
 from wirelessfsl.learning.executors.contract import Executor, Failed
+from wirelessfsl.learning.executors.promises import gathered
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.learning.executors.shapes import ShapesOnly
 from wirelessfsl.learning.host import keep_freed_memory, torch_threads
@@ -148,6 +149,7 @@ class _Accountant:
         self.models: dict[str, tuple[Part, ...] | Mixture] = {}
 
     def prepare(self, world: World) -> None: ...
+    def gather(self) -> None: ...
 
     def __call__(self, world: World, *_: Any) -> None:
         self.rounds = world.round
@@ -182,6 +184,7 @@ class _Evaluator:
     def prepare(self, world: World) -> None:
         self.parts = world.initial
         data = self.dataset
+        self.inputs = data.test_inputs.to(self.scenario.host.device)
         if data.parts is not None and data.test_parts is not None:
             dealt = deal(self.scenario, data)
             self.owner = test_of_parts(dealt, data.parts.numpy(), data.test_parts.numpy())
@@ -206,6 +209,8 @@ class _Evaluator:
         last = world.round == world.rounds_planned or (bool(world.clients) and all(k.gone for k in world.clients))
         if last or world.round % self.scenario.evaluation.every_rounds == 0:
             begin = perf_counter()
+            if self.scenario.host.device == "cpu":
+                self.gather()
             with torch_threads(world.executor.threads):
                 self.last, own = self._evaluate(world, cut)
             self.watch(world, self.parts)
@@ -220,9 +225,18 @@ class _Evaluator:
                 self.log.metric(Metric(world.round, now, client.name, "test", loss, accuracy, *costs))
         self.report(Progress(world.round, world.rounds_planned, now, *self.last, energy_j))
 
+    def gather(self) -> None:
+        """Bring the models' numbers here."""
+        held = {client: own.models if isinstance(own, Mixture) else own for client, own in self.models.items()}
+        self.parts, held = gathered((self.parts, held))
+        self.models = {
+            client: replace(own, models=held[client]) if isinstance(own, Mixture) else held[client]
+            for client, own in self.models.items()
+        }
+
     def _evaluate(self, world: World, cut: Cut) -> tuple[tuple[float, float], dict[int, tuple[float, float]]]:
         """Loss and accuracy, of all and of each client on its own test samples."""
-        inputs, labels = self.dataset.test_inputs, self.dataset.test_labels
+        inputs, labels = self.inputs, self.dataset.test_labels
         how: dict[str, Any] = {"device": self.scenario.host.device}
         if self.scenario.evaluation.through_codecs:
             batch_size = getattr(self.scenario.algorithm, "batch_size", 16)
@@ -304,6 +318,7 @@ def play(
                     f"round {world.round}, simulated time {world.env.now:.6g} s: nothing can happen any more; a link"
                     " has rate 0 and will keep it. Set network.transport.timeout_s or participation.deadline_s"
                 ) from error
+            evaluator.gather()
             spent, here = going.spent, going.here
     outcome = Outcome(
         status=status,

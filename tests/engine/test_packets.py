@@ -40,6 +40,7 @@ from wirelessfsl.engine.journey import Journey
 from wirelessfsl.engine.packets import Packets
 from wirelessfsl.engine.transport import Outage, Transport
 from wirelessfsl.engine.world import World
+from wirelessfsl.learning.executors.promises import settled
 from wirelessfsl.learning.optim import SGD
 from wirelessfsl.network.layout import Fixed
 from wirelessfsl.network.mobility import Standing
@@ -231,7 +232,7 @@ def test_a_step_with_holes_is_the_step_with_these_activations_and_gradients_zero
     )
     world, _ = world_of(scenario)
     ended: list[Any] = []
-    world.on_round = lambda world, parts, losses, cut: ended.append(parts)
+    world.on_round = lambda world, parts, losses, cut: ended.append(settled(parts))
     names = [client.name for client in world.clients]
     batches = [world.data[client].batch(0, BATCH) for client in world.clients]
     tell(world, scenario.algorithm.train(world, scenario.algorithm.begin(world)))

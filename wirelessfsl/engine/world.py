@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from simpy import Environment, Event
@@ -30,7 +29,6 @@ from wirelessfsl.engine.transport import Lost, Skipped
 from wirelessfsl.learning.data import BlankData, ClientData
 from wirelessfsl.learning.evaluate import Mixture
 from wirelessfsl.learning.executors.contract import Executor
-from wirelessfsl.learning.executors.promises import gathered
 from wirelessfsl.learning.kernels import Kernel, batch
 from wirelessfsl.learning.stage import Part, Stage
 from wirelessfsl.records import IDLE, Log
@@ -255,7 +253,8 @@ class World:
 
         A quiet instant, unless sessions of :meth:`start` are under way: what they do is accounted for when it ends.
 
-        parts: values of the world's stages as they stand now; or those of each client, if it has a model of its own.
+        parts: values of the world's stages as they stand now; or those of each client, if it has a model of its own;
+            promises, too, which are read where they are evaluated.
         losses: training loss of every batch of each client that finished.
         cut: what evaluation through codecs does with smashed data before and after.
         """
@@ -269,7 +268,7 @@ class World:
             self.log.event(Fact(began_s, now, node.name, "", IDLE, IDLE, self.round, -1, 0, 0.0, idle_j, 0, True))
         self.executor.settle()
         numbers = {client: [float(each) for each in own] for client, own in losses.items()}
-        self.on_round(self, _settled(parts), numbers, cut)
+        self.on_round(self, parts, numbers, cut)
         self.log.flush()
 
     # What happens underneath
@@ -287,12 +286,3 @@ class World:
         if self._back is not None:
             self._back.succeed()
             self._back = None
-
-
-def _settled(model: Model) -> Model:
-    """A model with its numbers."""
-    if not isinstance(model, Mapping):
-        parts: Sequence[Part] = gathered(tuple(model))
-        return parts
-    own = gathered({k: each.models if isinstance(each, Mixture) else tuple(each) for k, each in model.items()})
-    return {k: replace(each, models=own[k]) if isinstance(each, Mixture) else own[k] for k, each in model.items()}

@@ -83,9 +83,10 @@ class Source:
     def __init__(self, value: Any) -> None:
         self.value, self.asked = value, 0
 
-    def fulfil(self, promise: Promise) -> None:
+    def fulfil(self, promise: Promise) -> Any:
         self.asked += 1
         promise.fulfilled(self.value)
+        return self.value
 
 
 def promise_of(value: torch.Tensor) -> tuple[Promise, Source]:

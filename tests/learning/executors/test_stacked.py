@@ -338,6 +338,15 @@ def test_what_bytes_are_made_of_is_copied_at_once_and_what_is_read_of_many_too(e
     assert not any(isinstance(each, There | Promise) for each in read)
 
 
+def test_what_was_read_stays_on_the_device_for_the_next_kernel(elsewhere: Elsewhere) -> None:
+    executor = Stacked("lazy")
+    half = executor.submit(HALVE, torch.rand(3), 3).result()
+    assert half.read().tolist() == half.to("cpu").tolist()
+    again = executor.submit(HALVE, half, 3).result()
+    assert isinstance(again.to("lazy"), There)
+    assert elsewhere.copies == {"lazy": 1, "cpu": 2}
+
+
 def test_weights_that_all_clients_begin_with_are_brought_to_the_device_once(elsewhere: Elsewhere) -> None:
     executor = Stacked("lazy")
     start = torch.rand(3)

@@ -99,9 +99,10 @@ class Call:
         self.leaves = [ref(leaf) for leaf in leaves]
         return value
 
-    def fulfil(self, promise: Promise) -> None:
+    def fulfil(self, promise: Promise) -> Any:
         if promise.value is _NOTHING:
             self.cluster.fetch(self, promise)
+        return promise.value
 
     def ask(self, promise: Promise) -> None:
         if not self.stretch.sent:

@@ -61,7 +61,16 @@ class Task:
         self.leaves = [ref(leaf) for leaf in leaves]
         return value
 
-    def fulfil(self, promise: Promise) -> None:
+    def fulfil(self, promise: Promise) -> Any:
+        self._compute()
+        return promise.read()
+
+    def there(self, promise: Promise) -> Any:
+        """What was promised, where it is."""
+        self._compute()
+        return promise.value if promise.source is None else promise.source.there(promise)  # type: ignore[attr-defined]
+
+    def _compute(self) -> None:
         self.graph.compute(self)
         if self.error is not None:
             raise heard(self.error)

@@ -41,14 +41,17 @@ class Pile:
         """Somebody will read a promise: if it is not the only one all are copied at once."""
         self._asked += 1
 
-    def fulfil(self, promise: Promise) -> None:
-        """A copy in the host's memory for who reads a promise."""
+    def fulfil(self, promise: Promise) -> Any:
+        """A copy in the host's memory for who reads a promise; kernels go on with what is here."""
         if self._asked > 1 or self._is_numbers():
             copy_here([self])
         if self.here is None:
-            promise.fulfilled(_each(lambda tensor: tensor.cpu(), self.of(promise.value)))
-        else:
-            promise.fulfilled(_one_of(self.here, promise.value))
+            return _each(lambda tensor: tensor.cpu(), self.of(promise.value))
+        return _one_of(self.here, promise.value)
+
+    def there(self, promise: Promise) -> Any:
+        """What was promised, where it is."""
+        return self.of(promise.value)
 
     def of(self, at: int | None) -> Any:
         """What one of many returned."""

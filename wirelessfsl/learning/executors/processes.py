@@ -96,9 +96,10 @@ class Remote:
         self.pool.watch(self, leaves)
         return value
 
-    def fulfil(self, promise: Promise) -> None:
+    def fulfil(self, promise: Promise) -> Any:
         if promise.value is _NOTHING:
             self.pool.fetch(self, promise)
+        return promise.value
 
     def ask(self, promise: Promise) -> None:
         if promise.value is _NOTHING and self.error is None:

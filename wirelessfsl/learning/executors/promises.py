@@ -24,8 +24,8 @@ Template: TypeAlias = "int | tuple[Template, ...] | None"
 class Source(Protocol):
     """What will make promises good."""
 
-    def fulfil(self, promise: Promise) -> None:
-        """Give one of them its value, or raise why that failed."""
+    def fulfil(self, promise: Promise) -> Any:
+        """The value of one of them. Raises why that failed, if it did."""
         ...
 
     def ask(self, promise: Promise) -> None:
@@ -49,9 +49,13 @@ class Promise:
 
     def read(self) -> Any:
         """The value; waits for it. Raises what its kernel raised."""
-        if self.source is not None:
-            self.source.fulfil(self)
-        return self.value
+        return self.value if self.source is None else self.source.fulfil(self)
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """As of a tensor; what is already there is not copied."""
+        there = getattr(self.source, "there", None)
+        moved: Tensor = (there(self) if there else self.read()).to(*args, **kwargs)
+        return moved
 
     def fulfilled(self, value: Any) -> None:
         self.value, self.source = value, None

@@ -27,7 +27,7 @@ from wirelessfsl.lazy import torch
 from wirelessfsl.learning.executors.contract import heard, unheard
 from wirelessfsl.learning.executors.graph import Graph, Submitted, Task
 from wirelessfsl.learning.executors.piles import Pile, Place, copy_here, in_memory, likeness, moved
-from wirelessfsl.learning.executors.promises import Promise, promises_in, taken_apart
+from wirelessfsl.learning.executors.promises import promises_in, taken_apart
 from wirelessfsl.learning.host import all_digits, check_device, torch_threads
 from wirelessfsl.learning.kernels import Kernel
 
@@ -48,10 +48,6 @@ class Placed(Task):
     likeness: Any
     missing: int
     users: list[ref[Placed]]
-
-    def fulfil(self, promise: Promise) -> None:
-        super().fulfil(promise)
-        promise.read()
 
 
 class Stacked(Graph):
