@@ -40,7 +40,7 @@ from wirelessfsl.scenario import EdgeCloud, Scenario, model_of, pieces_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-PYTHON_BYTES = 420e6
+PYTHON_BYTES = 450e6
 """Python, torch and what else is loaded."""
 WORKER_BYTES = 150e6
 """The same, in a worker process, of what it does not share."""
