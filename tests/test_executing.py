@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wirelessfsl import load_scenario, simulate
+from wirelessfsl.cli import main
 from wirelessfsl.executing import Wish, at_work, chosen, needs, settled, training_flops
 from wirelessfsl.learning.executors.sequential import Sequential
 from wirelessfsl.ram import VARIABLE
@@ -34,6 +35,17 @@ def test_a_wrong_wish_is_told_in_one_line_before_anything_is_written(wish: Wish,
     with pytest.raises(ValueError, match=f"^{message}$"):
         simulate(load_scenario(SCENARIOS / "quickstart.yaml"), tmp_path / "run", wish, notice=told.append)
     assert (told, [*tmp_path.iterdir()]) == ([], [])
+
+
+def test_a_wrong_name_on_the_command_line_is_told_in_one_line_with_the_right_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert main(["run", str(SCENARIOS / "quickstart.yaml"), "--executor", "Processes", "--out", str(out)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "executor: got 'Processes' (did you mean processes?), allowed: auto, sequential, processes, stacked, ray"
+    ]
+    assert not out.exists()
 
 
 def test_a_name_without_a_wish_is_a_mistake_of_type(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from wirelessfsl.learning.executors.stacked import WIDTH, Stacked
 from wirelessfsl.learning.stage import Stage
 from wirelessfsl.learning.threads import cores
 from wirelessfsl.scenario import Scenario, dataset_of, model_of
+from wirelessfsl.scenario.problems import near
 
 ENOUGH_FLOPS = 3e11
 """Of a run's training for worker processes to pay: some ten seconds of a core, where starting them takes two."""
@@ -66,7 +67,7 @@ def _made(wish: Wish | None, scenario: Scenario) -> tuple[Executor, str]:
     wish = settled(wish or Wish("sequential", because="the default"), scenario)
     name, why, device = wish.name, wish.because, scenario.host.device
     if name not in EXECUTORS:
-        raise ValueError(f"executor: got {name!r}, allowed: {', '.join(EXECUTORS)}")
+        raise ValueError(f"executor: got {name!r}{near(name, EXECUTORS)}, allowed: {', '.join(EXECUTORS)}")
     if wish.address is not None and name != "ray":
         raise ValueError(f"executor: {name} runs on this machine; take ray, or leave the address out")
     if name in ("processes", "ray"):

@@ -37,7 +37,6 @@ def add(commands: Commands) -> None:
     run.add_argument(
         "--executor",
         metavar="NAME",
-        choices=[*EXECUTORS],
         help=f"where kernels run: {', '.join(EXECUTORS)} (default auto); the same results, of stacked but for rounding",
     )
     run.add_argument(

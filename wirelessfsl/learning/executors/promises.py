@@ -51,10 +51,14 @@ class Promise:
         """The value; waits for it. Raises what its kernel raised."""
         return self.value if self.source is None else self.source.fulfil(self)
 
+    def there(self) -> Any:
+        """The value where it is, which may be a device."""
+        found = getattr(self.source, "there", None)
+        return found(self) if found else self.read()
+
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
         """As of a tensor; what is already there is not copied."""
-        there = getattr(self.source, "there", None)
-        moved: Tensor = (there(self) if there else self.read()).to(*args, **kwargs)
+        moved: Tensor = self.there().to(*args, **kwargs)
         return moved
 
     def fulfilled(self, value: Any) -> None:
